@@ -1,0 +1,34 @@
+/* Jansson with bounds and without surprises: depth, size, duplicate keys and invalid UTF-8 are refused on reading;
+ * accessors never crash on a wrong type. */
+#ifndef MEASUREMENT_BASE_JSON_H
+#define MEASUREMENT_BASE_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "measurement/base/bytes.h"
+#include "measurement/base/status.h"
+
+#define JSON_DEPTH_LIMIT 64
+
+/* One JSON value and nothing behind it but white space. *out is a new reference. */
+enum status json_read(const char *text, size_t count, json_t **out, struct why *why);
+/* Compact, one line, keys in insertion order, reals with at most 9 significant decimals after rounding to 1e-6. */
+enum status json_write(const json_t *value, struct buffer *out);
+
+/* Members by key; NULL or the fallback where absent or of another type. Text is borrowed from the object. */
+const char *json_member_text(const json_t *object, const char *key);
+const json_t *json_member_object(const json_t *object, const char *key);
+const json_t *json_member_array(const json_t *object, const char *key);
+int64_t json_member_int(const json_t *object, const char *key, int64_t fallback);
+double json_member_real(const json_t *object, const char *key, double fallback);
+bool json_member_bool(const json_t *object, const char *key, bool fallback);
+
+/* The text if it is valid UTF-8, else {"data": base64, "format": "base64"}; null where `count` is 0. New reference.
+ * (OONI df-001, MaybeBinaryData) */
+json_t *json_maybe_binary(const void *bytes, size_t count);
+/* A string, or null where `text` is NULL. New reference. */
+json_t *json_text_or_null(const char *text);
+
+#endif
