@@ -1,0 +1,93 @@
+/* The detector: cells in, states and events out. Pure: no clock, no store, no randomness.
+ * Guide: shutdown-detection ("Starting algorithm"), design contract section 9. */
+#ifndef COLLECTOR_DETECT_DETECT_H
+#define COLLECTOR_DETECT_DETECT_H
+
+#include "collector/cell.h"
+
+enum region_state {
+    REGION_BLIND, /* too few probes to tell */
+    REGION_OK,
+    REGION_SUSPECTED, /* silence only */
+    REGION_PROBABLE,
+    REGION_CONFIRMED, /* positive failure evidence from >= 2 probes in >= 2 networks */
+};
+const char *region_state_name(enum region_state state);
+
+enum event_kind {
+    EVENT_FULL_SHUTDOWN,
+    EVENT_MOBILE_SHUTDOWN,
+    EVENT_INTERNATIONAL_CUT,
+    EVENT_DNS_FAILURE,
+    EVENT_SERVICE_BLOCKING,
+    EVENT_THROTTLING,
+    EVENT_OPERATOR_OUTAGE,
+    EVENT_POWER_CUT,
+    EVENT_COLLECTOR_FAULT,
+};
+const char *event_kind_name(enum event_kind kind); /* "full_shutdown" */
+enum status event_kind_parse(const char *name, enum event_kind *out);
+enum status region_state_parse(const char *name, enum region_state *out);
+
+/* One region's bin, as the timeline shows it. */
+struct bin_state {
+    int64_t bin_s;
+    enum region_state state;
+    double expected;        /* probes expected to be seen (E) */
+    uint32_t seen_count;    /* probes with any sign of life */
+    uint32_t ok_count;      /* probes whose network worked */
+    uint32_t fail_count;    /* probes with positive failure evidence */
+    uint32_t network_count; /* distinct ASNs among those seen */
+};
+
+#define EVENT_ID_BYTES 24
+#define EVENT_TEXT_BYTES 768
+struct event {
+    /* Stable over revisions and re-runs: derived from region, kind, subject and the earliest onset bin. */
+    char id[EVENT_ID_BYTES];
+    int revision; /* assigned by the store: a changed event is a new revision, the old one stays */
+    enum event_kind kind;
+    char region[REGION_BYTES];   /* country or subdivision */
+    uint32_t asn;                /* 0: all networks of the region */
+    char subject[SUBJECT_BYTES]; /* service blocking: what; else "" */
+    struct verdict verdict;      /* service blocking: layer, method, strongest confidence */
+    enum region_state state;     /* SUSPECTED, PROBABLE or CONFIRMED */
+    double confidence;           /* P in [0, 1] */
+    int64_t onset_earliest_us, onset_latest_us;
+    int64_t end_earliest_us, end_latest_us; /* 0: still open */
+    uint32_t probe_count;   /* with evidence for it */
+    uint32_t network_count; /* distinct ASNs among them */
+    uint32_t evidence_count[CONFIDENCE_COUNT]; /* measurements behind it, by strength */
+    uint8_t example[SHA256_BYTES]; /* identity of one measurement that shows it; zeros: none */
+    char cause_hint[64];           /* "power", "operator", "network_cut", "exam_like", "" */
+    char explanation[EVENT_TEXT_BYTES]; /* one plain paragraph */
+};
+
+struct detect_settings {
+    int64_t bin_length_s;
+    double alarm_threshold;     /* G, 9 */
+    double expected_least;      /* E, 3: below is blind */
+    double ratio_alarm;         /* rho, 0.5 */
+    int64_t warmup_s;           /* history before a probe counts as expected: 2 d */
+    int64_t active_s;           /* a probe not seen for longer is gone: 7 d */
+    int64_t collector_margin_s; /* bins younger than this are not judged yet: late uploads */
+};
+/* Defaults for the bin length; spans shrink in proportion when bins are shorter than 10 minutes, so that the lab's short
+ * bins run the same rules. */
+struct detect_settings detect_settings_default(int64_t bin_length_s);
+
+struct detection {
+    struct bin_state *states; /* one a bin from the first presence to now, in order */
+    size_t state_count;
+    struct event *events; /* by onset */
+    size_t event_count;
+};
+
+/* Judges one region. `presence` and `sightings` hold its rows in any order; `now_s` bounds the last bin.
+ * *out is the caller's to free with detection_free. */
+enum status detect_region(const struct detect_settings *settings, const char *region,
+                          const struct presence *presence, size_t presence_count, const struct sighting *sightings,
+                          size_t sighting_count, int64_t now_s, struct detection *out);
+void detection_free(struct detection *detection);
+
+#endif

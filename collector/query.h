@@ -1,0 +1,32 @@
+/* Everything that reports, and the API, may ask of a collector's data. Reads only. The one door between collector/ and
+ * reports/: what is not here is not for reports. */
+#ifndef COLLECTOR_QUERY_H
+#define COLLECTOR_QUERY_H
+
+#include "collector/store/store.h"
+
+struct query; /* an open data folder */
+
+/* `folder` is the collector's --data. Opens it read-only beside a running collector. */
+enum status query_open(const char *folder, struct query **out, struct why *why);
+void query_close(struct query *query);
+int64_t query_bin_length_s(const struct query *query);
+
+/* Regions by code: countries, subdivisions, and (asn != 0) networks within them. */
+enum status query_regions(struct query *query, store_region_callback callback, void *arg);
+enum status query_timeline(struct query *query, const char *region, struct store_span span,
+                           store_state_callback callback, void *arg);
+enum status query_events(struct query *query, const struct store_event_filter *filter, store_event_callback callback,
+                         void *arg);
+enum status query_measurements(struct query *query, const struct store_measurement_filter *filter,
+                               store_measurement_callback callback, void *arg);
+/* Rows behind a region's per-service picture. */
+enum status query_sightings(struct query *query, const char *region, struct store_span span,
+                            store_sighting_callback callback, void *arg);
+/* The original line of a measurement, from the kept bundle; appended to `out`. */
+enum status query_evidence(struct query *query, const uint8_t identity[SHA256_BYTES], struct buffer *out,
+                           struct why *why);
+/* Path of the kept bundle relative to the data folder ("bundles/<hash>.jsonl.zst"), for links; `out` holds 96. */
+void query_bundle_path(const uint8_t hash[SHA256_BYTES], char out[96]);
+
+#endif

@@ -1,0 +1,119 @@
+/* Where bundles, observations, cells, states and events are kept. A store is a folder collector/store/NAME/ whose
+ * NAME.c ends with `const struct store store_NAME`.
+ *
+ * Guarantees of every backend:
+ *   durability   put_bundle returns OK only when everything it wrote survives power loss; killed before that, nothing
+ *                of it is there.
+ *   idempotence  a bundle is identified by the SHA-256 of its .zst, a measurement by the SHA-256 of its line. Putting
+ *                either again changes no count.
+ *   isolation    readers see whole transactions only.
+ *   ownership    rows given to callbacks are borrowed until the callback returns. */
+#ifndef COLLECTOR_STORE_STORE_H
+#define COLLECTOR_STORE_STORE_H
+
+#include "collector/cell.h"
+#include "collector/detect/detect.h"
+
+struct store_handle; /* each backend defines its own behind this name */
+
+struct store_bundle {
+    uint8_t hash[SHA256_BYTES]; /* of the .zst; for imports of plain JSONL: of the unpacked text */
+    char probe[KEY_NAME_BYTES];
+    char public_key[PUBLIC_KEY_TEXT_BYTES]; /* "" unsigned */
+    bool is_signed;
+    struct bundle_label label;
+    int64_t received_us;
+};
+
+struct store_put_result {
+    int64_t log_index;      /* of the bundle, from 0, without gaps: what the receipt names */
+    int64_t received_us;    /* of the first time */
+    size_t accepted_count;  /* measurements new to the store */
+    size_t duplicate_count; /* measurements already there */
+    bool is_duplicate_bundle;
+};
+
+/* Half-open span of time; 0, 0: all. */
+struct store_span {
+    int64_t from_us;
+    int64_t to_us;
+};
+
+struct store_measurement {
+    struct observation observation;
+    uint8_t bundle_hash[SHA256_BYTES];
+    int64_t line; /* from 0, in the bundle */
+};
+
+struct store_measurement_filter {
+    const char *region;    /* country or subdivision; NULL: any */
+    const char *subject;   /* NULL: any */
+    const char *test_name; /* NULL: any */
+    const uint8_t *identity; /* NULL: any */
+    enum verdict_outcome outcome;
+    bool has_outcome;
+    struct store_span span;
+    int64_t limit;  /* at most this many, newest first */
+    int64_t offset;
+};
+
+struct store_event_filter {
+    const char *region;
+    const char *id;           /* all revisions of one event; else the latest of each */
+    enum region_state least_state;
+    struct store_span span;
+};
+
+struct store_region {
+    char region[REGION_BYTES];
+    uint32_t asn; /* 0: all networks of it */
+    int64_t measurement_count;
+    int64_t probe_count;
+    int64_t network_count;
+    int64_t first_us, last_us;
+};
+
+typedef enum status (*store_presence_callback)(const struct presence *row, void *arg);
+typedef enum status (*store_sighting_callback)(const struct sighting *row, void *arg);
+typedef enum status (*store_measurement_callback)(const struct store_measurement *row, void *arg);
+typedef enum status (*store_region_callback)(const struct store_region *row, void *arg);
+typedef enum status (*store_state_callback)(const struct bin_state *row, void *arg);
+typedef enum status (*store_event_callback)(const struct event *row, void *arg);
+
+struct store {
+    const char *name;
+    /* Opens or makes the store in the data folder, upgrading its schema; CONFLICT where a newer program wrote it.
+     * The bin length is fixed when the store is made; *bin_length_s (0: the default) becomes the stored one. */
+    enum status (*open)(const char *folder, bool read_only, int64_t *bin_length_s, struct store_handle **out,
+                        struct why *why);
+    void (*close)(struct store_handle *handle);
+    enum status (*put_bundle)(struct store_handle *handle, const struct store_bundle *bundle,
+                              const struct observation *observations, size_t count, struct store_put_result *out,
+                              struct why *why);
+    /* Replaces the region's states from the first bin given on, and adds a revision of each event that differs from
+     * its latest one. One transaction. */
+    enum status (*put_detection)(struct store_handle *handle, const char *region, const struct detection *detection,
+                                 struct why *why);
+    /* Regions with rows added since their last put_detection, each once; then forgotten by put_detection. */
+    enum status (*each_dirty_region)(struct store_handle *handle,
+                                     enum status (*callback)(const char *region, void *arg), void *arg);
+    enum status (*each_presence)(struct store_handle *handle, const char *region, struct store_span span,
+                                 store_presence_callback callback, void *arg);
+    enum status (*each_sighting)(struct store_handle *handle, const char *region, struct store_span span,
+                                 store_sighting_callback callback, void *arg);
+    enum status (*each_region)(struct store_handle *handle, store_region_callback callback, void *arg);
+    /* Bins in order. `asn` 0: the region as a whole. */
+    enum status (*each_state)(struct store_handle *handle, const char *region, struct store_span span,
+                              store_state_callback callback, void *arg);
+    enum status (*each_event)(struct store_handle *handle, const struct store_event_filter *filter,
+                              store_event_callback callback, void *arg);
+    enum status (*each_measurement)(struct store_handle *handle, const struct store_measurement_filter *filter,
+                                    store_measurement_callback callback, void *arg);
+    enum status (*find_bundle)(struct store_handle *handle, const uint8_t hash[SHA256_BYTES],
+                               struct store_bundle *out, struct store_put_result *out_result);
+};
+
+extern const struct store *const store_registry[];
+const struct store *store_find(const char *name); /* NULL: there is none */
+
+#endif
