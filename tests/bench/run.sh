@@ -1,0 +1,6 @@
+#!/bin/sh
+# Prints the table of figures. Usage: run.sh [NAME...]
+set -eu
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+printf '# %s, %s cores, %s\n' "$(date -u +%Y-%m-%d)" "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
+exec "$here/../../build/bin/dialtone-bench" "$@"
