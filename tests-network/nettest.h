@@ -58,6 +58,9 @@ struct nettest_context {
     const char *const *control_urls; /* collectors' /v1/control, tried in order */
     size_t control_count;
     const char *ca_file;    /* NULL: the system's trust store */
+    struct tls_trust *trust; /* tls_trust_open(ca_file) of steps/tls.h, made once; NULL: each measurement makes its own */
+    const char *const *own_addresses; /* texts of the probe's own public addresses where known: "[scrubbed]" in records */
+    size_t own_address_count;
     const char *user_agent; /* NULL: a common browser's */
     const struct anchor_list *anchors;
     const struct ladder_result *connectivity; /* the latest climb; NULL: not known */
