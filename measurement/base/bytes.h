@@ -39,6 +39,8 @@ struct buffer {
 };
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t count);
+/* Room for `count` more bytes, for whoever writes them in place and then raises buffer->count; NULL if it failed. */
+uint8_t *buffer_reserve(struct buffer *buffer, size_t count);
 void buffer_text(struct buffer *buffer, const char *text);
 void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The bytes as a zero-terminated string that the caller frees; NULL if the buffer failed. Empties the buffer. */

@@ -30,14 +30,16 @@ struct fetch_request {
     const char *ca_file;      /* NULL: the system's */
     const char *proxy;        /* NULL: none; libcurl's form, "socks5h://127.0.0.1:9050" */
     bool no_default_headers;  /* send only what stands in `headers` */
-    /* A connected socket to speak on, or -1 to let libcurl connect. Ownership passes to the fetch. The scheme of `url`
-     * must then be http: TLS, if any, is already spoken by whoever holds the other end. */
+    /* A connected socket to speak on, or -1 to let libcurl connect. Ownership passes to the fetch once fetch_start says
+     * OK. The scheme of `url` must then be http: TLS, if any, is already spoken by whoever holds the other end. */
     int connected_fd;
     bool is_http2; /* on connected_fd: ALPN agreed on h2 */
 };
 
 struct fetch_response {
-    enum status status;     /* OK: an HTTP response came, whatever its code */
+    /* OK: a whole HTTP response came, whatever its code. TIMEOUT; OFFLINE: no address or no connection; BAD_SIGNATURE:
+     * the certificate; MALFORMED: no HTTP; TOO_LARGE: headers past 256 KiB; IO: cut off. `code` and what came stand. */
+    enum status status;
     int curl_code;          /* CURLcode, for the caller's own failure words */
     long code;              /* HTTP status; 0 without a response */
     struct fetch_header *headers; /* of the last response, in order, all values valid until the callback returns */
@@ -45,7 +47,7 @@ struct fetch_response {
     const uint8_t *body;
     size_t body_bytes;
     bool is_truncated;
-    int64_t sent_bytes;     /* on the wire, headers included */
+    int64_t sent_bytes; /* of HTTP on the wire, headers included; TLS adds its own */
     int64_t received_bytes;
 };
 

@@ -11,13 +11,18 @@
 #include "measurement/base/status.h"
 
 #define JSON_DEPTH_LIMIT 64
+/* Of arrays, objects and members together: a small text must not become a large tree. */
+#define JSON_VALUE_COUNT_LIMIT (1u << 18)
 
-/* One JSON value and nothing behind it but white space. *out is a new reference. */
+/* One JSON value and nothing behind it but white space. *out is a new reference. TOO_LARGE past the depth or the count;
+ * MALFORMED for what is not JSON, for a number past int64 or double, and for a duplicate key. "\u0000" in a string is
+ * kept (bodies hold it), in a key refused. */
 enum status json_read(const char *text, size_t count, json_t **out, struct why *why);
 /* Compact, one line, keys in insertion order, reals with at most 9 significant decimals after rounding to 1e-6. */
 enum status json_write(const json_t *value, struct buffer *out);
 
-/* Members by key; NULL or the fallback where absent or of another type. Text is borrowed from the object. */
+/* Members by key; NULL or the fallback where absent or of another type. Text is borrowed from the object,
+ * and absent where it holds a zero byte: what a C string would show is not what was signed. */
 const char *json_member_text(const json_t *object, const char *key);
 const json_t *json_member_object(const json_t *object, const char *key);
 const json_t *json_member_array(const json_t *object, const char *key);
