@@ -26,6 +26,8 @@ enum status query_sightings(struct query *query, const char *region, struct stor
 /* The original line of a measurement, from the kept bundle; appended to `out`. */
 enum status query_evidence(struct query *query, const uint8_t identity[SHA256_BYTES], struct buffer *out,
                            struct why *why);
+/* The bundle's row: who signed it and whether. NOT_FOUND where there is none. For reports that hand its signature on. */
+enum status query_bundle(struct query *query, const uint8_t hash[SHA256_BYTES], struct store_bundle *out);
 /* Path of the kept bundle relative to the data folder ("bundles/<hash>.jsonl.zst"), for links; `out` holds 96. */
 void query_bundle_path(const uint8_t hash[SHA256_BYTES], char out[96]);
 
