@@ -1,0 +1,71 @@
+/* Answers in the server's place: connection refused, or a block page.
+ * Owner: the rule is its trigger, which it frees.
+ * Why: both look like a server that spoke, until the answers are compared with a control's. */
+#include "measurement/base/bytes.h"
+#include "tests/lab/rules/rules.h"
+#include "tests/lab/trigger.h"
+
+/* 188 bytes of body, as in the reference environment. */
+#define PAGE_BODY                                                                                                    \
+    "<!doctype html>\n<html>\n<head>\n\t<title>Access Denied</title>\n</head>\n<body>\n<div>\n\t<h1>Access Denied"   \
+    "</h1>\n\t<p>This request cannot be served in your jurisdiction.</p>\n</div>\n</body>\n</html>\n"
+
+static const char page_head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: ";
+
+static enum status answer_open(const struct rule_kind *kind, const struct rule_text *text, void **out,
+                               struct why *why)
+{
+    static const char *const known[] = {TRIGGER_FIELDS, NULL};
+    struct trigger *trigger = NULL;
+    enum status status = rule_text_only(text, known, why);
+    if (status == STATUS_OK)
+        status = trigger_open((enum trigger_kind)kind->flavour, text, &trigger, why);
+    if (status == STATUS_OK)
+        *out = trigger;
+    return status;
+}
+
+static void refuse_judge(void *state, const struct packet *packet, const struct rule_moment *moment,
+                         struct rule_output *output)
+{
+    if (trigger_ask(state, packet, moment, NULL) == TRIGGER_NO)
+        return;
+    output->is_dropped = true;
+    if (moment->is_from_client && packet->protocol == PROTOCOL_TCP && (packet->flags & TCP_RST) == 0)
+        rule_inject_segment(output, packet, TCP_RST | TCP_ACK, NULL, 0);
+}
+
+static void page_judge(void *state, const struct packet *packet, const struct rule_moment *moment,
+                       struct rule_output *output)
+{
+    if (trigger_ask(state, packet, moment, NULL) != TRIGGER_NOW)
+        return;
+    struct buffer text = {0};
+    buffer_printf(&text, "%s%zu\r\n\r\n%s", page_head, sizeof PAGE_BODY - 1, PAGE_BODY);
+    if (!text.failed)
+        rule_inject_segment(output, packet, TCP_FIN | TCP_PSH | TCP_ACK, text.bytes, text.count);
+    buffer_free(&text);
+}
+
+static void answer_close(void *state)
+{
+    trigger_free(state);
+}
+
+const struct rule_kind rule_close_for_endpoint = {
+    .name = "CloseConnectionForServerEndpoint",
+    .summary = "CloseConnectionForServerEndpoint(ServerIPAddress= [ServerPort=]): connection refused",
+    .open = answer_open,
+    .judge = refuse_judge,
+    .close = answer_close,
+    .flavour = TRIGGER_ON_ENDPOINT,
+};
+
+const struct rule_kind rule_spoof_blockpage = {
+    .name = "SpoofBlockpageForString",
+    .summary = "SpoofBlockpageForString(String=\"...\" [ServerIPAddress= ServerPort=]): a block page in one segment",
+    .open = answer_open,
+    .judge = page_judge,
+    .close = answer_close,
+    .flavour = TRIGGER_ON_STRING,
+};
