@@ -17,15 +17,15 @@
 
 /* OONI's timeouts and limits are the defaults (ooni-formats, "Timeouts and limits"). */
 struct nettest_limits {
-    int64_t dns_timeout_us;       /* 4 s */
-    int64_t dns_late_us;          /* 500 ms: how long later answers to the same query are awaited */
-    int64_t tcp_timeout_us;       /* 10 s */
-    int64_t tls_timeout_us;       /* 10 s */
-    int64_t http_timeout_us;      /* 10 s */
-    int64_t control_timeout_us;   /* 30 s */
-    size_t body_bytes;            /* 512 KiB */
-    int redirect_count;           /* 10 */
-    int64_t linger_us;            /* how long packets of a failed flow are still awaited: 1 s */
+    int64_t dns_timeout_us;     /* 4 s */
+    int64_t dns_late_us;        /* 500 ms: how long later answers to the same query are awaited */
+    int64_t tcp_timeout_us;     /* 10 s */
+    int64_t tls_timeout_us;     /* 10 s */
+    int64_t http_timeout_us;    /* 10 s */
+    int64_t control_timeout_us; /* 30 s */
+    size_t body_bytes;          /* 512 KiB */
+    int redirect_count;         /* 10 */
+    int64_t linger_us;          /* how long packets of a failed flow are still awaited: 1 s */
 };
 struct nettest_limits nettest_limits_default(void);
 
@@ -51,30 +51,35 @@ struct nettest_context {
     struct clock clock;
     struct random_source random;
     const struct log *log;
-    struct flow_tap *tap;                 /* NULL: as with an absent tap */
+    struct flow_tap *tap; /* NULL: as with an absent tap */
     struct nettest_limits limits;
     struct sockaddr_storage resolvers[NETTEST_RESOLVERS_MAX]; /* the system's; see nettest_resolvers_read */
     size_t resolver_count;
     const char *const *control_urls; /* collectors' /v1/control, tried in order */
     size_t control_count;
-    const char *ca_file;    /* NULL: the system's trust store */
-    struct tls_trust *trust; /* tls_trust_open(ca_file) of steps/tls.h, made once; NULL: each measurement makes its own */
-    const char *const *own_addresses; /* texts of the probe's own public addresses where known: "[scrubbed]" in records */
-    size_t own_address_count;
-    const char *user_agent; /* NULL: a common browser's */
+    const char *ca_file; /* NULL: the system's trust store */
+    struct tls_trust
+        *trust; /* tls_trust_open(ca_file) of steps/tls.h, made once; NULL: each measurement makes its own */
+    bool allow_private_targets; /* connect to special-purpose addresses that DNS gave (RFC 6890): lab and
+                                 * tests only, for a forged answer must not make a volunteer's probe read
+                                 * their own router */
+    const char *user_agent;     /* NULL: a common browser's */
     const struct anchor_list *anchors;
     const struct ladder_result *connectivity; /* the latest climb; NULL: not known */
 };
 
-/* Fills `resolvers` from the system's configuration through c-ares, or from a comma-separated list "IP[:PORT],..." */
-enum status nettest_resolvers_read(const char *list_or_null, struct nettest_context *context, struct why *why);
+/* Fills `resolvers` from the system's configuration through c-ares, or from a comma-separated list
+ * "IP[:PORT],..." */
+enum status nettest_resolvers_read(const char *list_or_null, struct nettest_context *context,
+                                   struct why *why);
 
 struct nettest_result {
-    json_t *test_keys; /* the consumer's: stolen by setting it to NULL */
+    json_t *test_keys;      /* the consumer's: stolen by setting it to NULL */
     struct verdict verdict; /* also encoded in test_keys.x_dialtone.verdict */
-    int64_t start_us;  /* wall time */
+    int64_t start_us;       /* wall time */
     double runtime_s;
-    char resolver_ip[64]; /* "" where no resolver was used. Kept only where it is public and not the probe's gateway */
+    char resolver_ip[64]; /* "" where no resolver was used. Kept only where it is public and not the probe's
+                             gateway */
 };
 
 struct nettest_run; /* one measurement in flight; each test defines its own behind this name */

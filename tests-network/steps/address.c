@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measurement/base/address.h"
+
 void address_of_bytes(int family, const void *bytes, uint16_t port, struct sockaddr_storage *out)
 {
     *out = (struct sockaddr_storage){0};
@@ -119,54 +121,9 @@ bool endpoint_same(const struct sockaddr_storage *a, const struct sockaddr_stora
     return address_same(a, b) && address_port(a) == address_port(b);
 }
 
-struct prefix {
-    uint8_t bytes[16];
-    uint8_t bits;
-};
-
-/* RFC 6890 and what the IANA special-purpose registries added since. */
-static const struct prefix special_four[] = {
-    {{0}, 8},         {{10}, 8},       {{100, 64}, 10},      {{127}, 8},
-    {{169, 254}, 16}, {{172, 16}, 12}, {{192, 0, 0}, 24},    {{192, 0, 2}, 24},
-    {{192, 168}, 16}, {{198, 18}, 15}, {{198, 51, 100}, 24}, {{203, 0, 113}, 24},
-    {{224}, 4},       {{240}, 4},
-};
-static const struct prefix special_six[] = {
-    {{0}, 96}, /* unspecified, loopback and the abandoned IPv4-compatible range */
-    {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 96},
-    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48},
-    {{0x01}, 64},
-    {{0x20, 0x01, 0x00, 0x00}, 32},
-    {{0x20, 0x01, 0x00, 0x02}, 48},
-    {{0x20, 0x01, 0x0d, 0xb8}, 32},
-    {{0x3f, 0xff}, 20},
-    {{0xfc}, 7},
-    {{0xfe, 0x80}, 10},
-    {{0xff}, 8},
-};
-
-static bool prefix_holds(const struct prefix *prefix, const uint8_t *bytes)
-{
-    size_t whole = prefix->bits / 8u;
-    unsigned rest = prefix->bits % 8u;
-    if (memcmp(prefix->bytes, bytes, whole) != 0)
-        return false;
-    return rest == 0 || ((prefix->bytes[whole] ^ bytes[whole]) >> (8u - rest)) == 0;
-}
-
 bool address_is_bogon(const struct sockaddr_storage *address)
 {
-    size_t byte_count;
-    const uint8_t *bytes = address_bytes(address, &byte_count);
-    bool is_six = address->ss_family == AF_INET6;
-    const struct prefix *prefixes = is_six ? special_six : special_four;
-    size_t count =
-        is_six ? sizeof special_six / sizeof special_six[0] : sizeof special_four / sizeof special_four[0];
-    for (size_t i = 0; i < count; i++) {
-        if (prefix_holds(&prefixes[i], bytes))
-            return true;
-    }
-    return false;
+    return !address_is_public((const struct sockaddr *)address);
 }
 
 bool address_is_loopback(const struct sockaddr_storage *address)

@@ -41,6 +41,7 @@ struct stream {
     struct pending down;
     bool read_wants_write; /* TLS: reading waits for the socket to become writable, and the reverse */
     bool write_wants_read;
+    bool has_more; /* TLS may hold bytes that the socket no longer shows */
     bool up_ended; /* the other side of the pair closed it */
     bool down_ended;
     const char *failure;
@@ -243,6 +244,7 @@ static enum flow_step pump_down(struct stream *stream)
         if (step == FLOW_WAITS)
             step = down_keep(stream, chunk + sent, count - sent);
     }
+    stream->has_more = step == FLOW_MOVED && !stream->down_ended;
     return stream->down_ended && !stream->down.bytes ? FLOW_ENDED : step;
 }
 
@@ -262,7 +264,8 @@ static void plain_close(struct stream *stream)
 static void watches_set(struct stream *stream)
 {
     bool down_waits = stream->down.bytes != NULL, up_waits = stream->up.bytes != NULL;
-    bool net_write_wanted = (up_waits && !stream->write_wants_read) || stream->read_wants_write;
+    bool net_write_wanted =
+        (up_waits && !stream->write_wants_read) || stream->read_wants_write || stream->has_more;
     bool net_read_wanted = (!down_waits && !stream->down_ended) || stream->write_wants_read;
     bool plain_read_wanted = !up_waits && !stream->up_ended && !stream->down_ended;
     if (loop_watch_change(stream->net_watch, net_read_wanted, net_write_wanted) != STATUS_OK ||
@@ -323,11 +326,6 @@ int stream_take_plain_fd(struct stream *stream)
     int fd = stream->given_fd;
     stream->given_fd = -1;
     return fd;
-}
-
-int stream_fd(const struct stream *stream)
-{
-    return stream->fd;
 }
 
 const char *stream_failure(const struct stream *stream)

@@ -22,8 +22,6 @@ enum status stream_open(const struct step_trace *trace, const struct stream_conf
 /* The end of the socketpair that speaks plain bytes, non-blocking, now the caller's (or libcurl's); -1 when
  * taken. */
 int stream_take_plain_fd(struct stream *stream);
-/* The connected socket, still the stream's; for its local address. */
-int stream_fd(const struct stream *stream);
 /* connection_reset, eof_error (the peer closed), or another word; NULL while the connection stands. */
 const char *stream_failure(const struct stream *stream);
 int64_t stream_received_bytes(const struct stream *stream); /* plain bytes */
