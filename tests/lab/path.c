@@ -236,10 +236,15 @@ static void injections_send(struct path *path, int number, const struct rule_out
     }
 }
 
+static bool is_multicast(const struct address *address)
+{
+    return address->version == 4 ? address->bytes[0] >> 4 == 0xe : address->bytes[0] == 0xff;
+}
+
 void path_receive(struct path *path, int from, const void *bytes, size_t count, int64_t now_us)
 {
     struct packet packet;
-    if (packet_read(bytes, count, &packet) != STATUS_OK)
+    if (packet_read(bytes, count, &packet) != STATUS_OK || is_multicast(&packet.destination))
         return;
     bool is_from_client = from != PATH_WORLD;
     int number = is_from_client ? from : client_of(path, &packet.destination);
