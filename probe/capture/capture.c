@@ -19,6 +19,7 @@
 #define SNAP_BYTES   1900
 #define RING_BYTES   (2 << 20)
 #define BATCH_COUNT  512 /* packets read before other events have their turn */
+#define DRAIN_COUNT  4096 /* more than the ring holds */
 #define HOSTS_MAX    16  /* addresses named in the kernel's filter; with more it does not name them */
 #define FILTER_BYTES 1536
 
@@ -149,7 +150,7 @@ static json_t *flow_end(void *state, struct flow *flow, bool keep)
     }
     if (keep) {
         /* What the kernel already has belongs to the flow; the loop may not have come to it yet. */
-        pcap_dispatch(capture->pcap, -1, on_packet, (u_char *)capture);
+        pcap_dispatch(capture->pcap, DRAIN_COUNT, on_packet, (u_char *)capture);
     }
     json_t *packets = flow_table_end(capture->table, flow, keep);
     if (flow_table_count(capture->table) == 0) {
