@@ -10,10 +10,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "measurement/base/file.h"
@@ -132,6 +135,38 @@ static void a_failed_publication_leaves_nothing(void **state)
     free(folder);
 }
 
+/* In a mount namespace of the child's own: 0 where the full disk was told and left empty, 77 where none can be made. */
+static int publish_on_full_disk(const char *folder)
+{
+    if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+        return 77;
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("tmpfs", folder, "tmpfs", 0, "size=64k") < 0)
+        return 77;
+    static const char bytes[1 << 20];
+    struct why why = {0};
+    char *path = path_join(folder, "x");
+    enum status status = file_publish(path, bytes, sizeof bytes, 0644, &why);
+    free(path);
+    if (status != STATUS_FULL || !strstr(why.text, "space"))
+        return 1;
+    return entry_count(folder) == 0 ? 0 : 2;
+}
+
+static void a_full_disk_is_told_and_left_clean(void **state)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(publish_on_full_disk(*state));
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(WIFEXITED(result));
+    if (WEXITSTATUS(result) == 77)
+        skip();
+    assert_int_equal(WEXITSTATUS(result), 0);
+}
+
 static void folders_are_made_with_their_parents(void **state)
 {
     struct why why = {0};
@@ -173,6 +208,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_is_told),
         cmocka_unit_test(standard_input_is_a_dash),
         cmocka_unit_test(a_failed_publication_leaves_nothing),
+        cmocka_unit_test(a_full_disk_is_told_and_left_clean),
         cmocka_unit_test(folders_are_made_with_their_parents),
         cmocka_unit_test(paths_join_with_one_slash),
     };
