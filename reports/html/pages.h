@@ -1,0 +1,18 @@
+/* The pages of the site; each appends one whole document. */
+#ifndef REPORTS_HTML_PAGES_H
+#define REPORTS_HTML_PAGES_H
+
+#include "measurement/base/bytes.h"
+#include "reports/model.h"
+
+#define PAGE_BYTES_MAX (100u * 1000u) /* what a page may weigh; lists are cut so that it holds */
+
+extern const char html_style[]; /* style.css, zero-terminated */
+
+void page_index(const struct report_model *model, struct buffer *out);
+void page_region(const struct report_model *model, const struct report_region *region, struct buffer *out);
+void page_event(const struct report_model *model, const struct report_event *event, struct buffer *out);
+void page_method(const struct report_model *model, struct buffer *out);
+void page_coverage(const struct report_model *model, struct buffer *out);
+
+#endif
