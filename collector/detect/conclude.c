@@ -1,0 +1,301 @@
+/* Turns spans and runs into events.
+ * Owner: the caller owns the array that grows; scratch arrays are freed here.
+ * Why: walks say that something is wrong and for how long; which probes saw it, between which times, and how sure that
+ * makes us is asked once per span, of the runs. */
+#include "collector/detect/conclude.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/detect/array.h"
+#include "collector/detect/dating.h"
+#include "collector/detect/explain.h"
+#include "measurement/base/clock.h"
+
+#define LOG_ODDS_PRIOR     6.9
+#define LOG_ODDS_FAILURE   3.8
+#define LOG_ODDS_MORE      1.1 /* each further failing climb of the same probe */
+#define LOG_ODDS_WORKING   3.0
+#define LOG_ODDS_MOST      6.0 /* of one probe, and of one network */
+#define CONFIRMED_LEAST    0.99
+#define PROBABLE_LEAST     0.9
+#define OFF_SHARE          0.6
+#define OPERATOR_MOST      0.95
+#define POWER_PROBABLE     0.9
+
+double conclude_sigmoid(double log_odds)
+{
+    return 1.0 / (1.0 + exp(-(log_odds - LOG_ODDS_PRIOR)));
+}
+
+int conclude_compare(const void *left, const void *right)
+{
+    const struct event *a = &((const struct conclusion *)left)->event;
+    const struct event *b = &((const struct conclusion *)right)->event;
+    if (a->onset_earliest_us != b->onset_earliest_us)
+        return a->onset_earliest_us < b->onset_earliest_us ? -1 : 1;
+    return strcmp(a->id, b->id);
+}
+
+void conclude_id(struct event *event, int64_t bin_length_s)
+{
+    int64_t bin_s = bin_start_s(event->onset_latest_us, bin_length_s);
+    char text[REGION_BYTES + SUBJECT_BYTES + 96];
+    int length = snprintf(text, sizeof text, "%s|%s|%u|%s|%lld", event->region, event_kind_name(event->kind),
+                          event->asn, event->subject, (long long)bin_s);
+    uint8_t hash[SHA256_BYTES];
+    sha256(text, (size_t)length, hash);
+    hex_encode(hash, (EVENT_ID_BYTES - 1) / 2, event->id);
+}
+
+/* What one probe adds to a span: its first onset, its last end, its failures. */
+struct share {
+    struct bound onset, end;
+    uint32_t fail_count;
+};
+
+struct tally {
+    struct share *shares; /* by probe */
+    struct bound *bounds;
+    double *log_odds;       /* by network */
+    uint32_t *probe_counts; /* failing, by network */
+    uint64_t kind_counts[SIGN_COUNT];
+};
+
+static void tally_free(struct tally *tally)
+{
+    free(tally->shares);
+    free(tally->bounds);
+    free(tally->log_odds);
+    free(tally->probe_counts);
+}
+
+static enum status tally_make(const struct roster *roster, struct tally *out)
+{
+    *out = (struct tally){.shares = calloc(roster->probe_count + 1, sizeof *out->shares),
+                          .bounds = calloc(roster->probe_count + 1, sizeof *out->bounds),
+                          .log_odds = calloc(roster->network_count + 1, sizeof *out->log_odds),
+                          .probe_counts = calloc(roster->network_count + 1, sizeof *out->probe_counts)};
+    if (out->shares != NULL && out->bounds != NULL && out->log_odds != NULL && out->probe_counts != NULL)
+        return STATUS_OK;
+    tally_free(out);
+    return STATUS_NO_MEMORY;
+}
+
+static bool run_belongs(const struct watch *watch, const struct span *span, const struct run *run)
+{
+    const struct roster_probe *probe = &watch->roster.probes[run->probe];
+    if ((span->mobile_only && !probe->is_mobile) || (span->network != NETWORK_ANY && span->network != probe->network))
+        return false;
+    bool is_dns = 2 * run->fail_count[SIGN_DNS] > run_fail_count(run);
+    if (is_dns != (span->family == FAMILY_DNS))
+        return false;
+    int64_t bin_us = watch->settings.bin_length_s * US_PER_S;
+    int64_t last_bin = span->last_bin < 0 ? watch->bin : span->last_bin;
+    return run->onset_by_us < (last_bin + 1) * bin_us && (run->end_by_us == 0 || run->end_by_us >= span->first_bin * bin_us);
+}
+
+static void runs_gather(const struct watch *watch, const struct span *span, struct tally *tally)
+{
+    for (size_t i = 0; i < watch->roster.run_count; i++) {
+        const struct run *run = &watch->roster.runs[i];
+        if (!run_belongs(watch, span, run))
+            continue;
+        struct share *share = &tally->shares[run->probe];
+        if (share->fail_count == 0)
+            share->onset = (struct bound){run->onset_after_us, run->onset_by_us};
+        share->end = (struct bound){run->end_after_us, run->end_by_us};
+        share->fail_count += run_fail_count(run);
+        for (int kind = SIGN_DNS; kind < SIGN_COUNT; kind++)
+            tally->kind_counts[kind] += run->fail_count[kind];
+    }
+}
+
+static void evidence_sum(const struct watch *watch, const struct span *span, struct tally *tally, struct event *event)
+{
+    const struct roster *roster = &watch->roster;
+    for (size_t i = 0; i < roster->probe_count; i++) {
+        uint32_t count = tally->shares[i].fail_count;
+        if (count == 0)
+            continue;
+        uint32_t network = roster->probes[i].network;
+        tally->log_odds[network] += fmin(LOG_ODDS_MOST, LOG_ODDS_FAILURE + LOG_ODDS_MORE * (count - 1.0));
+        event->network_count += tally->probe_counts[network]++ == 0;
+        event->probe_count++;
+        event->evidence_count[CONFIDENCE_STRONG] += count;
+    }
+    double log_odds = 0;
+    double witnesses = event->probe_count > 0 ? span->working_mean / event->probe_count : 0;
+    for (size_t i = 0; i < roster->network_count; i++) {
+        if (tally->probe_counts[i] == 0)
+            continue;
+        double against = LOG_ODDS_WORKING * witnesses * tally->probe_counts[i];
+        log_odds += fmax(-LOG_ODDS_MOST, fmin(LOG_ODDS_MOST, tally->log_odds[i] - against));
+    }
+    event->confidence = conclude_sigmoid(log_odds);
+}
+
+static void dates_estimate(const struct watch *watch, const struct span *span, struct tally *tally,
+                           struct event *event)
+{
+    int64_t bin_us = watch->settings.bin_length_s * US_PER_S;
+    size_t count = 0;
+    struct bound estimate;
+    for (size_t i = 0; i < watch->roster.probe_count; i++)
+        if (tally->shares[i].fail_count > 0)
+            tally->bounds[count++] = tally->shares[i].onset;
+    dating_estimate(tally->bounds, count, bin_us, &estimate);
+    event->onset_latest_us = estimate.by_us;
+    event->onset_earliest_us = estimate.after_us != 0 ? estimate.after_us : span->first_bin * bin_us;
+    if (event->onset_earliest_us > event->onset_latest_us)
+        event->onset_earliest_us = event->onset_latest_us;
+    if (span->last_bin < 0)
+        return;
+    count = 0;
+    for (size_t i = 0; i < watch->roster.probe_count; i++)
+        if (tally->shares[i].fail_count > 0 && tally->shares[i].end.by_us != 0)
+            tally->bounds[count++] = tally->shares[i].end;
+    dating_estimate(tally->bounds, count, bin_us, &estimate);
+    event->end_earliest_us = count > 0 ? estimate.after_us : span->last_bin * bin_us;
+    event->end_latest_us = count > 0 ? estimate.by_us : (span->last_bin + 1) * bin_us;
+}
+
+static enum event_kind kind_of(const struct span *span, const struct tally *tally, struct event *event)
+{
+    if (span->family == FAMILY_DNS)
+        return EVENT_DNS_FAILURE;
+    uint64_t cut = tally->kind_counts[SIGN_CUT], domestic = tally->kind_counts[SIGN_DOMESTIC];
+    uint64_t tls = tally->kind_counts[SIGN_TLS];
+    if (tls > cut + domestic) {
+        event->verdict = (struct verdict){OUTCOME_BLOCKED, LAYER_TLS, "tls_blocked", CONFIDENCE_STRONG};
+        memcpy(event->subject, "tls", sizeof "tls");
+        return EVENT_SERVICE_BLOCKING;
+    }
+    if (span->network != NETWORK_ANY)
+        return EVENT_OPERATOR_OUTAGE;
+    if (domestic > cut + tls)
+        return EVENT_INTERNATIONAL_CUT;
+    return span->mobile_only ? EVENT_MOBILE_SHUTDOWN : EVENT_FULL_SHUTDOWN;
+}
+
+static void hint_set(struct event *event)
+{
+    const char *hint = "network_cut";
+    if (event->kind == EVENT_OPERATOR_OUTAGE)
+        hint = "operator";
+    else if (event->kind == EVENT_POWER_CUT)
+        hint = "power";
+    else if (event->kind == EVENT_DNS_FAILURE || event->kind == EVENT_SERVICE_BLOCKING)
+        hint = "";
+    snprintf(event->cause_hint, sizeof event->cause_hint, "%s", hint);
+}
+
+static enum status conclude_failure(const struct watch *watch, const struct span *span, struct event *event)
+{
+    struct tally tally;
+    enum status status = tally_make(&watch->roster, &tally);
+    if (status != STATUS_OK)
+        return status;
+    runs_gather(watch, span, &tally);
+    evidence_sum(watch, span, &tally, event);
+    dates_estimate(watch, span, &tally, event);
+    event->kind = kind_of(span, &tally, event);
+    bool quorum = event->probe_count >= 2 && event->network_count >= 2;
+    if (span->network != NETWORK_ANY) {
+        event->asn = watch->roster.networks[span->network];
+        event->confidence = fmin(event->confidence + OPERATOR_MOST / 2, OPERATOR_MOST);
+    }
+    event->state = quorum && event->confidence >= CONFIRMED_LEAST          ? REGION_CONFIRMED
+                   : quorum || event->confidence >= PROBABLE_LEAST         ? REGION_PROBABLE
+                                                                           : REGION_SUSPECTED;
+    tally_free(&tally);
+    return STATUS_OK;
+}
+
+static void conclude_silence(const struct watch *watch, const struct span *span, struct event *event)
+{
+    int64_t bin_us = watch->settings.bin_length_s * US_PER_S;
+    const struct silence_evidence *evidence = &span->evidence;
+    uint32_t lost = evidence->silent_count + evidence->off_count + evidence->failed_count;
+    event->onset_earliest_us = (span->first_bin - 1) * bin_us;
+    event->onset_latest_us = (span->first_bin + 1) * bin_us;
+    if (span->last_bin >= 0) {
+        event->end_earliest_us = (span->last_bin - 1) * bin_us;
+        event->end_latest_us = (span->last_bin + 1) * bin_us;
+    }
+    event->probe_count = lost;
+    event->network_count = evidence->network_count;
+    event->evidence_count[CONFIDENCE_WEAK] = evidence->silent_count;
+    event->evidence_count[CONFIDENCE_STRONG] = evidence->failed_count;
+    event->confidence = conclude_sigmoid(evidence->log_odds);
+    event->kind = span->mobile_only ? EVENT_MOBILE_SHUTDOWN : EVENT_FULL_SHUTDOWN;
+    event->state = REGION_SUSPECTED;
+    if (event->confidence >= PROBABLE_LEAST && evidence->failed_count > 0)
+        event->state = REGION_PROBABLE;
+    if (lost > 0 && evidence->off_count >= OFF_SHARE * lost && evidence->failed_count == 0) {
+        event->kind = EVENT_POWER_CUT;
+        event->confidence = (double)evidence->off_count / lost;
+        event->state = event->confidence >= POWER_PROBABLE ? REGION_PROBABLE : REGION_SUSPECTED;
+    }
+}
+
+static int64_t last_bin_of(const struct watch *watch, const struct span *span)
+{
+    return span->last_bin < 0 ? watch->bin + FAILURE_FRESH_BINS : span->last_bin;
+}
+
+/* What a wider finding explains is not told twice: silence under failures, a network or the mobile part under the
+ * whole region. */
+static bool is_absorbed(const struct watch *watch, const struct span *span)
+{
+    for (size_t i = 0; i < watch->span_count; i++) {
+        const struct span *other = &watch->spans[i];
+        if (other == span)
+            continue;
+        int64_t first = other->first_bin - FAILURE_FRESH_BINS;
+        int64_t last = last_bin_of(watch, other) + FAILURE_FRESH_BINS;
+        bool touches = span->first_bin <= last && last_bin_of(watch, span) >= first;
+        bool inside = span->first_bin >= first && last_bin_of(watch, span) <= last;
+        bool whole = !other->mobile_only && other->network == NETWORK_ANY;
+        bool other_cuts = !other->is_silence && other->family == FAMILY_CUT && other->network == NETWORK_ANY;
+        if (span->is_silence) {
+            if ((touches && other_cuts) || (touches && other->is_silence && whole && span->mobile_only))
+                return true;
+        } else if (span->network != NETWORK_ANY ? touches && other_cuts
+                                                : span->mobile_only && inside && other_cuts && whole) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status conclude_connectivity(const struct watch *watch, const char *region, struct conclusion **out,
+                                  size_t *count, size_t *room)
+{
+    int64_t bin_us = watch->settings.bin_length_s * US_PER_S;
+    for (size_t i = 0; i < watch->span_count; i++) {
+        const struct span *span = &watch->spans[i];
+        if (is_absorbed(watch, span))
+            continue;
+        if (!array_room(out, *count, room))
+            return STATUS_NO_MEMORY;
+        struct conclusion *conclusion = &(*out)[*count];
+        *conclusion = (struct conclusion){.alarm_us = (span->alarm_bin + 1) * bin_us};
+        struct event *event = &conclusion->event;
+        snprintf(event->region, sizeof event->region, "%s", region);
+        if (span->is_silence) {
+            conclude_silence(watch, span, event);
+        } else {
+            enum status status = conclude_failure(watch, span, event);
+            if (status != STATUS_OK)
+                return status;
+        }
+        hint_set(event);
+        conclude_id(event, watch->settings.bin_length_s);
+        explain_connectivity(event, span);
+        (*count)++;
+    }
+    return STATUS_OK;
+}

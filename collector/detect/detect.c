@@ -1,0 +1,286 @@
+/* Judges one region: numbers its probes, walks its rows in time order, concludes, colours the bins.
+ * Owner: the detection belongs to the caller; everything else is freed here.
+ * Why: the one door that stores, simulator and tests use, so that live and replayed data run the same code. */
+#include "collector/detect/detect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/detect/array.h"
+#include "collector/detect/blocking.h"
+#include "collector/detect/conclude.h"
+#include "measurement/base/clock.h"
+
+#define BINS_MOST INT64_C(1100000) /* twenty years of ten minutes: older rows come from broken clocks */
+
+struct names {
+    char (*keys)[KEY_NAME_BYTES]; /* sorted, each once */
+    size_t count;
+};
+
+struct judgement {
+    const struct detect_settings *settings;
+    const char *region;
+    struct watch watch;
+    struct names names;
+    uint32_t *numbers;             /* roster index by name index; RUN_NONE: not met yet */
+    const struct presence **order; /* by bin, then probe */
+    struct blocking_row *rows;
+    struct conclusion *conclusions;
+    size_t conclusion_count, conclusion_room;
+    struct bin_state *states;
+    size_t state_count, state_room;
+};
+
+static int name_compare(const void *left, const void *right)
+{
+    return strncmp(left, right, KEY_NAME_BYTES);
+}
+
+static enum status names_make(const struct presence *presence, size_t presence_count,
+                              const struct sighting *sightings, size_t sighting_count, struct names *out)
+{
+    size_t count = presence_count + sighting_count;
+    out->keys = calloc(count + 1, KEY_NAME_BYTES);
+    if (out->keys == NULL)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < presence_count; i++)
+        memcpy(out->keys[i], presence[i].probe, KEY_NAME_BYTES);
+    for (size_t i = 0; i < sighting_count; i++)
+        memcpy(out->keys[presence_count + i], sightings[i].probe, KEY_NAME_BYTES);
+    if (count > 0)
+        qsort(out->keys, count, KEY_NAME_BYTES, name_compare);
+    for (size_t i = 0; i < count; i++)
+        if (out->count == 0 || name_compare(out->keys[i], out->keys[out->count - 1]) != 0)
+            memmove(out->keys[out->count++], out->keys[i], KEY_NAME_BYTES);
+    return STATUS_OK;
+}
+
+static uint32_t name_index(const struct names *names, const char *name)
+{
+    const char(*found)[KEY_NAME_BYTES] = bsearch(name, names->keys, names->count, KEY_NAME_BYTES, name_compare);
+    return (uint32_t)(found - (const char(*)[KEY_NAME_BYTES])names->keys);
+}
+
+static int presence_compare(const void *left, const void *right)
+{
+    const struct presence *a = *(const struct presence *const *)left, *b = *(const struct presence *const *)right;
+    if (a->bin_s != b->bin_s)
+        return a->bin_s < b->bin_s ? -1 : 1;
+    int order = strncmp(a->probe, b->probe, KEY_NAME_BYTES);
+    if (order == 0)
+        order = (a->asn > b->asn) - (a->asn < b->asn);
+    return order != 0 ? order : memcmp(a->subdivision, b->subdivision, REGION_BYTES);
+}
+
+/* Rows outside the span that a clock may tell are left out. */
+static size_t rows_order(struct judgement *judgement, const struct presence *presence, size_t count, int64_t now_s)
+{
+    int64_t earliest_s = now_s - BINS_MOST * judgement->settings->bin_length_s;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (presence[i].bin_s >= earliest_s && presence[i].bin_s <= now_s)
+            judgement->order[kept++] = &presence[i];
+    if (kept > 0)
+        qsort(judgement->order, kept, sizeof(const struct presence *), presence_compare);
+    return kept;
+}
+
+static enum status probe_of(struct judgement *judgement, const struct presence *row, uint32_t *out)
+{
+    uint32_t name = name_index(&judgement->names, row->probe);
+    *out = judgement->numbers[name];
+    if (*out != RUN_NONE)
+        return roster_move(&judgement->watch.roster, *out, row->asn, row->subdivision, row->access);
+    enum status status =
+        roster_add(&judgement->watch.roster, row->asn, row->subdivision, row->access, row->is_signed, out);
+    if (status == STATUS_OK)
+        judgement->numbers[name] = *out;
+    return status;
+}
+
+/* Only a signed probe keeps a journal: its absence before its last row is a gap, not silence. */
+static enum status finals_note(struct judgement *judgement, size_t row_count)
+{
+    for (size_t i = 0; i < row_count; i++) {
+        const struct presence *row = judgement->order[i];
+        uint32_t probe;
+        enum status status = probe_of(judgement, row, &probe);
+        if (status != STATUS_OK)
+            return status;
+        if (row->is_signed)
+            judgement->watch.roster.probes[probe].final_bin = row->bin_s / judgement->settings->bin_length_s;
+    }
+    return STATUS_OK;
+}
+
+static enum status bin_walk(struct judgement *judgement, int64_t bin, const struct presence *const *rows,
+                            size_t count)
+{
+    struct watch *watch = &judgement->watch;
+    enum status status = watch_bin_begin(watch, bin);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct sign sign;
+        sign_of_presence(rows[i], judgement->settings->bin_length_s, &sign);
+        status = probe_of(judgement, rows[i], &sign.probe);
+        if (status == STATUS_OK)
+            status = watch_take(watch, &sign);
+    }
+    if (status != STATUS_OK)
+        return status;
+    if (!array_room(&judgement->states, judgement->state_count, &judgement->state_room))
+        return STATUS_NO_MEMORY;
+    return watch_bin_end(watch, &judgement->states[judgement->state_count++]);
+}
+
+static enum status bins_walk(struct judgement *judgement, size_t row_count, int64_t now_s)
+{
+    if (row_count == 0)
+        return STATUS_OK;
+    int64_t length_s = judgement->settings->bin_length_s;
+    int64_t last = now_s / length_s;
+    size_t next = 0;
+    for (int64_t bin = judgement->order[0]->bin_s / length_s; bin <= last; bin++) {
+        size_t first = next;
+        while (next < row_count && judgement->order[next]->bin_s / length_s == bin)
+            next++;
+        enum status status = bin_walk(judgement, bin, judgement->order + first, next - first);
+        if (status != STATUS_OK)
+            return status;
+        if (watch_is_idle(&judgement->watch) && next == first) {
+            if (next == row_count)
+                break;
+            bin = judgement->order[next]->bin_s / length_s - 1;
+        }
+    }
+    return STATUS_OK;
+}
+
+static bool colours_region(const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_FULL_SHUTDOWN:
+    case EVENT_MOBILE_SHUTDOWN:
+    case EVENT_INTERNATIONAL_CUT:
+    case EVENT_DNS_FAILURE:
+        return true;
+    case EVENT_SERVICE_BLOCKING:
+    case EVENT_THROTTLING:
+    case EVENT_OPERATOR_OUTAGE:
+    case EVENT_POWER_CUT:
+    case EVENT_COLLECTOR_FAULT:
+        return false;
+    }
+    return false;
+}
+
+/* The strongest event that holds most of a bin gives it its state. */
+static void states_colour(struct judgement *judgement)
+{
+    int64_t bin_us = judgement->settings->bin_length_s * US_PER_S;
+    for (size_t i = 0; i < judgement->conclusion_count; i++) {
+        const struct event *event = &judgement->conclusions[i].event;
+        if (!colours_region(event))
+            continue;
+        int64_t from_us = event->onset_earliest_us + (event->onset_latest_us - event->onset_earliest_us) / 2;
+        int64_t to_us = event->end_earliest_us + (event->end_latest_us - event->end_earliest_us) / 2;
+        for (size_t j = 0; j < judgement->state_count; j++) {
+            struct bin_state *state = &judgement->states[j];
+            int64_t middle_us = state->bin_s * US_PER_S + bin_us / 2;
+            if (middle_us >= from_us && (to_us == 0 || middle_us < to_us) && event->state > state->state)
+                state->state = event->state;
+        }
+    }
+}
+
+static enum status sightings_judge(struct judgement *judgement, const struct sighting *sightings, size_t count,
+                                   int64_t now_s)
+{
+    int64_t earliest_s = now_s - BINS_MOST * judgement->settings->bin_length_s;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (sightings[i].bin_s >= earliest_s && sightings[i].bin_s <= now_s)
+            judgement->rows[kept++] =
+                (struct blocking_row){&sightings[i], name_index(&judgement->names, sightings[i].probe)};
+    return blocking_conclude(judgement->settings, judgement->region, judgement->rows, kept, judgement->names.count,
+                             &judgement->conclusions, &judgement->conclusion_count, &judgement->conclusion_room);
+}
+
+static enum status events_take(struct judgement *judgement, struct detection *out)
+{
+    size_t count = judgement->conclusion_count;
+    struct event *events = calloc(count + 1, sizeof *events);
+    if (events == NULL)
+        return STATUS_NO_MEMORY;
+    if (count > 0)
+        qsort(judgement->conclusions, count, sizeof *judgement->conclusions, conclude_compare);
+    for (size_t i = 0; i < count; i++)
+        events[i] = judgement->conclusions[i].event;
+    *out = (struct detection){judgement->states, judgement->state_count, events, count};
+    judgement->states = NULL;
+    return STATUS_OK;
+}
+
+static enum status judgement_start(struct judgement *judgement, const struct presence *presence,
+                                   size_t presence_count, const struct sighting *sightings, size_t sighting_count,
+                                   int64_t now_s)
+{
+    enum status status =
+        watch_start(&judgement->watch, judgement->settings, now_s - judgement->settings->collector_margin_s);
+    if (status == STATUS_OK)
+        status = names_make(presence, presence_count, sightings, sighting_count, &judgement->names);
+    judgement->numbers = calloc(judgement->names.count + 1, sizeof *judgement->numbers);
+    judgement->order = calloc(presence_count + 1, sizeof *judgement->order);
+    judgement->rows = calloc(sighting_count + 1, sizeof *judgement->rows);
+    if (judgement->numbers == NULL || judgement->order == NULL || judgement->rows == NULL)
+        return STATUS_NO_MEMORY;
+    memset(judgement->numbers, 0xff, judgement->names.count * sizeof *judgement->numbers);
+    return status;
+}
+
+static void judgement_free(struct judgement *judgement)
+{
+    watch_free(&judgement->watch);
+    free(judgement->names.keys);
+    free(judgement->numbers);
+    free(judgement->order);
+    free(judgement->rows);
+    free(judgement->conclusions);
+    free(judgement->states);
+}
+
+enum status detect_region(const struct detect_settings *settings, const char *region,
+                          const struct presence *presence, size_t presence_count, const struct sighting *sightings,
+                          size_t sighting_count, int64_t now_s, struct detection *out)
+{
+    struct judgement judgement = {.settings = settings, .region = region};
+    enum status status = STATUS_USAGE;
+    if (settings->bin_length_s <= 0)
+        return status;
+    status = judgement_start(&judgement, presence, presence_count, sightings, sighting_count, now_s);
+    if (status != STATUS_OK)
+        goto done;
+    size_t row_count = rows_order(&judgement, presence, presence_count, now_s);
+    status = finals_note(&judgement, row_count);
+    if (status == STATUS_OK)
+        status = bins_walk(&judgement, row_count, now_s);
+    if (status == STATUS_OK && row_count > 0)
+        status = conclude_connectivity(&judgement.watch, region, &judgement.conclusions,
+                                       &judgement.conclusion_count, &judgement.conclusion_room);
+    if (status == STATUS_OK)
+        status = sightings_judge(&judgement, sightings, sighting_count, now_s);
+    if (status != STATUS_OK)
+        goto done;
+    states_colour(&judgement);
+    status = events_take(&judgement, out);
+done:
+    judgement_free(&judgement);
+    return status;
+}
+
+void detection_free(struct detection *detection)
+{
+    free(detection->states);
+    free(detection->events);
+    *detection = (struct detection){0};
+}

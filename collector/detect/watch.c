@@ -1,0 +1,270 @@
+/* Drives the walks of one region through its bins.
+ * Owner: the watch owns everything in it; watch_free releases it.
+ * Why: one pass in time order, O(1) a row and O(networks) a bin, with nothing kept of a row but what it changed. */
+#include "collector/detect/watch.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/detect/array.h"
+
+#define POSITIVE_FRESH_BINS 3
+#define POSITIVE_PROBES     2
+#define POSITIVE_NETWORKS   2
+#define FROZEN_BINS_MOST    (45 * 144)
+#define LOG_ODDS_NETWORK    6.0
+#define LOG_ODDS_WORKING    3.0
+
+static enum status track_add(struct watch *watch, struct failure_track track)
+{
+    if (!array_room(&watch->tracks, watch->track_count, &watch->track_room) ||
+        !array_room(&watch->track_span, watch->track_count, &watch->track_span_room))
+        return STATUS_NO_MEMORY;
+    watch->track_span[watch->track_count] = RUN_NONE;
+    watch->tracks[watch->track_count++] = track;
+    return STATUS_OK;
+}
+
+enum status watch_start(struct watch *watch, const struct detect_settings *settings, int64_t judged_until_s)
+{
+    *watch = (struct watch){.settings = *settings, .positive_bin = INT64_MIN / 2};
+    watch->judged_until_bin = judged_until_s / settings->bin_length_s;
+    watch->tally.last_failure_bin = INT64_MIN / 2;
+    baseline_start(&watch->baseline, settings);
+    silence_start(&watch->silences[SILENCE_ALL], SILENCE_ALL);
+    silence_start(&watch->silences[SILENCE_MOBILE], SILENCE_MOBILE);
+    enum status status = track_add(watch, (struct failure_track){.family = FAMILY_CUT, .network = NETWORK_ANY});
+    if (status == STATUS_OK)
+        status = track_add(watch, (struct failure_track){.network = NETWORK_ANY, .mobile_only = true});
+    if (status == STATUS_OK)
+        status = track_add(watch, (struct failure_track){.family = FAMILY_DNS, .network = NETWORK_ANY});
+    return status;
+}
+
+static bool failure_is_open(const struct watch *watch)
+{
+    for (size_t i = 0; i < watch->track_count; i++)
+        if (watch->tracks[i].is_open)
+            return true;
+    return false;
+}
+
+static bool is_frozen(const struct watch *watch)
+{
+    return watch->frozen_bins < FROZEN_BINS_MOST &&
+           (silence_is_frozen(&watch->silences[SILENCE_ALL], &watch->settings) ||
+            silence_is_frozen(&watch->silences[SILENCE_MOBILE], &watch->settings) || failure_is_open(watch));
+}
+
+enum status watch_bin_begin(struct watch *watch, int64_t bin)
+{
+    watch->bin = bin;
+    bool frozen = is_frozen(watch);
+    if (frozen) {
+        watch->frozen_bins++;
+    } else {
+        watch->tick++;
+        if (!failure_is_open(watch) && !watch->silences[SILENCE_ALL].is_open)
+            watch->frozen_bins = 0;
+    }
+    int64_t bin_s = bin * watch->settings.bin_length_s;
+    watch->state = (struct bin_state){.bin_s = bin_s, .state = REGION_BLIND};
+    watch->worked_networks = 0;
+    enum status status = baseline_bin(&watch->baseline, &watch->roster, bin, bin_s, watch->tick);
+    watch->baseline.slot_frozen = watch->baseline.slot_frozen || frozen;
+    return status;
+}
+
+static enum status network_note(struct watch *watch, uint32_t network, bool worked)
+{
+    while (watch->network_known <= network) {
+        if (!array_room(&watch->networks, watch->network_known, &watch->network_room))
+            return STATUS_NO_MEMORY;
+        watch->networks[watch->network_known++] = (struct watch_network){INT64_MIN, INT64_MIN};
+        struct failure_track track = {.network = (uint32_t)watch->network_known - 1};
+        enum status status = track_add(watch, track);
+        if (status != STATUS_OK)
+            return status;
+    }
+    struct watch_network *noted = &watch->networks[network];
+    watch->state.network_count += noted->heard_bin != watch->bin;
+    noted->heard_bin = watch->bin;
+    if (worked) {
+        watch->worked_networks += noted->worked_bin != watch->bin;
+        noted->worked_bin = watch->bin;
+    }
+    return STATUS_OK;
+}
+
+enum status watch_take(struct watch *watch, const struct sign *sign)
+{
+    struct roster_probe *probe = &watch->roster.probes[sign->probe];
+    if (sign->kind == SIGN_NONE)
+        return STATUS_OK;
+    bool is_first = probe->heard_bin != watch->bin;
+    bool worked_before = probe->worked_bin == watch->bin;
+    bool is_warm = baseline_is_warm(&watch->baseline, probe, watch->bin, watch->tick);
+    enum status status = roster_take(&watch->roster, sign, watch->bin, watch->tick);
+    if (status == STATUS_OK)
+        status = network_note(watch, probe->network, sign->kind == SIGN_OK);
+    if (status != STATUS_OK)
+        return status;
+    size_t cell = probe->network * CLASS_COUNT + probe->is_mobile;
+    if (probe->worked_bin == watch->bin && !worked_before && is_warm &&
+        probe->network < watch->baseline.network_count)
+        watch->baseline.cells[cell].working_count++;
+    if (is_first)
+        watch->state.seen_count++;
+    if (sign->kind == SIGN_OK)
+        watch->state.ok_count++;
+    if (sign->fail_count > 0) {
+        watch->tally.last_failure_bin = watch->bin;
+        watch->state.fail_count += sign->fail_kind != SIGN_DNS;
+    }
+    return STATUS_OK;
+}
+
+static enum status span_add(struct watch *watch, struct span span, uint32_t *out)
+{
+    if (!array_room(&watch->spans, watch->span_count, &watch->span_room))
+        return STATUS_NO_MEMORY;
+    *out = (uint32_t)watch->span_count;
+    watch->spans[watch->span_count++] = span;
+    return STATUS_OK;
+}
+
+/* Who was missing when the alarm rose, and what is known of them: silent, off, failing. */
+static void evidence_weigh(const struct watch *watch, const struct span *span, uint32_t network,
+                           struct silence_evidence *out)
+{
+    double log_odds = 0;
+    uint32_t lost_before = out->fixed_lost_count + out->mobile_lost_count;
+    for (size_t i = 0; i < watch->roster.probe_count; i++) {
+        const struct roster_probe *probe = &watch->roster.probes[i];
+        if (probe->network != network || (span->mobile_only && !probe->is_mobile) ||
+            !baseline_is_warm(&watch->baseline, probe, watch->bin, watch->tick))
+            continue;
+        double presence = baseline_presence(&watch->baseline, probe);
+        if (probe->worked_bin > span->first_bin) {
+            out->working_count++;
+            log_odds -= LOG_ODDS_WORKING;
+            continue;
+        }
+        if (presence < 0.05)
+            continue;
+        *(probe->is_mobile ? &out->mobile_lost_count : &out->fixed_lost_count) += 1;
+        if (probe->heard_bin >= span->first_bin && probe->status >= SIGN_DNS) {
+            out->failed_count++;
+            log_odds += 3.8;
+        } else if (probe->final_bin > watch->bin) {
+            out->off_count++;
+        } else {
+            out->silent_count++;
+            log_odds += fmin(1.0, -log(fmax(1e-9, 1.0 - presence)));
+        }
+    }
+    out->network_count += out->fixed_lost_count + out->mobile_lost_count > lost_before;
+    out->log_odds += fmax(-LOG_ODDS_NETWORK, fmin(LOG_ODDS_NETWORK, log_odds));
+}
+
+static enum status silence_step_take(struct watch *watch, enum silence_scope scope)
+{
+    struct silence *silence = &watch->silences[scope];
+    struct silence_sums sums;
+    silence_sum(&watch->baseline, scope, watch->settings.ratio_alarm, &sums);
+    if (scope == SILENCE_ALL)
+        watch->state.expected = sums.expected;
+    if (watch->bin > watch->judged_until_bin)
+        return STATUS_OK;
+    enum silence_step step = silence_bin(silence, &watch->settings, &sums, watch->bin);
+    if (step == SILENCE_OPENED) {
+        struct span span = {.is_silence = true, .mobile_only = scope == SILENCE_MOBILE, .network = NETWORK_ANY,
+                            .first_bin = silence->onset_bin, .alarm_bin = watch->bin, .last_bin = -1};
+        for (uint32_t network = 0; network < watch->roster.network_count; network++)
+            evidence_weigh(watch, &span, network, &span.evidence);
+        enum status status = span_add(watch, span, &watch->silence_span[scope]);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (silence->is_open || step == SILENCE_CLOSED) {
+        struct span *span = &watch->spans[watch->silence_span[scope]];
+        span->lost = silence->lost;
+        span->expected = silence->expected;
+        if (step == SILENCE_CLOSED)
+            span->last_bin = silence->end_bin;
+    }
+    return STATUS_OK;
+}
+
+static enum status failure_step_take(struct watch *watch, size_t index)
+{
+    struct failure_track *track = &watch->tracks[index];
+    if (track->network != NETWORK_ANY && !track->is_open && failure_of_network(&watch->tally, track->network) < 2) {
+        track->pending_count = 0;
+        return STATUS_OK;
+    }
+    enum failure_step step = failure_bin(track, &watch->tally, &watch->baseline, watch->bin);
+    if (step == FAILURE_OPENED) {
+        struct span span = {.family = track->family, .mobile_only = track->mobile_only, .network = track->network,
+                            .first_bin = track->first_bin, .alarm_bin = watch->bin, .last_bin = -1};
+        return span_add(watch, span, &watch->track_span[index]);
+    }
+    if (step == FAILURE_CLOSED || track->is_open) {
+        struct span *span = &watch->spans[watch->track_span[index]];
+        span->working_mean = track->working_sum / (double)track->open_bin_count;
+        if (step == FAILURE_CLOSED)
+            span->last_bin = watch->bin;
+    }
+    return STATUS_OK;
+}
+
+/* Green needs sight: enough expected and somebody heard, or two working probes in two networks. */
+static void state_judge(struct watch *watch)
+{
+    const struct bin_state *state = &watch->state;
+    double working = 0;
+    for (size_t i = 0; i < watch->roster.network_count && i < watch->baseline.network_count; i++)
+        for (size_t class = 0; class < CLASS_COUNT; class++)
+            working += watch->baseline.cells[i * CLASS_COUNT + class].working_count;
+    bool expected = state->expected >= watch->settings.expected_least && working >= 1;
+    bool quorum = state->ok_count >= POSITIVE_PROBES && watch->worked_networks >= POSITIVE_NETWORKS;
+    if (expected || quorum)
+        watch->positive_bin = watch->bin;
+    if (watch->bin - watch->positive_bin < POSITIVE_FRESH_BINS)
+        watch->state.state = REGION_OK;
+}
+
+enum status watch_bin_end(struct watch *watch, struct bin_state *out_state)
+{
+    enum status status = STATUS_OK;
+    for (int scope = 0; scope < SILENCE_SCOPE_COUNT && status == STATUS_OK; scope++)
+        status = silence_step_take(watch, (enum silence_scope)scope);
+    bool counts = watch->bin - watch->tally.last_failure_bin <= FAILURE_FRESH_BINS || failure_is_open(watch);
+    if (status == STATUS_OK && counts)
+        status = failure_count(&watch->tally, &watch->roster, watch->bin);
+    for (size_t i = 0; i < watch->track_count && counts && status == STATUS_OK; i++)
+        status = failure_step_take(watch, i);
+    state_judge(watch);
+    *out_state = watch->state;
+    return status;
+}
+
+bool watch_is_idle(const struct watch *watch)
+{
+    return watch->state.expected <= 0 && !watch->silences[SILENCE_ALL].is_open &&
+           !watch->silences[SILENCE_MOBILE].is_open && !failure_is_open(watch) &&
+           watch->bin - watch->positive_bin > POSITIVE_FRESH_BINS;
+}
+
+void watch_free(struct watch *watch)
+{
+    roster_free(&watch->roster);
+    baseline_free(&watch->baseline);
+    failure_tally_free(&watch->tally);
+    free(watch->tracks);
+    free(watch->track_span);
+    free(watch->spans);
+    free(watch->networks);
+    *watch = (struct watch){0};
+}

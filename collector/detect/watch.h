@@ -1,0 +1,67 @@
+/* The walk of one region through its bins, in order: rows in, spans out. Everything that detect_region and the
+ * simulator need; rows are taken as compact signs so that a year of ten thousand probes streams through. */
+#ifndef COLLECTOR_DETECT_WATCH_H
+#define COLLECTOR_DETECT_WATCH_H
+
+#include "collector/detect/failure.h"
+#include "collector/detect/silence.h"
+
+/* What was known of the probes that an alarm missed, when it rose. */
+struct silence_evidence {
+    uint32_t silent_count; /* not heard of since */
+    uint32_t off_count;    /* heard again, with a gap in the journal: they were off */
+    uint32_t failed_count; /* said that the network failed */
+    uint32_t working_count;
+    uint32_t fixed_lost_count, mobile_lost_count;
+    uint32_t network_count; /* with lost probes */
+    double log_odds;        /* L, capped per network */
+};
+
+/* A stretch of bins in which one walk was open. */
+struct span {
+    bool is_silence;
+    enum failure_family family; /* of failures */
+    bool mobile_only;
+    uint32_t network; /* index; NETWORK_ANY */
+    int64_t first_bin, alarm_bin;
+    int64_t last_bin; /* in which it closed; -1: still open */
+    double working_mean;
+    double lost, expected;
+    struct silence_evidence evidence;
+};
+
+struct watch {
+    struct detect_settings settings;
+    struct roster roster;
+    struct baseline baseline;
+    struct silence silences[SILENCE_SCOPE_COUNT];
+    uint32_t silence_span[SILENCE_SCOPE_COUNT]; /* index of the open one */
+    struct failure_tally tally;
+    struct failure_track *tracks;
+    uint32_t *track_span;
+    size_t track_count, track_room, track_span_room;
+    struct span *spans;
+    size_t span_count, span_room;
+    struct watch_network {
+        int64_t heard_bin, worked_bin; /* the last of each */
+    } *networks;
+    size_t network_room, network_known;
+    int64_t bin;      /* under way, in bins since 1970 */
+    int64_t tick;     /* bins during which nothing was wrong */
+    int64_t frozen_bins;
+    int64_t positive_bin; /* last in which the network was seen to work well enough to say so */
+    int64_t judged_until_bin; /* later ones are too young for silence to mean something */
+    struct bin_state state;   /* of the bin under way */
+    uint32_t worked_networks;
+};
+
+enum status watch_start(struct watch *watch, const struct detect_settings *settings, int64_t judged_until_s);
+enum status watch_bin_begin(struct watch *watch, int64_t bin);
+enum status watch_take(struct watch *watch, const struct sign *sign);
+/* *out_state is OK or BLIND here; spans colour it later. */
+enum status watch_bin_end(struct watch *watch, struct bin_state *out_state);
+/* Nothing is expected, nothing is open: bins without rows say nothing. */
+bool watch_is_idle(const struct watch *watch);
+void watch_free(struct watch *watch);
+
+#endif
