@@ -72,7 +72,8 @@ enum status public_key_parse(const char *text, struct public_key *out)
 {
     struct buffer raw = {0};
     struct public_key key;
-    uint8_t algorithm[sizeof key_algorithm], derived[KEY_ID_BYTES];
+    uint8_t derived[KEY_ID_BYTES];
+    char again[PUBLIC_KEY_TEXT_BYTES];
     enum status status = STATUS_MALFORMED;
     size_t length = strnlen(text, PUBLIC_KEY_TEXT_BYTES);
     if (length != PUBLIC_KEY_TEXT_BYTES - 1)
@@ -81,12 +82,14 @@ enum status public_key_parse(const char *text, struct public_key *out)
     if (status != STATUS_OK)
         goto done;
     struct reader reader = reader_of(raw.bytes, raw.count);
-    reader_copy(&reader, algorithm, sizeof algorithm);
+    reader_skip(&reader, sizeof key_algorithm);
     reader_copy(&reader, key.id, sizeof key.id);
     reader_copy(&reader, key.key, sizeof key.key);
     key_id_derive(key.key, derived);
-    if (reader.failed || reader.left_bytes > 0 || memcmp(algorithm, key_algorithm, sizeof algorithm) != 0 ||
-        memcmp(derived, key.id, sizeof derived) != 0)
+    /* Formatted again it must be the same text: that settles the algorithm, and leaves a key one text only.
+     */
+    public_key_format(&key, again);
+    if (reader.failed || memcmp(derived, key.id, sizeof derived) != 0 || strcmp(again, text) != 0)
         status = STATUS_MALFORMED;
     else
         *out = key;

@@ -101,19 +101,23 @@ static bool prefixed_line(struct reader *reader, const char *prefix, struct read
     return !head.failed && memcmp(head.bytes, prefix, length) == 0;
 }
 
-/* A line of base64 that stands for exactly `count` bytes. */
+/* A line of base64 that stands for exactly `count` bytes, in the one form that minisign writes. */
 static bool base64_line(struct reader *reader, uint8_t *out, size_t count)
 {
     struct reader line;
-    if (!reader_line(reader, &line) || line.left_bytes > MINISIG_BYTES_MAX)
+    struct buffer raw = {0}, again = {0};
+    if (!reader_line(reader, &line) || line.left_bytes == 0)
         return false;
-    struct buffer raw = {0};
-    bool is_whole = line.left_bytes > 0 &&
-                    base64_decode((const char *)line.bytes, line.left_bytes, &raw) == STATUS_OK &&
-                    raw.count == count;
+    bool is_whole =
+        base64_decode((const char *)line.bytes, line.left_bytes, &raw) == STATUS_OK && raw.count == count;
+    if (is_whole) {
+        base64_append(&again, raw.bytes, raw.count);
+        is_whole = again.count == line.left_bytes && memcmp(again.bytes, line.bytes, again.count) == 0;
+    }
     if (is_whole)
         memcpy(out, raw.bytes, count);
     buffer_free(&raw);
+    buffer_free(&again);
     return is_whole;
 }
 

@@ -53,7 +53,8 @@ static enum exit_status measure_run(int argc, char **argv);
 static const struct cli_command measure = {"measure", "measure a list", "Usage: measure [LIST]", measure_run};
 static enum exit_status check_run(int argc, char **argv)
 {
-    return argc == 2 && strcmp(argv[0], "check") == 0 && strcmp(argv[1], "x") == 0 ? EXIT_FOUND : EXIT_OWN_FAILURE;
+    return argc == 2 && strcmp(argv[0], "check") == 0 && strcmp(argv[1], "x") == 0 ? EXIT_FOUND
+                                                                                   : EXIT_OWN_FAILURE;
 }
 static const struct cli_command check = {"check", "may we call?", "Usage: check", check_run};
 static const struct cli_command *const commands[] = {&check, &measure, NULL};
@@ -97,7 +98,10 @@ static void main_finds_the_command_or_the_nearest(void **state)
         {{"p", "chekc"}, EXIT_USAGE, "", "did you mean \"dialtone-test check\"?"},
         {{"p", "help", "chck"}, EXIT_USAGE, "", "did you mean \"dialtone-test check\"?"},
         {{"p", "quux"}, EXIT_USAGE, "", "type \"dialtone-test --help\""},
-        {{"p", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, EXIT_USAGE, "", "there is no command"},
+        {{"p", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+         EXIT_USAGE,
+         "",
+         "there is no command"},
         {{"p", ""}, EXIT_USAGE, "", "there is no command"},
         {{"p", "--verison"}, EXIT_USAGE, "", "there is no option \"--verison\""},
         {{"p", "measure", "--bogus"}, EXIT_USAGE, "", "there is no option \"--bogus\""},
@@ -110,7 +114,8 @@ static void main_finds_the_command_or_the_nearest(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char out[4096], err[4096];
         struct caught caught_out = catch_start(stdout), caught_err = catch_start(stderr);
-        enum exit_status got = cli_main(&program, words_count(cases[i].words), (char **)(uintptr_t)cases[i].words);
+        enum exit_status got =
+            cli_main(&program, words_count(cases[i].words), (char **)(uintptr_t)cases[i].words);
         catch_end(&caught_err, err);
         catch_end(&caught_out, out);
         if (got != cases[i].expected || !strstr(out, cases[i].on_stdout) || !strstr(err, cases[i].on_stderr))
@@ -132,8 +137,8 @@ static struct cli_arguments *parsed(const char *const *words)
 static void options_stand_anywhere(void **state)
 {
     (void)state;
-    const char *const words[] = {"measure", "a",        "--list",   "one", "--list=two", "-",
-                                 "--verbose", "--list", "--format=", "--",  "--config",  NULL};
+    const char *const words[] = {"measure",   "a",      "--list",    "one", "--list=two", "-",
+                                 "--verbose", "--list", "--format=", "--",  "--config",   NULL};
     const char *const more[] = {"measure", "--list", "--", "x", "--list=a=b", NULL};
     struct cli_arguments *arguments = parsed(words);
     assert_string_equal(cli_value(arguments, "list"), "--format=");
@@ -164,10 +169,10 @@ static void numbers_are_whole_and_bounded(void **state)
         enum status expected;
         int64_t value;
     } cases[] = {
-        {"5", STATUS_OK, 5},           {"-3", STATUS_OK, -3},        {"100", STATUS_OK, 100},
-        {"101", STATUS_USAGE, 0},      {"-11", STATUS_USAGE, 0},     {"", STATUS_USAGE, 0},
-        {" 5", STATUS_USAGE, 0},       {"5x", STATUS_USAGE, 0},      {"0x5", STATUS_USAGE, 0},
-        {"5.0", STATUS_USAGE, 0},      {"-", STATUS_USAGE, 0},       {"99999999999999999999", STATUS_USAGE, 0},
+        {"5", STATUS_OK, 5},      {"-3", STATUS_OK, -3},    {"100", STATUS_OK, 100},
+        {"101", STATUS_USAGE, 0}, {"-11", STATUS_USAGE, 0}, {"", STATUS_USAGE, 0},
+        {" 5", STATUS_USAGE, 0},  {"5x", STATUS_USAGE, 0},  {"0x5", STATUS_USAGE, 0},
+        {"5.0", STATUS_USAGE, 0}, {"-", STATUS_USAGE, 0},   {"99999999999999999999", STATUS_USAGE, 0},
         {"+5", STATUS_USAGE, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -196,12 +201,14 @@ static void durations_carry_units(void **state)
         enum status expected;
         int64_t us;
     } cases[] = {
-        {"90", STATUS_OK, 90000000},  {"90s", STATUS_OK, 90000000},    {"10m", STATUS_OK, 600000000},
-        {"2h", STATUS_OK, 7200000000}, {"500ms", STATUS_OK, 500000},   {"1d", STATUS_OK, 86400000000},
-        {"1us", STATUS_OK, 1},        {"2d", STATUS_USAGE, 0},         {"0", STATUS_USAGE, 0},
-        {"-5s", STATUS_USAGE, 0},     {"5 s", STATUS_USAGE, 0},        {"5S", STATUS_USAGE, 0},
-        {"s", STATUS_USAGE, 0},       {"", STATUS_USAGE, 0},           {"1.5h", STATUS_USAGE, 0},
-        {"9223372036854775807d", STATUS_USAGE, 0},
+        {"90", STATUS_OK, 90000000},   {"90s", STATUS_OK, 90000000},
+        {"10m", STATUS_OK, 600000000}, {"2h", STATUS_OK, 7200000000},
+        {"500ms", STATUS_OK, 500000},  {"1d", STATUS_OK, 86400000000},
+        {"1us", STATUS_OK, 1},         {"2d", STATUS_USAGE, 0},
+        {"0", STATUS_USAGE, 0},        {"-5s", STATUS_USAGE, 0},
+        {"5 s", STATUS_USAGE, 0},      {"5S", STATUS_USAGE, 0},
+        {"s", STATUS_USAGE, 0},        {"", STATUS_USAGE, 0},
+        {"1.5h", STATUS_USAGE, 0},     {"9223372036854775807d", STATUS_USAGE, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *const words[] = {"measure", "--config", cases[i].text, NULL};

@@ -50,10 +50,8 @@ static void fractions_and_leap_seconds(void **state)
         const char *text;
         int64_t us;
     } cases[] = {
-        {"1970-01-01 00:00:01.5", 1500000},
-        {"1970-01-01T00:00:00.000001Z", 1},
-        {"1970-01-01T00:00:00.1234567899Z", 123456},
-        {"1970-01-01 23:59:60", SECOND(86400)},
+        {"1970-01-01 00:00:01.5", 1500000},           {"1970-01-01T00:00:00.000001Z", 1},
+        {"1970-01-01T00:00:00.1234567899Z", 123456},  {"1970-01-01 23:59:60", SECOND(86400)},
         {"2016-12-31T23:59:60Z", SECOND(1483228800)},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -129,8 +127,10 @@ static void clocks_are_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_forms_are_written_and_read), cmocka_unit_test(fractions_and_leap_seconds),
-        cmocka_unit_test(what_is_no_time_is_refused),      cmocka_unit_test(bins_start_at_or_before),
+        cmocka_unit_test(both_forms_are_written_and_read),
+        cmocka_unit_test(fractions_and_leap_seconds),
+        cmocka_unit_test(what_is_no_time_is_refused),
+        cmocka_unit_test(bins_start_at_or_before),
         cmocka_unit_test(clocks_are_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,7 +135,8 @@ static void a_failed_publication_leaves_nothing(void **state)
     free(folder);
 }
 
-/* In a mount namespace of the child's own: 0 where the full disk was told and left empty, 77 where none can be made. */
+/* In a mount namespace of the child's own: 0 where the full disk was told and left empty, 77 where none can
+ * be made. */
 static int publish_on_full_disk(const char *folder)
 {
     if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
@@ -192,7 +193,8 @@ static void folders_are_made_with_their_parents(void **state)
 static void paths_join_with_one_slash(void **state)
 {
     (void)state;
-    static const char *const cases[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"/", "b", "/b"}, {"", "b", "b"}};
+    static const char *const cases[][3] = {
+        {"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"/", "b", "/b"}, {"", "b", "b"}};
     for (size_t i = 0; i < 4; i++) {
         char *path = path_join(cases[i][0], cases[i][1]);
         assert_string_equal(path, cases[i][2]);

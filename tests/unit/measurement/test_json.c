@@ -12,9 +12,9 @@
 
 #include "measurement/base/json.h"
 
-#define CASE(TEXT, STATUS)                                                                                            \
-    {                                                                                                                 \
-        TEXT, sizeof TEXT - 1, STATUS                                                                                 \
+#define CASE(TEXT, STATUS)                                                                                   \
+    {                                                                                                        \
+        TEXT, sizeof TEXT - 1, STATUS                                                                        \
     }
 
 static const struct {
@@ -114,7 +114,8 @@ static void depth_and_number_of_values_are_bounded(void **state)
         {"0,", "", JSON_VALUE_COUNT_LIMIT + 2, STATUS_TOO_LARGE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char *open = repeated(cases[i].open, cases[i].times), *close = repeated(cases[i].close, cases[i].times);
+        char *open = repeated(cases[i].open, cases[i].times),
+             *close = repeated(cases[i].close, cases[i].times);
         struct buffer text = {0};
         buffer_text(&text, open);
         buffer_text(&text, close);
@@ -135,13 +136,15 @@ static void writes_one_form(void **state)
         const char *in, *out;
     } cases[] = {
         {" { \"b\" : 1 , \"a\" : [ ] } ", "{\"b\":1,\"a\":[]}"},
-        {"[1, -1, 9223372036854775807, -9223372036854775808]", "[1,-1,9223372036854775807,-9223372036854775808]"},
+        {"[1, -1, 9223372036854775807, -9223372036854775808]",
+         "[1,-1,9223372036854775807,-9223372036854775808]"},
         {"[1.0, 0.1, 1.50, -2.25]", "[1.0,0.1,1.5,-2.25]"},
         {"[0.1234567891, 12345.6789012, 0.0000001]", "[0.123457,12345.6789,0.0]"},
         {"[-0.0, -0.0000001, 0e5]", "[0.0,0.0,0.0]"},
         {"[1e300, 123456789012.5, 1e15]", "[1e+300,1.23456789e+11,1e+15]"},
         {"[0.30000000000000004, 2.3000000000000003]", "[0.3,2.3]"},
-        {"\"\\u00e9\\n\\t\\u0001\\u0000\\u007f\\\"\\\\\\/\"", "\"\xc3\xa9\\n\\t\\u0001\\u0000\\u007f\\\"\\\\/\""},
+        {"\"\\u00e9\\n\\t\\u0001\\u0000\\u007f\\\"\\\\\\/\"",
+         "\"\xc3\xa9\\n\\t\\u0001\\u0000\\u007f\\\"\\\\/\""},
         {"[true,false,null,\"\"]", "[true,false,null,\"\"]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -191,7 +194,8 @@ static void members_of_another_type_are_absent(void **state)
 {
     (void)state;
     json_t *object = NULL;
-    static const char text[] = "{\"t\":\"x\",\"z\":\"x\\u0000y\",\"i\":7,\"r\":1.5,\"b\":true,\"o\":{},\"a\":[],\"n\":null}";
+    static const char text[] =
+        "{\"t\":\"x\",\"z\":\"x\\u0000y\",\"i\":7,\"r\":1.5,\"b\":true,\"o\":{},\"a\":[],\"n\":null}";
     assert_int_equal(json_read(text, sizeof text - 1, &object, NULL), STATUS_OK);
     assert_string_equal(json_member_text(object, "t"), "x");
     assert_null(json_member_text(object, "z"));
@@ -235,9 +239,12 @@ static void binary_is_told_from_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_json_and_nothing_else),        cmocka_unit_test(depth_and_number_of_values_are_bounded),
-        cmocka_unit_test(writes_one_form),                    cmocka_unit_test(writing_is_bounded_too),
-        cmocka_unit_test(members_of_another_type_are_absent), cmocka_unit_test(binary_is_told_from_text),
+        cmocka_unit_test(reads_json_and_nothing_else),
+        cmocka_unit_test(depth_and_number_of_values_are_bounded),
+        cmocka_unit_test(writes_one_form),
+        cmocka_unit_test(writing_is_bounded_too),
+        cmocka_unit_test(members_of_another_type_are_absent),
+        cmocka_unit_test(binary_is_told_from_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,9 +28,10 @@ static void lines_are_key_value_and_one_each(void **state)
     log_event(&log, LOG_LEVEL_INFO, "started", "%s", "");
     log_event(NULL, LOG_LEVEL_ERROR, "nobody", "a=%d", 1);
     fclose(stream);
-    assert_string_equal(text, "time=2026-01-01T00:00:00Z level=warn event=upload_failed bundle=x.zst status=busy\n"
-                              "time=2026-01-01T00:00:00Z level=error event=forged value=a?b?[0m?\n"
-                              "time=2026-01-01T00:00:00Z level=info event=started\n");
+    assert_string_equal(text,
+                        "time=2026-01-01T00:00:00Z level=warn event=upload_failed bundle=x.zst status=busy\n"
+                        "time=2026-01-01T00:00:00Z level=error event=forged value=a?b?[0m?\n"
+                        "time=2026-01-01T00:00:00Z level=info event=started\n");
     free(text);
     log.stream = NULL;
     log_event(&log, LOG_LEVEL_ERROR, "silent", "a=%d", 1);
@@ -58,8 +59,8 @@ static void values_are_quoted_where_they_must(void **state)
     static const struct {
         const char *value, *quoted;
     } cases[] = {
-        {"plain", "plain"},     {"", "\"\""},       {"two words", "\"two words\""},
-        {"a=b", "\"a=b\""},     {"q\"q", "\"q\\\"q\""}, {"back\\slash", "\"back\\\\slash\""},
+        {"plain", "plain"}, {"", "\"\""},           {"two words", "\"two words\""},
+        {"a=b", "\"a=b\""}, {"q\"q", "\"q\\\"q\""}, {"back\\slash", "\"back\\\\slash\""},
     };
     char out[40];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

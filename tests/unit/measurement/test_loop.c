@@ -158,13 +158,15 @@ static void watches_change_and_end_inside_their_callback(void **state)
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     assert_int_equal(
-        loop_watch(journal.loop, ends[0], true, false, read_then_write_then_free, &journal, &journal.watch), STATUS_OK);
+        loop_watch(journal.loop, ends[0], true, false, read_then_write_then_free, &journal, &journal.watch),
+        STATUS_OK);
     assert_int_equal(loop_after(journal.loop, 5 * US_PER_MS, poke, &ends[1], NULL), STATUS_OK);
     assert_int_equal(loop_run(journal.loop), STATUS_OK);
     assert_string_equal(journal.calls, "rw");
     struct loop_watch *idle;
-    assert_int_equal(loop_watch(journal.loop, ends[0], false, false, read_then_write_then_free, &journal, &idle),
-                     STATUS_OK);
+    assert_int_equal(
+        loop_watch(journal.loop, ends[0], false, false, read_then_write_then_free, &journal, &idle),
+        STATUS_OK);
     assert_int_equal(loop_run(journal.loop), STATUS_OK); /* waits for nothing */
     loop_watch_free(idle);
     loop_watch_free(NULL);

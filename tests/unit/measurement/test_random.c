@@ -30,9 +30,8 @@ static void a_seed_repeats_and_another_differs(void **state)
 static void the_sequence_is_xoshiros(void **state)
 {
     (void)state;
-    static const uint64_t expected[] = {11520,         0,
-                                        1509978240,    1215971899390074240,
-                                        1216172134540287360, 607988272756665600};
+    static const uint64_t expected[] = {
+        11520, 0, 1509978240, 1215971899390074240, 1216172134540287360, 607988272756665600};
     struct random_seeded seeded;
     struct random_source source = random_of_seed(&seeded, 0);
     seeded = (struct random_seeded){{1, 2, 3, 4}};
@@ -91,8 +90,10 @@ static void the_kernel_gives_other_bytes_each_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_seed_repeats_and_another_differs), cmocka_unit_test(the_sequence_is_xoshiros),
-        cmocka_unit_test(bounds_are_kept_and_reached),        cmocka_unit_test(units_are_spread_over_the_unit),
+        cmocka_unit_test(a_seed_repeats_and_another_differs),
+        cmocka_unit_test(the_sequence_is_xoshiros),
+        cmocka_unit_test(bounds_are_kept_and_reached),
+        cmocka_unit_test(units_are_spread_over_the_unit),
         cmocka_unit_test(the_kernel_gives_other_bytes_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

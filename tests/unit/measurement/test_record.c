@@ -23,12 +23,16 @@ static struct record sample(const json_t *test_keys)
                             .test_version = "0.5.28",
                             .software_version = "0.1.0",
                             .input = "https://example.org/",
-                            .vantage = {.country = "XD", .subdivision = "XD-N", .asn = 64500, .network_name = "Lab Mobile", .access = ACCESS_MOBILE},
+                            .vantage = {.country = "XD",
+                                        .subdivision = "XD-N",
+                                        .asn = 64500,
+                                        .network_name = "Lab Mobile",
+                                        .access = ACCESS_MOBILE},
                             .measurement_start_us = INT64_C(1767225600) * US_PER_S,
                             .test_start_us = INT64_C(1767225590) * US_PER_S,
                             .runtime_s = 1.5,
                             .test_keys = test_keys};
-        return record;
+    return record;
 }
 
 static void encodes_every_required_key(void **state)
@@ -40,14 +44,15 @@ static void encodes_every_required_key(void **state)
     assert_int_equal(record_encode(&record, &line), STATUS_OK);
     char *text = buffer_take_text(&line);
     assert_string_equal(
-        text, "{\"annotations\":{\"platform\":\"linux\",\"network_type\":\"mobile\",\"x_subdivision\":\"XD-N\"},"
-              "\"data_format_version\":\"0.2.0\",\"input\":\"https://example.org/\","
-              "\"measurement_start_time\":\"2026-01-01 00:00:00\",\"probe_asn\":\"AS64500\",\"probe_cc\":\"XD\","
-              "\"probe_ip\":\"127.0.0.1\",\"probe_network_name\":\"Lab Mobile\",\"resolver_asn\":\"AS0\","
-              "\"resolver_ip\":\"127.0.0.2\",\"resolver_network_name\":\"\",\"software_name\":\"dialtone-probe\","
-              "\"software_version\":\"0.1.0\",\"test_name\":\"web_connectivity\","
-              "\"test_start_time\":\"2025-12-31 23:59:50\",\"test_version\":\"0.5.28\",\"test_runtime\":1.5,"
-              "\"test_keys\":{\"accessible\":true}}");
+        text,
+        "{\"annotations\":{\"platform\":\"linux\",\"network_type\":\"mobile\",\"x_subdivision\":\"XD-N\"},"
+        "\"data_format_version\":\"0.2.0\",\"input\":\"https://example.org/\","
+        "\"measurement_start_time\":\"2026-01-01 00:00:00\",\"probe_asn\":\"AS64500\",\"probe_cc\":\"XD\","
+        "\"probe_ip\":\"127.0.0.1\",\"probe_network_name\":\"Lab Mobile\",\"resolver_asn\":\"AS0\","
+        "\"resolver_ip\":\"127.0.0.2\",\"resolver_network_name\":\"\",\"software_name\":\"dialtone-probe\","
+        "\"software_version\":\"0.1.0\",\"test_name\":\"web_connectivity\","
+        "\"test_start_time\":\"2025-12-31 23:59:50\",\"test_version\":\"0.5.28\",\"test_runtime\":1.5,"
+        "\"test_keys\":{\"accessible\":true}}");
     free(text);
     json_decref(test_keys);
 }
@@ -192,13 +197,16 @@ static void vantage_points_are_normalised(void **state)
         {BASE(WHEN), "ZZ", "", 0, ACCESS_UNKNOWN},
         {BASE(WHEN ",\"probe_cc\":\"UA\",\"probe_asn\":\"AS3255\""), "UA", "", 3255, ACCESS_UNKNOWN},
         {BASE(WHEN ",\"probe_cc\":\"ua\",\"probe_asn\":\"3255\""), "ZZ", "", 0, ACCESS_UNKNOWN},
-        {BASE(WHEN ",\"probe_cc\":\"ZZ\",\"probe_asn\":\"AS4294967295\""), "ZZ", "", 4294967295u, ACCESS_UNKNOWN},
+        {BASE(WHEN ",\"probe_cc\":\"ZZ\",\"probe_asn\":\"AS4294967295\""), "ZZ", "", 4294967295u,
+         ACCESS_UNKNOWN},
         {BASE(WHEN ",\"probe_cc\":\"U\",\"probe_asn\":\"AS4294967296\""), "ZZ", "", 0, ACCESS_UNKNOWN},
         {BASE(WHEN ",\"probe_cc\":\"../../etc\",\"probe_asn\":\"AS-1\""), "ZZ", "", 0, ACCESS_UNKNOWN},
         {BASE(WHEN ",\"probe_cc\":7,\"probe_asn\":7"), "ZZ", "", 0, ACCESS_UNKNOWN},
-        {BASE(WHEN ",\"probe_cc\":\"UA\",\"annotations\":{\"x_subdivision\":\"UA-46\",\"network_type\":\"wifi\"}"),
+        {BASE(WHEN
+              ",\"probe_cc\":\"UA\",\"annotations\":{\"x_subdivision\":\"UA-46\",\"network_type\":\"wifi\"}"),
          "UA", "UA-46", 0, ACCESS_FIXED},
-        {BASE(WHEN ",\"probe_cc\":\"UA\",\"annotations\":{\"x_subdivision\":\"RU-MOW\",\"network_type\":\"vpn\"}"),
+        {BASE(WHEN
+              ",\"probe_cc\":\"UA\",\"annotations\":{\"x_subdivision\":\"RU-MOW\",\"network_type\":\"vpn\"}"),
          "UA", "", 0, ACCESS_UNKNOWN},
         {BASE(WHEN ",\"annotations\":\"none\",\"probe_cc\":\"QZ\""), "QZ", "", 0, ACCESS_UNKNOWN},
     };

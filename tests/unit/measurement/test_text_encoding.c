@@ -68,8 +68,9 @@ static void every_byte_survives(void **state)
 static void base64_refuses_other_texts(void **state)
 {
     (void)state;
-    static const char *const cases[] = {"Z",    "Zg=",   "Zg===", "=",     "====", "Zh==",   "Zm9=",
-                                        "Zm 9", "Zm9v\n", "Z=g=",  "Zm9v=", "Zm9v====", "\xc3\xa9==", "Zm9vY"};
+    static const char *const cases[] = {
+        "Z",    "Zg=",    "Zg===", "=",     "====",     "Zh==",       "Zm9=",
+        "Zm 9", "Zm9v\n", "Z=g=",  "Zm9v=", "Zm9v====", "\xc3\xa9==", "Zm9vY"};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct buffer out = {0};
         buffer_text(&out, "kept");
