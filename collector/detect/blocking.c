@@ -85,7 +85,8 @@ static void run_begin(struct subject_probe *probe, int64_t after_us, int64_t by_
     probe->best = NULL;
 }
 
-/* A row that says nothing of blocking (down, unknown, offline, weak) leaves the probe's status as it was. */
+/* A row that says nothing clear (down, unknown, offline, weak) is no witness: a probe that worked is no longer known
+ * to work, one that was blocked stays so until it works. */
 static void probe_take(struct subject_probe *probe, const struct sighting *row, int64_t bin)
 {
     enum verdict_confidence confidence = row_confidence(row);
@@ -113,6 +114,8 @@ static void probe_take(struct subject_probe *probe, const struct sighting *row, 
         probe->last_ok_us = row->last_ok_us;
     if (works || blocked)
         probe->status_bin = bin;
+    else if (probe->status == SUBJECT_WORKS)
+        probe->status = SUBJECT_UNKNOWN;
 }
 
 struct subject_sums {

@@ -127,12 +127,13 @@ static void evidence_sum(const struct watch *watch, const struct span *span, str
         event->evidence_count[CONFIDENCE_STRONG] += count;
     }
     double log_odds = 0;
+    double most = span->network == NETWORK_ANY ? LOG_ODDS_MOST : 2 * LOG_ODDS_MOST;
     double witnesses = event->probe_count > 0 ? span->working_mean / event->probe_count : 0;
     for (size_t i = 0; i < roster->network_count; i++) {
         if (tally->probe_counts[i] == 0)
             continue;
         double against = LOG_ODDS_WORKING * witnesses * tally->probe_counts[i];
-        log_odds += fmax(-LOG_ODDS_MOST, fmin(LOG_ODDS_MOST, tally->log_odds[i] - against));
+        log_odds += fmax(-most, fmin(most, tally->log_odds[i] - against));
     }
     event->confidence = conclude_sigmoid(log_odds);
 }
@@ -205,7 +206,7 @@ static enum status conclude_failure(const struct watch *watch, const struct span
     bool quorum = event->probe_count >= 2 && event->network_count >= 2;
     if (span->network != NETWORK_ANY) {
         event->asn = watch->roster.networks[span->network];
-        event->confidence = fmin(event->confidence + OPERATOR_MOST / 2, OPERATOR_MOST);
+        event->confidence = fmin(event->confidence, OPERATOR_MOST);
     }
     event->state = quorum && event->confidence >= CONFIRMED_LEAST          ? REGION_CONFIRMED
                    : quorum || event->confidence >= PROBABLE_LEAST         ? REGION_PROBABLE
