@@ -1,0 +1,57 @@
+/* The emulated Internet as data: which names live where, who resolves them, and what the servers' programs are told.
+ * Names and addresses of the reference environment where it has them. */
+#ifndef TESTS_LAB_INTERNET_H
+#define TESTS_LAB_INTERNET_H
+
+#include <stdbool.h>
+
+#include "measurement/base/bytes.h"
+
+enum site_page {
+    SITE_PAGE,       /* a page of its own; bare names lead to https://www. */
+    SITE_BLOCK_PAGE, /* "Access Denied", whatever was asked */
+    SITE_SILENT,     /* TLS and an empty page: what anchors need */
+};
+
+struct site {
+    const char *address;
+    const char *names; /* separated by spaces; "" for none. The first is the folder of its files */
+    const char *title;
+    enum site_page page;
+    bool has_http;
+    bool has_tls;
+    bool is_untrusted; /* its certificate is for another name, by an authority that nobody trusts */
+};
+extern const struct site internet_sites[];
+extern const size_t internet_site_count;
+
+struct resolver {
+    const char *name;
+    const char *addresses; /* separated by spaces */
+};
+extern const struct resolver internet_resolvers[];
+extern const size_t internet_resolver_count;
+
+#define INTERNET_COLLECTOR_ADDRESS "162.55.247.208"
+#define INTERNET_COLLECTOR_NAME "collector.dialtone.lab"
+#define INTERNET_PUBLIC_RESOLVER "8.8.8.8"
+#define INTERNET_ISP_RESOLVER "130.192.3.21"       /* of the reference environment's client */
+#define INTERNET_BLOCK_PAGE_ADDRESS "83.224.65.42" /* block page over HTTP, and TLS with a wrong certificate */
+
+/* The page of a site: always the same bytes for the same title. */
+void internet_page(const struct site *site, struct buffer *out);
+/* What probes of the lab climb: a domestic anchor, foreign addresses, three controls at three operators. */
+void internet_anchors(struct buffer *out);
+/* nginx's configuration; files lie below `folder` as internet_site_stem names them. */
+void internet_nginx(const char *folder, struct buffer *out);
+/* dnsmasq's configuration for one resolver: every name of every site, and no other. */
+void internet_dnsmasq(const struct resolver *resolver, struct buffer *out);
+
+#define SITE_STEM_BYTES 96
+/* What a site's files are named by: its first name, or its address. */
+void internet_site_stem(const struct site *site, char out[SITE_STEM_BYTES]);
+
+/* Calls back for each word of a text. */
+void words_each(const char *words, void (*callback)(const char *word, void *arg), void *arg);
+
+#endif

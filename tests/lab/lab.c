@@ -1,0 +1,260 @@
+/* The lab put together.
+ * Owner: a lab owns its namespaces, devices, box and servers; files below its folder stay for the caller to clear.
+ * Why: scenarios and the demo differ in what happens, not in the world it happens in. */
+#include "tests/lab/lab.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "measurement/base/clock.h"
+#include "measurement/base/file.h"
+#include "tests/lab/internet.h"
+#include "tests/lab/namespace.h"
+#include "tests/lab/netlink.h"
+#include "tests/lab/servers.h"
+
+#define CLIENT_PREFIX_BITS 24
+#define DEVICE "lab0"
+
+struct client_network {
+    int network_fd;
+    int tun_fd;
+    char *resolv_conf;
+};
+
+struct lab {
+    struct lab_plan plan;
+    struct client_network clients[PATH_CLIENTS_MAX];
+    int world_fd;
+    struct box *box;
+    struct servers *servers;
+};
+
+static enum status address_give(const char *device, const char *text, int prefix_bits, struct why *why)
+{
+    struct address address;
+    if (address_parse(text, &address) != STATUS_OK) {
+        why_set(why, "'%s' is no IP address; mend the lab's plan", text);
+        return STATUS_USAGE;
+    }
+    return netlink_address_add(device, &address, prefix_bits < 0 ? (int)address_bytes(&address) * 8 : prefix_bits, why);
+}
+
+struct giving {
+    enum status status;
+    struct why *why;
+};
+
+static void address_give_word(const char *word, void *arg)
+{
+    struct giving *giving = arg;
+    if (giving->status == STATUS_OK)
+        giving->status = address_give("lo", word, -1, giving->why);
+}
+
+/* Every server's address on the loopback device; all else goes out through the TUN device to the clients. */
+static enum status world_setup(struct lab *lab, struct why *why)
+{
+    enum status status = netlink_up("lo", why);
+    struct giving giving = {.status = status, .why = why};
+    for (size_t i = 0; i < internet_site_count; i++)
+        address_give_word(internet_sites[i].address, &giving);
+    for (size_t i = 0; i < internet_resolver_count; i++)
+        words_each(internet_resolvers[i].addresses, address_give_word, &giving);
+    address_give_word(INTERNET_COLLECTOR_ADDRESS, &giving);
+    status = giving.status;
+    if (status == STATUS_OK)
+        status = tun_open(DEVICE, &lab->world_fd, why);
+    if (status == STATUS_OK)
+        status = netlink_up(DEVICE, why);
+    if (status == STATUS_OK)
+        status = netlink_default_route(DEVICE, 4, NULL, why);
+    return status;
+}
+
+struct client_setup_args {
+    const struct lab_client *client;
+    int *out_tun_fd;
+};
+
+static enum status client_setup_inside(void *arg, struct why *why)
+{
+    struct client_setup_args *args = arg;
+    struct address gateway;
+    if (address_parse(args->client->gateway, &gateway) != STATUS_OK) {
+        why_set(why, "'%s' is no IP address; mend the lab's plan", args->client->gateway);
+        return STATUS_USAGE;
+    }
+    enum status status = netlink_up("lo", why);
+    if (status == STATUS_OK)
+        status = tun_open(DEVICE, args->out_tun_fd, why);
+    if (status == STATUS_OK)
+        status = address_give(DEVICE, args->client->address, CLIENT_PREFIX_BITS, why);
+    if (status == STATUS_OK)
+        status = netlink_up(DEVICE, why);
+    if (status == STATUS_OK)
+        status = netlink_default_route(DEVICE, gateway.version, &gateway, why);
+    return status;
+}
+
+static enum status client_setup(struct lab *lab, int number, struct why *why)
+{
+    const struct lab_client *client = &lab->plan.clients[number];
+    struct client_network *network = &lab->clients[number];
+    struct client_setup_args args = {.client = client, .out_tun_fd = &network->tun_fd};
+    char name[32], line[80];
+    snprintf(name, sizeof name, "resolv-%d.conf", number);
+    int line_bytes = snprintf(line, sizeof line, "nameserver %s\n", client->resolver);
+    network->resolv_conf = lab_file(lab, name);
+    if (!network->resolv_conf)
+        return STATUS_NO_MEMORY;
+    enum status status = file_publish(network->resolv_conf, line, (size_t)line_bytes, 0644, why);
+    if (status == STATUS_OK)
+        status = namespace_network_open(&network->network_fd, why);
+    if (status == STATUS_OK)
+        status = namespace_network_in(network->network_fd, client_setup_inside, &args, why);
+    return status;
+}
+
+static enum status box_setup(struct lab *lab, struct why *why)
+{
+    struct box_client clients[PATH_CLIENTS_MAX] = {0};
+    for (int i = 0; i < lab->plan.client_count; i++) {
+        const struct lab_client *client = &lab->plan.clients[i];
+        clients[i].tun_fd = lab->clients[i].tun_fd;
+        clients[i].path.up = client->up;
+        clients[i].path.down = client->down;
+        address_parse(client->address, &clients[i].path.addresses[0]);
+        address_parse(client->gateway, &clients[i].path.gateways[0]);
+    }
+    char *truth = lab_file(lab, "truth.jsonl");
+    struct box_plan plan = {
+        .clients = clients,
+        .client_count = lab->plan.client_count,
+        .world_fd = lab->world_fd,
+        .seed = lab->plan.seed,
+        .truth_path = truth,
+    };
+    enum status status = truth ? box_start(&plan, &lab->box, why) : STATUS_NO_MEMORY;
+    free(truth);
+    return status;
+}
+
+static enum status anchors_publish(const struct lab *lab, struct why *why)
+{
+    struct buffer text = {0};
+    internet_anchors(&text);
+    char *path = lab_file(lab, "anchors.csv");
+    enum status status = STATUS_NO_MEMORY;
+    if (path && !text.failed)
+        status = file_publish(path, text.bytes, text.count, 0644, why);
+    free(path);
+    buffer_free(&text);
+    return status;
+}
+
+static enum status lab_setup(struct lab *lab, struct why *why)
+{
+    enum status status = world_setup(lab, why);
+    for (int i = 0; i < lab->plan.client_count && status == STATUS_OK; i++)
+        status = client_setup(lab, i, why);
+    if (status == STATUS_OK)
+        status = box_setup(lab, why);
+    if (status == STATUS_OK)
+        status = anchors_publish(lab, why);
+    struct servers_plan plan = {
+        .folder = lab->plan.folder,
+        .programs = lab->plan.programs,
+        .bin_us = lab->plan.bin_us,
+        .has_collector = lab->plan.has_collector,
+    };
+    if (status == STATUS_OK)
+        status = servers_start(&plan, &lab->servers, why);
+    return status;
+}
+
+enum status lab_open(const struct lab_plan *plan, struct lab **out, struct why *why)
+{
+    if (plan->client_count > PATH_CLIENTS_MAX) {
+        why_set(why, "%d clients are too many; %d is the most", plan->client_count, PATH_CLIENTS_MAX);
+        return STATUS_TOO_LARGE;
+    }
+    struct lab *lab = calloc(1, sizeof *lab);
+    if (!lab)
+        return STATUS_NO_MEMORY;
+    lab->plan = *plan;
+    lab->world_fd = -1;
+    for (int i = 0; i < PATH_CLIENTS_MAX; i++)
+        lab->clients[i] = (struct client_network){.network_fd = -1, .tun_fd = -1};
+    enum status status = lab_setup(lab, why);
+    if (status != STATUS_OK) {
+        lab_close(lab);
+        return status;
+    }
+    *out = lab;
+    return STATUS_OK;
+}
+
+static void descriptor_close(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void lab_close(struct lab *lab)
+{
+    if (!lab)
+        return;
+    servers_stop(lab->servers);
+    box_stop(lab->box);
+    for (int i = 0; i < lab->plan.client_count; i++) {
+        descriptor_close(lab->clients[i].tun_fd);
+        descriptor_close(lab->clients[i].network_fd);
+        free(lab->clients[i].resolv_conf);
+    }
+    descriptor_close(lab->world_fd);
+    free(lab);
+}
+
+struct box *lab_box(struct lab *lab)
+{
+    return lab->box;
+}
+
+char *lab_file(const struct lab *lab, const char *name)
+{
+    return path_join(lab->plan.folder, name);
+}
+
+char *lab_program(const struct lab *lab, const char *name)
+{
+    return path_join(lab->plan.programs, name);
+}
+
+struct child_plan lab_child(const struct lab *lab, int client)
+{
+    if (client < 0)
+        return (struct child_plan){.network_fd = -1};
+    return (struct child_plan){
+        .network_fd = lab->clients[client].network_fd,
+        .resolv_conf = lab->clients[client].resolv_conf,
+    };
+}
+
+int lab_client_find(const struct lab *lab, const char *name)
+{
+    for (int i = 0; i < lab->plan.client_count; i++)
+        if (strcmp(lab->plan.clients[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+enum status lab_collector_stop(struct lab *lab, int *out_exit)
+{
+    return servers_collector_stop(lab->servers, out_exit);
+}

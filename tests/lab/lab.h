@@ -1,0 +1,46 @@
+/* The lab put together: the servers' network, a network a client, the path box between them, and the real programs. */
+#ifndef TESTS_LAB_LAB_H
+#define TESTS_LAB_LAB_H
+
+#include "tests/lab/box.h"
+#include "tests/lab/child.h"
+
+struct lab_client {
+    char name[32];
+    char address[ADDRESS_TEXT_BYTES];
+    char gateway[ADDRESS_TEXT_BYTES]; /* in the address's /24 */
+    char resolver[ADDRESS_TEXT_BYTES]; /* one of internet_resolvers */
+    struct link_settings up;
+    struct link_settings down;
+};
+
+struct lab_plan {
+    const struct lab_client *clients;
+    int client_count;
+    uint64_t seed;
+    int64_t bin_us;       /* of the collector */
+    const char *programs; /* folder of dialtone-probe and dialtone-collector */
+    const char *folder;   /* exists, empty, the lab's own; the caller clears it away */
+    bool has_collector;
+};
+
+struct lab;
+
+/* Must run inside namespace_run: the caller's network becomes that of the servers. Everything is up and answers when
+ * this returns. */
+enum status lab_open(const struct lab_plan *plan, struct lab **out, struct why *why);
+void lab_close(struct lab *lab); /* stops what was started; takes NULL */
+
+struct box *lab_box(struct lab *lab);
+/* Path of a file in the lab's folder; the caller frees. "ca.pem", "anchors.csv", "truth.jsonl", "data" (collector). */
+char *lab_file(const struct lab *lab, const char *name);
+char *lab_program(const struct lab *lab, const char *name);
+/* Fills in the network and the resolver of the client (-1: the servers' network). */
+struct child_plan lab_child(const struct lab *lab, int client);
+/* Client by name; -1 where there is none. */
+int lab_client_find(const struct lab *lab, const char *name);
+
+/* Stops the collector in an orderly way and starts it again; OK where it answers. */
+enum status lab_collector_stop(struct lab *lab, int *out_exit);
+
+#endif

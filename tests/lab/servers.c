@@ -1,0 +1,253 @@
+/* The servers of the emulated Internet.
+ * Owner: the caller owns the handle; the processes end with it or with the caller.
+ * Why: what a probe meets here are the programs that it meets outside. */
+#include "tests/lab/servers.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "measurement/base/clock.h"
+#include "measurement/base/file.h"
+#include "tests/lab/certificates.h"
+#include "tests/lab/child.h"
+#include "tests/lab/internet.h"
+
+#define RESOLVERS_MAX 16
+#define ANSWER_PATIENCE_US (20 * US_PER_S) /* a sanitized collector on a busy machine */
+#define STOP_PATIENCE_US (5 * US_PER_S)
+#define DAY_S 86400
+#define BIN_TEXT_BYTES 32
+#define PATH_BYTES 512
+
+struct servers {
+    const struct servers_plan *plan;
+    pid_t resolvers[RESOLVERS_MAX];
+    pid_t web;
+    pid_t collector;
+};
+
+static enum status text_publish(const char *folder, const char *name, struct buffer *text, struct why *why)
+{
+    char *path = path_join(folder, name);
+    enum status status = STATUS_NO_MEMORY;
+    if (path && !text->failed)
+        status = file_publish(path, text->bytes, text->count, 0644, why);
+    free(path);
+    buffer_free(text);
+    return status;
+}
+
+static enum status site_page_publish(const struct site *site, const char *folder, struct why *why)
+{
+    char stem[SITE_STEM_BYTES], site_folder[PATH_BYTES];
+    internet_site_stem(site, stem);
+    snprintf(site_folder, sizeof site_folder, "%s/www-%s", folder, stem);
+    enum status status = folder_make(site_folder, 0755, why);
+    if (status != STATUS_OK)
+        return status;
+    struct buffer page = {0};
+    internet_page(site, &page);
+    return text_publish(site_folder, "index.html", &page, why);
+}
+
+static enum status leaf_publish(const struct authority *authority, const char *names, const char *folder,
+                                const char *stem, int64_t now_s, struct why *why)
+{
+    char certificate[PATH_BYTES], key[PATH_BYTES];
+    snprintf(certificate, sizeof certificate, "%s/%s.crt", folder, stem);
+    snprintf(key, sizeof key, "%s/%s.key", folder, stem);
+    struct certificate_plan plan = {.names = names, .start_s = now_s - DAY_S, .end_s = now_s + 30 * DAY_S};
+    return certificate_publish(authority, &plan, certificate, key, why);
+}
+
+static enum status sites_publish(const struct servers *servers, const struct authority *trusted,
+                                 const struct authority *untrusted, int64_t now_s, struct why *why)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < internet_site_count && status == STATUS_OK; i++) {
+        const struct site *site = &internet_sites[i];
+        char stem[SITE_STEM_BYTES];
+        internet_site_stem(site, stem);
+        if (site->page != SITE_SILENT)
+            status = site_page_publish(site, servers->plan->folder, why);
+        if (status == STATUS_OK && site->has_tls)
+            status = leaf_publish(site->is_untrusted ? untrusted : trusted,
+                                  site->is_untrusted ? "blocked.isp.lab" : site->names, servers->plan->folder, stem,
+                                  now_s, why);
+    }
+    return status;
+}
+
+static enum status files_publish(const struct servers *servers, struct why *why)
+{
+    struct clock clock = clock_system();
+    int64_t now_s = clock_wall_us(&clock) / US_PER_S;
+    const char *folder = servers->plan->folder;
+    struct authority *trusted = NULL;
+    struct authority *untrusted = NULL;
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/ca.pem", folder);
+    enum status status = authority_make("Dialtone Lab CA", now_s, &trusted, why);
+    if (status == STATUS_OK)
+        status = authority_make("Unknown Lab CA", now_s, &untrusted, why);
+    if (status == STATUS_OK)
+        status = authority_publish(trusted, path, why);
+    if (status == STATUS_OK)
+        status = sites_publish(servers, trusted, untrusted, now_s, why);
+    if (status == STATUS_OK)
+        status = leaf_publish(trusted, INTERNET_COLLECTOR_NAME " " INTERNET_COLLECTOR_ADDRESS, folder, "collector",
+                              now_s, why);
+    struct buffer nginx = {0};
+    internet_nginx(folder, &nginx);
+    if (status == STATUS_OK)
+        status = text_publish(folder, "nginx.conf", &nginx, why);
+    buffer_free(&nginx);
+    authority_free(untrusted);
+    authority_free(trusted);
+    return status;
+}
+
+static enum status server_start(const char *const *argv, const char *log, pid_t *out_pid, struct why *why)
+{
+    struct child_plan plan = {.argv = argv, .network_fd = -1, .output = log, .error = log};
+    return child_start(&plan, out_pid, why);
+}
+
+static enum status resolver_start(const struct servers *servers, const struct resolver *resolver, pid_t *out_pid,
+                                  struct why *why)
+{
+    char name[64], option[PATH_BYTES], log[PATH_BYTES];
+    struct buffer text = {0};
+    internet_dnsmasq(resolver, &text);
+    snprintf(name, sizeof name, "dnsmasq-%s.conf", resolver->name);
+    snprintf(option, sizeof option, "--conf-file=%s/%s", servers->plan->folder, name);
+    snprintf(log, sizeof log, "%s/dnsmasq-%s.log", servers->plan->folder, resolver->name);
+    enum status status = text_publish(servers->plan->folder, name, &text, why);
+    const char *const argv[] = {"dnsmasq", "--keep-in-foreground", "--log-facility=-", option, NULL};
+    return status == STATUS_OK ? server_start(argv, log, out_pid, why) : status;
+}
+
+static enum status web_start(struct servers *servers, struct why *why)
+{
+    char configuration[PATH_BYTES], log[PATH_BYTES];
+    snprintf(configuration, sizeof configuration, "%s/nginx.conf", servers->plan->folder);
+    snprintf(log, sizeof log, "%s/nginx.log", servers->plan->folder);
+    const char *const argv[] = {"nginx", "-p", servers->plan->folder, "-c", configuration, "-e", log, NULL};
+    return server_start(argv, log, &servers->web, why);
+}
+
+static enum status collector_start(struct servers *servers, struct why *why)
+{
+    const char *folder = servers->plan->folder;
+    char program[PATH_BYTES], data[PATH_BYTES], bin[BIN_TEXT_BYTES], ca[PATH_BYTES], certificate[PATH_BYTES];
+    char key[PATH_BYTES], log[PATH_BYTES];
+    snprintf(program, sizeof program, "%s/dialtone-collector", servers->plan->programs);
+    snprintf(data, sizeof data, "%s/data", folder);
+    snprintf(bin, sizeof bin, "%llds", (long long)(servers->plan->bin_us / US_PER_S));
+    snprintf(ca, sizeof ca, "%s/ca.pem", folder);
+    snprintf(certificate, sizeof certificate, "%s/collector.crt", folder);
+    snprintf(key, sizeof key, "%s/collector.key", folder);
+    snprintf(log, sizeof log, "%s/collector.log", folder);
+    const char *const argv[] = {
+        program,  "serve",     "--data",                  data,         "--bin",
+        bin,      "--listen",  INTERNET_COLLECTOR_ADDRESS ":443",       "--cert",
+        certificate, "--key",  key,                       "--ca-file",  ca,
+        "--resolver", INTERNET_PUBLIC_RESOLVER,           "--allow-private-targets", NULL};
+    return server_start(argv, log, &servers->collector, why);
+}
+
+/* Whether somebody accepts TCP connections there. */
+static bool accepts(const char *address, uint16_t port)
+{
+    struct sockaddr_in target = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || inet_pton(AF_INET, address, &target.sin_addr) != 1) {
+        close(fd);
+        return false;
+    }
+    bool is_open = connect(fd, (const struct sockaddr *)&target, sizeof target) == 0;
+    close(fd);
+    return is_open;
+}
+
+static enum status await(const char *who, pid_t pid, const char *address, uint16_t port, struct why *why)
+{
+    int64_t deadline_us = monotonic_us() + ANSWER_PATIENCE_US;
+    int exit_code = 0;
+    while (!accepts(address, port)) {
+        if (child_wait(pid, 10 * US_PER_MS, &exit_code) == STATUS_OK) {
+            why_set(why, "%s ended with status %d before it answered; read its log in the lab's folder", who,
+                    exit_code);
+            return STATUS_IO;
+        }
+        if (monotonic_us() > deadline_us) {
+            why_set(why, "%s does not answer on %s port %d; read its log in the lab's folder", who, address, port);
+            return STATUS_TIMEOUT;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status all_await(const struct servers *servers, struct why *why)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < internet_resolver_count && status == STATUS_OK; i++) {
+        char address[64];
+        sscanf(internet_resolvers[i].addresses, " %63s", address);
+        status = await("dnsmasq", servers->resolvers[i], address, 53, why);
+    }
+    if (status == STATUS_OK)
+        status = await("nginx", servers->web, internet_sites[0].address, 443, why);
+    if (status == STATUS_OK && servers->plan->has_collector)
+        status = await("dialtone-collector", servers->collector, INTERNET_COLLECTOR_ADDRESS, 443, why);
+    return status;
+}
+
+enum status servers_start(const struct servers_plan *plan, struct servers **out, struct why *why)
+{
+    struct servers *servers = calloc(1, sizeof *servers);
+    if (!servers)
+        return STATUS_NO_MEMORY;
+    servers->plan = plan;
+    enum status status = internet_resolver_count <= RESOLVERS_MAX ? files_publish(servers, why) : STATUS_TOO_LARGE;
+    for (size_t i = 0; i < internet_resolver_count && status == STATUS_OK; i++)
+        status = resolver_start(servers, &internet_resolvers[i], &servers->resolvers[i], why);
+    if (status == STATUS_OK)
+        status = web_start(servers, why);
+    if (status == STATUS_OK && plan->has_collector)
+        status = collector_start(servers, why);
+    if (status == STATUS_OK)
+        status = all_await(servers, why);
+    servers->plan = NULL;
+    if (status != STATUS_OK) {
+        servers_stop(servers);
+        return status;
+    }
+    *out = servers;
+    return STATUS_OK;
+}
+
+void servers_stop(struct servers *servers)
+{
+    if (!servers)
+        return;
+    child_stop(servers->collector, STOP_PATIENCE_US);
+    child_stop(servers->web, STOP_PATIENCE_US);
+    for (size_t i = 0; i < RESOLVERS_MAX; i++)
+        child_stop(servers->resolvers[i], STOP_PATIENCE_US);
+    free(servers);
+}
+
+enum status servers_collector_stop(struct servers *servers, int *out_exit)
+{
+    if (servers->collector <= 0)
+        return STATUS_NOT_FOUND;
+    *out_exit = child_stop(servers->collector, STOP_PATIENCE_US);
+    servers->collector = 0;
+    return STATUS_OK;
+}

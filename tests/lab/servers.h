@@ -1,0 +1,27 @@
+/* The servers of the emulated Internet: real dnsmasq, nginx and dialtone-collector, as children of the caller. */
+#ifndef TESTS_LAB_SERVERS_H
+#define TESTS_LAB_SERVERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "measurement/base/status.h"
+
+struct servers_plan {
+    const char *folder;   /* configurations, pages, certificates and logs go there, and the collector's data */
+    const char *programs; /* folder of dialtone-collector */
+    int64_t bin_us;
+    bool has_collector;
+};
+
+struct servers;
+
+/* In the caller's network, whose loopback device holds all addresses of internet.h. Returns when all answer.
+ * NOT_FOUND where a program is not installed, TIMEOUT where one does not answer; the reason names its log. */
+enum status servers_start(const struct servers_plan *plan, struct servers **out, struct why *why);
+void servers_stop(struct servers *servers); /* takes NULL */
+
+/* Ends the collector by SIGTERM and waits. */
+enum status servers_collector_stop(struct servers *servers, int *out_exit);
+
+#endif
