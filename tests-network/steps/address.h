@@ -21,6 +21,7 @@ void endpoint_format(const struct sockaddr_storage *address, char out[ENDPOINT_T
 /* "1.2.3.4:443", "[2001:db8::1]:443", or an address alone with `default_port`. */
 enum status endpoint_parse(const char *text, uint16_t default_port, struct sockaddr_storage *out);
 uint16_t address_port(const struct sockaddr_storage *address);
+void address_port_set(struct sockaddr_storage *address, uint16_t port);
 socklen_t address_length(const struct sockaddr_storage *address);
 /* Same family and address, whatever the port. */
 bool address_same(const struct sockaddr_storage *a, const struct sockaddr_storage *b);

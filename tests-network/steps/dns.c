@@ -468,10 +468,7 @@ size_t dns_addresses(const struct dns_result *result, uint16_t port, struct sock
         struct sockaddr_storage address = message->records[i].address;
         if (message->records[i].type != result->type)
             continue;
-        if (address.ss_family == AF_INET6)
-            ((struct sockaddr_in6 *)&address)->sin6_port = htons(port);
-        else
-            ((struct sockaddr_in *)&address)->sin_port = htons(port);
+        address_port_set(&address, port);
         out[count++] = address;
     }
     return count;

@@ -1,0 +1,104 @@
+/* What one measurement of a URL saw, at the probe and at the control: plain data, the only input of both
+ * verdicts. */
+#ifndef TESTS_NETWORK_WEB_CONNECTIVITY_EVIDENCE_H
+#define TESTS_NETWORK_WEB_CONNECTIVITY_EVIDENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "measurement/connectivity.h"
+
+#define WEB_ADDRESSES_MAX 8  /* of one name */
+#define WEB_HOPS_MAX      16 /* the first URL and its redirects */
+#define WEB_TITLE_BYTES   256
+
+/* What the resolver said for the name of one hop. Failures are words of steps/failure.h; NULL: addresses
+ * came. */
+struct web_lookup {
+    const char *failure;
+    bool is_literal;  /* the host is an address: nobody was asked */
+    bool is_injected; /* two answers to one datagram that cannot both be genuine */
+    bool is_foreign;  /* an answer came from another address than was asked */
+    struct sockaddr_storage addresses[WEB_ADDRESSES_MAX];
+    size_t address_count;
+};
+
+/* One address of one hop, from connect to response. */
+struct web_endpoint {
+    struct sockaddr_storage remote;
+    int depth;       /* which hop: 0 is the URL itself */
+    bool is_classic; /* address from the probe's resolver; else the control's */
+    bool is_https;
+    bool tcp_tried;
+    const char *tcp_failure;
+    bool tls_tried;
+    const char *tls_failure;
+    bool http_tried;
+    const char *http_failure;
+    long code; /* of the response; 0 none */
+};
+
+struct web_page {
+    long code;
+    int64_t body_length;
+    bool is_truncated;
+    char title[WEB_TITLE_BYTES];
+    const char *const *header_names;
+    size_t header_count;
+    const char *server; /* value of the Server header; NULL none */
+};
+
+struct web_control_endpoint {
+    struct sockaddr_storage remote;
+    bool tcp_tried;
+    const char *tcp_failure;
+    bool tls_tried;
+    const char *tls_failure;
+};
+
+struct web_asn {
+    struct sockaddr_storage address;
+    int64_t asn; /* 0 unknown */
+};
+
+struct web_control {
+    bool is_there;       /* a control answered */
+    const char *failure; /* why none did */
+    const char *dns_failure;
+    struct sockaddr_storage addresses[WEB_ADDRESSES_MAX * 2];
+    size_t address_count;
+    struct web_control_endpoint *endpoints;
+    size_t endpoint_count;
+    struct web_asn *asns;
+    size_t asn_count;
+    bool http_tried;
+    const char *http_failure;
+    struct web_page page;
+};
+
+struct web_evidence {
+    struct web_lookup lookups[WEB_HOPS_MAX];
+    size_t hop_count;
+    struct web_endpoint *endpoints;
+    size_t endpoint_count;
+    const char *redirect_failure; /* why the last redirect was not followed; NULL: none or followed */
+    bool is_cleartext_crossing;   /* a cleartext answer sent us to another site */
+    bool has_page;                /* a final response over the probe's own addresses */
+    bool page_is_https;
+    struct web_page page;
+    bool has_control_address_page; /* a final response over an address that only the control told */
+    bool control_address_is_https;
+    struct web_page control_address_page;
+    struct web_control control;
+    enum connectivity_state connectivity;
+};
+
+/* A response that ends the chain: 2xx, 4xx, 5xx. */
+static inline bool web_code_is_final(long code)
+{
+    return (code >= 200 && code < 300) || (code >= 400 && code < 600);
+}
+
+#endif

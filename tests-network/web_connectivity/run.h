@@ -1,0 +1,120 @@
+/* One measurement of a URL in flight. Inside of this folder only. */
+#ifndef TESTS_NETWORK_WEB_CONNECTIVITY_RUN_H
+#define TESTS_NETWORK_WEB_CONNECTIVITY_RUN_H
+
+#include <sys/queue.h>
+
+#include "tests-network/nettest.h"
+#include "tests-network/steps/dns.h"
+#include "tests-network/steps/http.h"
+#include "tests-network/steps/tcp.h"
+#include "tests-network/steps/tls.h"
+#include "tests-network/steps/url.h"
+#include "tests-network/web_connectivity/evidence.h"
+
+enum web_state {
+    WEB_RESOLVE, /* the name of the current hop */
+    WEB_REACH,   /* its addresses are connected to; one of them gets the request */
+    WEB_CONTROL, /* the chain has ended; the control's answer is awaited */
+    WEB_RECHECK, /* addresses that only the control told are tried; slow ones of ours end */
+    WEB_SETTLE,  /* late DNS answers and packets of failed flows are awaited */
+    WEB_FINISHED,
+};
+
+/* One question of one hop, until no further answer to it is awaited. */
+struct web_question {
+    struct nettest_run *run;
+    int depth;
+    size_t resolver;
+    bool is_answered;
+    struct dns_query *query;
+    LIST_ENTRY(web_question) link;
+};
+
+/* One address of one hop on its way from connect to response. Kept until the run ends: evidence borrows from
+ * `http`. */
+struct web_path {
+    struct nettest_run *run;
+    size_t endpoint; /* index into the evidence */
+    int64_t transaction_id;
+    bool is_over; /* only its packets are still awaited */
+    struct tcp_attempt *tcp;
+    int fd;
+    struct tls_handshake *tls;
+    struct http_exchange *http;
+    struct flow *flow;
+    struct loop_timer *linger_timer;
+    LIST_ENTRY(web_path) link;
+};
+
+struct web_hop {
+    struct url url;
+    size_t resolver;                                         /* index of the one that is asked */
+    struct sockaddr_storage addresses[2][WEB_ADDRESSES_MAX]; /* A, AAAA */
+    size_t address_counts[2];
+    const char *failures[2];
+    bool has_request; /* one of its paths got the request */
+    bool is_fetched;  /* and the exchange is over */
+    char *location;   /* where the response sends us; NULL nowhere */
+};
+
+struct nettest_run {
+    const struct nettest_context *context;
+    struct step_trace trace;
+    struct tls_trust *own_trust; /* where the context has none */
+    struct tls_trust *trust;
+    nettest_callback callback;
+    void *arg;
+    int64_t start_wall_us;
+    enum web_state state;
+    bool is_advancing;
+    struct loop_timer *start_timer;
+    struct web_hop hops[WEB_HOPS_MAX];
+    int depth; /* of the current hop */
+    LIST_HEAD(, web_question) questions;
+    LIST_HEAD(, web_path) paths;
+    bool has_recheck_request;
+    int64_t transaction_count;
+    struct web_evidence evidence;
+    struct fetch *control_fetch;
+    size_t control_index;
+    int64_t control_deadline_us;
+    char *control_body;
+    bool is_control_started;
+    bool is_control_over;
+    json_t *control_request;
+    json_t *control; /* the answer; the evidence borrows its text */
+    json_t *queries;
+    json_t *requests;
+    json_t *tcp_connect;
+    json_t *tls_handshakes;
+    json_t *duplicates; /* answers beyond the first that came for one question */
+    json_t *packets;
+};
+
+/* Moves on as far as what has happened allows. May end with the run freed: nothing after it. */
+void web_advance(struct nettest_run *run);
+
+/* lookup.c: asks for the name of the current hop; fills its evidence at once where it is an address. */
+void web_lookup_start(struct nettest_run *run);
+/* Whether every question of the current hop is answered. Moves to the next resolver where this one was no
+ * use. */
+bool web_lookup_is_over(struct nettest_run *run);
+void web_question_free(struct web_question *question);
+
+/* path.c: adds the endpoint to the evidence and begins to connect. */
+void web_path_start(struct nettest_run *run, const struct sockaddr_storage *remote, int depth,
+                    bool is_classic);
+bool web_paths_are_over(const struct nettest_run *run, int depth); /* -1: of all hops */
+void web_path_free(struct web_path *path);
+
+/* control.c: asks the controls, in order, for the first hop. */
+void web_control_start(struct nettest_run *run);
+/* control_answer.c: reads an answer into the evidence; MALFORMED where it is none. */
+enum status web_control_read(const json_t *answer, struct web_control *out);
+void web_control_free(struct web_control *control);
+
+/* test_keys.c: everything under test_keys. New reference; NULL without memory. */
+json_t *web_test_keys(struct nettest_run *run, const struct verdict *verdict);
+
+#endif

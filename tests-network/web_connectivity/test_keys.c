@@ -1,0 +1,131 @@
+/* What the measurement of a URL says under test_keys, in OONI's order.
+ * The arrays of the run move into the object; what is made belongs to the caller.
+ * Keys of OONI's that this version measures nothing for are there, and empty. */
+#include <string.h>
+
+#include "measurement/base/json.h"
+#include "tests-network/steps/address.h"
+#include "tests-network/web_connectivity/run.h"
+#include "tests-network/web_connectivity/verdict.h"
+
+static json_t *taken(json_t **value)
+{
+    json_t *moved = *value ? *value : json_array();
+    *value = NULL;
+    return moved;
+}
+
+static json_t *truth(enum web_truth value)
+{
+    return value == WEB_NULL ? json_null() : json_boolean(value == WEB_TRUE);
+}
+
+static json_t *blocking_encode(enum web_blocking blocking)
+{
+    switch (blocking) {
+    case WEB_BLOCKING_NULL:
+        return json_null();
+    case WEB_BLOCKING_FALSE:
+        return json_false();
+    case WEB_BLOCKING_DNS:
+        return json_string("dns");
+    case WEB_BLOCKING_TCP:
+        return json_string("tcp_ip");
+    case WEB_BLOCKING_HTTP_FAILURE:
+        return json_string("http-failure");
+    case WEB_BLOCKING_HTTP_DIFF:
+        return json_string("http-diff");
+    }
+    return json_null();
+}
+
+static double event_time(const json_t *event)
+{
+    return json_member_real(event, "t", 0.0);
+}
+
+/* Sorted by t, stably: nearly sorted already, so by insertion. */
+static json_t *events_sorted(struct nettest_run *run)
+{
+    json_t *events = taken(&run->trace.network_events), *sorted = json_array();
+    size_t index;
+    json_t *event;
+    json_array_foreach(events, index, event)
+    {
+        size_t at = json_array_size(sorted);
+        while (at > 0 && event_time(json_array_get(sorted, at - 1)) > event_time(event))
+            at--;
+        json_array_insert(sorted, at, event);
+    }
+    json_decref(events);
+    return sorted;
+}
+
+/* Only a public resolver is told: another one's address says where in a network the probe stands. */
+static json_t *client_resolver(const struct nettest_run *run)
+{
+    char text[ADDRESS_TEXT_BYTES];
+    if (run->context->resolver_count == 0 || address_is_bogon(&run->context->resolvers[0]))
+        return json_null();
+    address_format(&run->context->resolvers[0], text);
+    return json_string(text);
+}
+
+static void observations_put(struct nettest_run *run, json_t *keys)
+{
+    json_object_set_new(keys, "agent", json_string("redirect"));
+    json_object_set_new(keys, "client_resolver", client_resolver(run));
+    json_object_set_new(keys, "retries", json_null());
+    json_object_set_new(keys, "socksproxy", json_null());
+    json_object_set_new(keys, "network_events", events_sorted(run));
+    json_object_set_new(keys, "x_dns_whoami", json_pack("{s:[], s:{}}", "system_v4", "udp_v4"));
+    json_object_set_new(keys, "x_doh",
+                        json_pack("{s:[], s:[], s:[], s:[], s:[]}", "network_events", "queries", "requests",
+                                  "tcp_connect", "tls_handshakes"));
+    json_object_set_new(keys, "x_do53", json_pack("{s:[], s:[]}", "network_events", "queries"));
+    json_object_set_new(keys, "x_dns_duplicate_responses", taken(&run->duplicates));
+    json_object_set_new(keys, "queries", taken(&run->queries));
+    json_object_set_new(keys, "requests", taken(&run->requests));
+    json_object_set_new(keys, "tcp_connect", taken(&run->tcp_connect));
+    json_object_set_new(keys, "tls_handshakes", taken(&run->tls_handshakes));
+    json_object_set_new(keys, "x_control_request",
+                        run->control_request ? json_incref(run->control_request) : json_null());
+    json_object_set_new(keys, "control", run->control ? json_incref(run->control) : json_null());
+    json_object_set_new(keys, "x_conn_priority_log", json_array());
+}
+
+static void analysis_put(const struct nettest_run *run, json_t *keys)
+{
+    struct web_keys found = web_keys_derive(&run->evidence);
+    json_object_set_new(keys, "control_failure", json_text_or_null(run->evidence.control.failure));
+    json_object_set_new(keys, "x_dns_flags", json_integer(found.dns_flags));
+    json_object_set_new(keys, "dns_experiment_failure", json_text_or_null(found.dns_experiment_failure));
+    json_object_set_new(keys, "dns_consistency", json_text_or_null(found.dns_consistency));
+    json_object_set_new(keys, "http_experiment_failure", json_text_or_null(found.http_experiment_failure));
+    json_object_set_new(keys, "x_blocking_flags", json_integer(found.blocking_flags));
+    json_object_set_new(keys, "x_null_null_flags", json_integer(found.null_null_flags));
+    json_object_set_new(keys, "body_proportion", json_real(found.comparison.body_proportion));
+    json_object_set_new(keys, "body_length_match", truth(found.comparison.body_length_match));
+    json_object_set_new(keys, "headers_match", truth(found.comparison.headers_match));
+    json_object_set_new(keys, "status_code_match", truth(found.comparison.status_code_match));
+    json_object_set_new(keys, "title_match", truth(found.comparison.title_match));
+    json_object_set_new(keys, "blocking", blocking_encode(found.blocking));
+    json_object_set_new(keys, "accessible", truth(found.accessible));
+}
+
+json_t *web_test_keys(struct nettest_run *run, const struct verdict *verdict)
+{
+    json_t *keys = json_object();
+    if (!keys)
+        return NULL;
+    observations_put(run, keys);
+    analysis_put(run, keys);
+    const struct flow_tap *tap = run->context->tap;
+    const char *absence = tap ? tap->absence : "packets were not asked for";
+    json_t *capture = json_pack("{s:b, s:s?}", "available", absence == NULL, "reason", absence);
+    json_object_set_new(keys, "x_dialtone",
+                        json_pack("{s:o, s:o, s:o, s:s}", "verdict", verdict_encode(verdict), "packets",
+                                  taken(&run->packets), "capture", capture, "connectivity",
+                                  connectivity_name(run->evidence.connectivity)));
+    return keys;
+}

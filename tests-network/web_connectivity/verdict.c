@@ -1,0 +1,289 @@
+/* Our verdict from evidence, with its confidence.
+ * Owns nothing; reads evidence.
+ * Plan: 1 a page over HTTPS with a good certificate is ok, whoever else is silent; 2 no network at all is
+ * offline; 3 an injected answer that led nowhere is certain; 4 without a control nothing more is known; 5
+ * what fails at the control alike is down; 6 the lowest layer that explains the failure names the method, and
+ * the control's success at the very same thing sets the confidence (guide: interference-evidence, decision
+ * table). */
+#include "tests-network/web_connectivity/verdict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests-network/steps/address.h"
+#include "tests-network/steps/failure.h"
+
+static struct verdict verdict_of(enum verdict_outcome outcome, enum verdict_layer layer, const char *method,
+                                 enum verdict_confidence confidence)
+{
+    struct verdict verdict = {.outcome = outcome, .layer = layer, .confidence = confidence};
+    snprintf(verdict.method, sizeof verdict.method, "%s", method);
+    return verdict;
+}
+
+static struct verdict blocked(enum verdict_layer layer, const char *method,
+                              enum verdict_confidence confidence)
+{
+    return verdict_of(OUTCOME_BLOCKED, layer, method, confidence);
+}
+
+static struct verdict plain(enum verdict_outcome outcome)
+{
+    return verdict_of(outcome, LAYER_NONE, "", outcome == OUTCOME_DOWN ? CONFIDENCE_MEDIUM : CONFIDENCE_NONE);
+}
+
+/* One row a failure of one layer: the method, and how sure the rule is where the control got through at the
+ * very same address, and where it is only known to have got the page. */
+struct rule {
+    const char *failure;
+    const char *method;
+    enum verdict_confidence same_address;
+    enum verdict_confidence page_only;
+};
+
+static const struct rule dns_rules[] = {
+    {FAILURE_NXDOMAIN, "dns_nxdomain", CONFIDENCE_STRONG, CONFIDENCE_MEDIUM},
+    {FAILURE_NO_ANSWER, "dns_no_answer", CONFIDENCE_STRONG, CONFIDENCE_MEDIUM},
+    {FAILURE_SERVFAIL, "dns_servfail", CONFIDENCE_MEDIUM, CONFIDENCE_WEAK},
+    {FAILURE_DNS_REFUSED, "dns_refused", CONFIDENCE_MEDIUM, CONFIDENCE_WEAK},
+    {FAILURE_TIMEOUT, "dns_timeout", CONFIDENCE_MEDIUM, CONFIDENCE_WEAK},
+    {NULL, "dns_failure", CONFIDENCE_WEAK, CONFIDENCE_WEAK},
+};
+static const struct rule tcp_rules[] = {
+    {FAILURE_REFUSED, "connection_refused", CONFIDENCE_MEDIUM, CONFIDENCE_WEAK},
+    {FAILURE_RESET, "connection_reset", CONFIDENCE_MEDIUM, CONFIDENCE_WEAK},
+    {FAILURE_TIMEOUT, "connection_timeout", CONFIDENCE_WEAK, CONFIDENCE_WEAK},
+    {NULL, "connection_failure", CONFIDENCE_WEAK, CONFIDENCE_WEAK},
+};
+static const struct rule tls_rules[] = {
+    {FAILURE_RESET, "tls_reset", CONFIDENCE_STRONG, CONFIDENCE_MEDIUM},
+    {FAILURE_TIMEOUT, "tls_timeout", CONFIDENCE_MEDIUM, CONFIDENCE_WEAK},
+    {FAILURE_EOF, "tls_eof", CONFIDENCE_MEDIUM, CONFIDENCE_MEDIUM},
+    {FAILURE_TLS_HOSTNAME, "tls_bad_certificate", CONFIDENCE_STRONG, CONFIDENCE_MEDIUM},
+    {FAILURE_TLS_AUTHORITY, "tls_bad_certificate", CONFIDENCE_STRONG, CONFIDENCE_MEDIUM},
+    /* Also what a probe whose clock is wrong sees everywhere. */
+    {FAILURE_TLS_INVALID, "tls_bad_certificate", CONFIDENCE_MEDIUM, CONFIDENCE_WEAK},
+    {NULL, "tls_failure", CONFIDENCE_MEDIUM, CONFIDENCE_WEAK},
+};
+static const struct rule http_rules[] = {
+    {FAILURE_RESET, "http_reset", CONFIDENCE_MEDIUM, CONFIDENCE_MEDIUM},
+    {FAILURE_TIMEOUT, "http_timeout", CONFIDENCE_WEAK, CONFIDENCE_WEAK},
+    {FAILURE_EOF, "http_eof", CONFIDENCE_MEDIUM, CONFIDENCE_WEAK},
+    {NULL, "http_failure", CONFIDENCE_WEAK, CONFIDENCE_WEAK},
+};
+
+static struct verdict rule_apply(const struct rule *rules, enum verdict_layer layer, const char *failure,
+                                 bool is_same_address)
+{
+    const struct rule *rule = rules;
+    while (rule->failure && !failure_same(rule->failure, failure))
+        rule++;
+    return blocked(layer, rule->method, is_same_address ? rule->same_address : rule->page_only);
+}
+
+static bool any_connected(const struct web_evidence *evidence)
+{
+    for (size_t i = 0; i < evidence->endpoint_count; i++) {
+        if (evidence->endpoints[i].tcp_tried && !evidence->endpoints[i].tcp_failure)
+            return true;
+    }
+    return false;
+}
+
+/* Every failure says that this machine had no way out. */
+static bool has_no_route(const struct web_evidence *evidence)
+{
+    const struct web_lookup *lookup = &evidence->lookups[0];
+    bool has_seen_v4 = false;
+    for (size_t i = 0; i < evidence->endpoint_count; i++) {
+        const struct web_endpoint *endpoint = &evidence->endpoints[i];
+        if (!failure_is_local(endpoint->tcp_failure))
+            return false;
+        has_seen_v4 = has_seen_v4 || endpoint->remote.ss_family == AF_INET;
+    }
+    return failure_is_local(lookup->failure) || has_seen_v4;
+}
+
+static bool is_offline(const struct web_evidence *evidence)
+{
+    if (evidence->control.is_there || any_connected(evidence))
+        return false;
+    bool is_known_down =
+        evidence->connectivity != CONNECTIVITY_WORKING && evidence->connectivity != CONNECTIVITY_UNKNOWN;
+    return is_known_down || has_no_route(evidence);
+}
+
+/* The endpoint that got furthest at the deepest hop, of the probe's own addresses; NULL where none was tried.
+ */
+static const struct web_endpoint *furthest(const struct web_evidence *evidence)
+{
+    const struct web_endpoint *best = NULL;
+    int best_rank = -1;
+    for (size_t i = 0; i < evidence->endpoint_count; i++) {
+        const struct web_endpoint *endpoint = &evidence->endpoints[i];
+        if (!endpoint->is_classic || web_is_missing_ipv6(endpoint))
+            continue;
+        int rank = endpoint->depth * 4 + (endpoint->http_tried ? 3 : endpoint->tls_tried ? 2 : 1);
+        if (rank > best_rank) {
+            best = endpoint;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
+/* Whether the control completed a TLS handshake for the name at one of the probe's addresses: then they are
+ * genuine. */
+static bool control_confirms_address(const struct web_evidence *evidence)
+{
+    const struct web_lookup *lookup = &evidence->lookups[0];
+    const struct web_control *control = &evidence->control;
+    for (size_t i = 0; i < control->endpoint_count; i++) {
+        const struct web_control_endpoint *seen = &control->endpoints[i];
+        for (size_t j = 0; j < lookup->address_count; j++) {
+            if (address_same(&seen->remote, &lookup->addresses[j]) && seen->tls_tried && !seen->tls_failure)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the probe itself got through at an address that only the control told. */
+static bool reaches_control_address(const struct web_evidence *evidence)
+{
+    return evidence->has_control_address_page &&
+           (evidence->control_address_is_https ||
+            web_compare(&evidence->control_address_page, &evidence->control).is_same);
+}
+
+static bool control_all_bogon(const struct web_control *control)
+{
+    for (size_t i = 0; i < control->address_count; i++) {
+        if (!address_is_bogon(&control->addresses[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The control failed at the deciding thing too. */
+static bool is_down(const struct web_evidence *evidence)
+{
+    const struct web_lookup *lookup = &evidence->lookups[0];
+    const struct web_control *control = &evidence->control;
+    if (lookup->failure)
+        return !web_control_resolved(control);
+    if (web_all_bogon(lookup) && control->address_count > 0 && control_all_bogon(control))
+        return true;
+    if (!control->http_tried || control->http_failure == NULL)
+        return failure_same(evidence->redirect_failure, FAILURE_HTTP_TOO_MANY);
+    return true;
+}
+
+/* What the answer of the probe's resolver alone shows, once the control says otherwise. Fills *out where it
+ * decides. */
+static bool judge_dns(const struct web_evidence *evidence, struct verdict *out)
+{
+    const struct web_lookup *lookup = &evidence->lookups[0];
+    const struct web_control *control = &evidence->control;
+    if (lookup->is_literal || !web_control_resolved(control))
+        return false;
+    if (lookup->failure) {
+        if (failure_is_local(lookup->failure) || failure_same(lookup->failure, FAILURE_REFUSED))
+            *out = plain(OUTCOME_UNKNOWN); /* the resolver itself is out of reach: nothing about this name */
+        else
+            *out = rule_apply(dns_rules, LAYER_DNS, lookup->failure, reaches_control_address(evidence));
+        return true;
+    }
+    if (web_lookup_agrees(evidence) || control_confirms_address(evidence))
+        return false;
+    if (web_all_bogon(lookup) && !control_all_bogon(control)) {
+        *out = blocked(LAYER_DNS, "dns_bogon", CONFIDENCE_STRONG);
+        return true;
+    }
+    const struct web_endpoint *last = furthest(evidence);
+    bool is_bad_certificate = last && last->depth == 0 && last->tls_tried &&
+                              (failure_same(last->tls_failure, FAILURE_TLS_HOSTNAME) ||
+                               failure_same(last->tls_failure, FAILURE_TLS_AUTHORITY));
+    bool is_strong = is_bad_certificate || evidence->has_page || reaches_control_address(evidence);
+    *out = blocked(LAYER_DNS, "dns_forged_answer", is_strong ? CONFIDENCE_STRONG : CONFIDENCE_MEDIUM);
+    return true;
+}
+
+/* A server that refuses this visitor (rate limit, CAPTCHA) is no censor: the same server software answers. */
+static bool is_server_refusal(const struct web_evidence *evidence)
+{
+    const struct web_page *page = &evidence->page, *control = &evidence->control.page;
+    bool is_refusal = page->code == 403 || page->code == 429 || page->code == 503;
+    return is_refusal && page->server && control->server && strcmp(page->server, control->server) == 0 &&
+           web_lookup_agrees(evidence);
+}
+
+static struct verdict judge_page(const struct web_evidence *evidence)
+{
+    if (web_compare(&evidence->page, &evidence->control).is_same)
+        return plain(OUTCOME_OK);
+    if (is_server_refusal(evidence))
+        return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "server_refusal", CONFIDENCE_NONE);
+    if (evidence->page_is_https)
+        return blocked(LAYER_HTTP, "http_redirect", CONFIDENCE_WEAK);
+    struct verdict dns;
+    if (judge_dns(evidence, &dns))
+        return dns;
+    return blocked(LAYER_HTTP, "http_diff", CONFIDENCE_MEDIUM);
+}
+
+static struct verdict judge_endpoint(const struct web_evidence *evidence, const struct web_endpoint *last)
+{
+    const struct web_control_endpoint *same =
+        last->depth == 0 ? web_control_endpoint_find(&evidence->control, &last->remote) : NULL;
+    bool control_connects = same && same->tcp_tried && !same->tcp_failure;
+    bool control_shakes = same && same->tls_tried && !same->tls_failure;
+    if (last->http_tried && (last->http_failure || evidence->redirect_failure))
+        return rule_apply(http_rules, LAYER_HTTP, last->http_failure, control_connects);
+    if (last->tls_tried && last->tls_failure) {
+        if (same && same->tls_tried && same->tls_failure)
+            return plain(OUTCOME_DOWN);
+        return rule_apply(tls_rules, LAYER_TLS, last->tls_failure, control_shakes);
+    }
+    if (last->tcp_tried && last->tcp_failure) {
+        if (same && same->tcp_tried && same->tcp_failure)
+            return plain(OUTCOME_DOWN);
+        return rule_apply(tcp_rules, LAYER_TCP, last->tcp_failure, control_connects);
+    }
+    return plain(OUTCOME_UNKNOWN);
+}
+
+static bool is_proven_by_tls(const struct web_evidence *evidence)
+{
+    return evidence->has_page && evidence->page_is_https && !evidence->is_cleartext_crossing;
+}
+
+struct verdict web_verdict(const struct web_evidence *evidence)
+{
+    const struct web_control *control = &evidence->control;
+    struct verdict verdict;
+    if (is_proven_by_tls(evidence))
+        return plain(OUTCOME_OK);
+    if (is_offline(evidence))
+        return plain(OUTCOME_OFFLINE);
+    bool is_page_same = evidence->has_page && web_compare(&evidence->page, control).is_same;
+    if (is_page_same)
+        return plain(OUTCOME_OK);
+    for (size_t i = 0; i < evidence->hop_count; i++) {
+        if (evidence->lookups[i].is_injected)
+            return blocked(LAYER_DNS, "dns_injection", CONFIDENCE_CERTAIN);
+    }
+    if (!control->is_there)
+        return plain(OUTCOME_UNKNOWN);
+    if (is_down(evidence))
+        return plain(OUTCOME_DOWN);
+    if (evidence->has_page)
+        return control->http_tried ? judge_page(evidence) : plain(OUTCOME_UNKNOWN);
+    if (judge_dns(evidence, &verdict))
+        return verdict;
+    const struct web_endpoint *last = furthest(evidence);
+    const struct web_lookup *deepest = &evidence->lookups[evidence->hop_count - 1];
+    if (deepest->failure && evidence->hop_count > 1)
+        return rule_apply(dns_rules, LAYER_DNS, deepest->failure, false);
+    return last ? judge_endpoint(evidence, last) : plain(OUTCOME_UNKNOWN);
+}

@@ -1,0 +1,270 @@
+/* Is a web site reachable here, and if not, at which layer and by what method: OONI's web_connectivity.
+ * A run owns everything of one measurement; the context is shared and outlives it.
+ * Plan: 1 resolve the name at the system's resolver; 2 connect to its addresses in parallel, handshake, one
+ * request; the control is asked the same meanwhile; 3 follow redirects with new lookups and connections; 4
+ * where this failed or the addresses differ, try those that the control told; 5 wait for late answers and
+ * packets; 6 derive both verdicts. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests-network/steps/address.h"
+#include "tests-network/steps/failure.h"
+#include "tests-network/web_connectivity/run.h"
+#include "tests-network/web_connectivity/verdict.h"
+
+static void run_free(struct nettest_run *run)
+{
+    if (!run)
+        return;
+    loop_timer_cancel(run->start_timer);
+    if (run->control_fetch)
+        fetch_cancel(run->control_fetch);
+    while (!LIST_EMPTY(&run->questions))
+        web_question_free(LIST_FIRST(&run->questions));
+    while (!LIST_EMPTY(&run->paths))
+        web_path_free(LIST_FIRST(&run->paths));
+    for (size_t i = 0; i < WEB_HOPS_MAX; i++) {
+        url_free(&run->hops[i].url);
+        free(run->hops[i].location);
+    }
+    web_control_free(&run->evidence.control);
+    free(run->evidence.endpoints);
+    free(run->control_body);
+    json_t *values[] = {run->control_request, run->control,     run->queries,
+                        run->requests,        run->tcp_connect, run->tls_handshakes,
+                        run->duplicates,      run->packets,     run->trace.network_events};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        json_decref(values[i]);
+    tls_trust_free(run->own_trust);
+    free(run);
+}
+
+static void resolver_tell(const struct nettest_run *run, struct nettest_result *result)
+{
+    const struct web_lookup *lookup = &run->evidence.lookups[0];
+    if (lookup->is_literal || run->context->resolver_count == 0 ||
+        address_is_bogon(&run->context->resolvers[0]))
+        return;
+    address_format(&run->context->resolvers[0], result->resolver_ip);
+}
+
+/* The run is gone when this returns. */
+static void run_finish(struct nettest_run *run)
+{
+    struct nettest_result result = {.start_us = run->start_wall_us,
+                                    .runtime_s = step_seconds(&run->trace, step_now_us(&run->trace)),
+                                    .verdict = web_verdict(&run->evidence)};
+    resolver_tell(run, &result);
+    result.test_keys = web_test_keys(run, &result.verdict);
+    run->callback(&result, run->arg);
+    json_decref(result.test_keys);
+    run_free(run);
+}
+
+static void hop_begin(struct nettest_run *run)
+{
+    run->evidence.hop_count = (size_t)run->depth + 1;
+    web_lookup_start(run);
+    run->state = WEB_RESOLVE;
+}
+
+/* The host without "www.": what a redirect may change without leaving the site. */
+static const char *site_of(const struct url *url)
+{
+    return strncmp(url->host, "www.", 4) == 0 ? url->host + 4 : url->host;
+}
+
+/* Takes the redirect of the current hop, if there is one that can be followed. */
+static bool redirect_follow(struct nettest_run *run)
+{
+    struct web_hop *hop = &run->hops[run->depth];
+    if (!hop->location)
+        return false;
+    if (run->depth >= run->context->limits.redirect_count || run->depth + 1 >= WEB_HOPS_MAX) {
+        run->evidence.redirect_failure = FAILURE_HTTP_TOO_MANY;
+        return false;
+    }
+    struct web_hop *next = hop + 1;
+    if (url_resolve(&hop->url, hop->location, &next->url) != STATUS_OK) {
+        run->evidence.redirect_failure = FAILURE_HTTP_LOCATION;
+        return false;
+    }
+    if (!hop->url.is_https && strcmp(site_of(&hop->url), site_of(&next->url)) != 0)
+        run->evidence.is_cleartext_crossing = true;
+    run->depth++;
+    hop_begin(run);
+    return true;
+}
+
+static void paths_start(struct nettest_run *run)
+{
+    const struct web_lookup *lookup = &run->evidence.lookups[run->depth];
+    for (size_t i = 0; i < lookup->address_count; i++) {
+        const struct sockaddr_storage *address = &lookup->addresses[i];
+        bool is_allowed =
+            lookup->is_literal || run->context->allow_private_targets || !address_is_bogon(address);
+        if (is_allowed)
+            web_path_start(run, address, run->depth, true);
+    }
+}
+
+/* Whether the probe's own addresses left a question that the control's addresses can answer. */
+static bool wants_recheck(const struct nettest_run *run)
+{
+    const struct web_evidence *evidence = &run->evidence;
+    if (!evidence->control.is_there || evidence->lookups[0].is_literal)
+        return false;
+    return !evidence->has_page || (!evidence->page_is_https && !web_lookup_agrees(evidence));
+}
+
+static bool is_among_ours(const struct web_lookup *lookup, const struct sockaddr_storage *address)
+{
+    for (size_t i = 0; i < lookup->address_count; i++) {
+        if (address_same(&lookup->addresses[i], address))
+            return true;
+    }
+    return false;
+}
+
+static void recheck_start(struct nettest_run *run)
+{
+    const struct web_control *control = &run->evidence.control;
+    size_t started_count = 0;
+    for (size_t i = 0; i < control->address_count && started_count < WEB_ADDRESSES_MAX / 2; i++) {
+        struct sockaddr_storage remote = control->addresses[i];
+        bool is_allowed = run->context->allow_private_targets || !address_is_bogon(&remote);
+        if (!is_allowed || is_among_ours(&run->evidence.lookups[0], &remote))
+            continue;
+        address_port_set(&remote, run->hops[0].url.port);
+        web_path_start(run, &remote, 0, false);
+        started_count++;
+    }
+}
+
+static bool flows_are_over(const struct nettest_run *run)
+{
+    const struct web_path *path;
+    LIST_FOREACH(path, &run->paths, link)
+    {
+        if (path->flow)
+            return false;
+    }
+    return true;
+}
+
+/* One transition; false where something has to happen first. */
+static bool run_step(struct nettest_run *run)
+{
+    struct web_hop *hop = &run->hops[run->depth];
+    switch (run->state) {
+    case WEB_RESOLVE:
+        if (!web_lookup_is_over(run))
+            return false;
+        run->state = WEB_REACH;
+        paths_start(run);
+        if (!run->is_control_started)
+            web_control_start(run);
+        return true;
+    case WEB_REACH:
+        if (!hop->is_fetched && !web_paths_are_over(run, run->depth))
+            return false;
+        if (!redirect_follow(run))
+            run->state = WEB_CONTROL;
+        return true;
+    case WEB_CONTROL:
+        if (!run->is_control_over)
+            return false;
+        run->state = WEB_RECHECK;
+        if (wants_recheck(run))
+            recheck_start(run);
+        return true;
+    case WEB_RECHECK:
+        if (!web_paths_are_over(run, -1))
+            return false;
+        run->state = WEB_SETTLE;
+        return true;
+    case WEB_SETTLE:
+        if (!LIST_EMPTY(&run->questions) || !flows_are_over(run))
+            return false;
+        run->state = WEB_FINISHED;
+        return true;
+    case WEB_FINISHED:
+        return false;
+    }
+    return false;
+}
+
+void web_advance(struct nettest_run *run)
+{
+    if (run->is_advancing) /* a step of this very transition ended at once */
+        return;
+    run->is_advancing = true;
+    while (run_step(run))
+        continue;
+    run->is_advancing = false;
+    if (run->state == WEB_FINISHED)
+        run_finish(run);
+}
+
+static void run_begin(void *arg)
+{
+    struct nettest_run *run = arg;
+    run->start_timer = NULL;
+    hop_begin(run);
+    web_advance(run);
+}
+
+static enum status run_prepare(struct nettest_run *run, const char *input)
+{
+    const struct nettest_context *context = run->context;
+    run->trace = (struct step_trace){.context = context, .zero_us = clock_monotonic_us(&context->clock)};
+    run->start_wall_us = clock_wall_us(&context->clock);
+    LIST_INIT(&run->questions);
+    LIST_INIT(&run->paths);
+    run->evidence.connectivity = context->connectivity ? context->connectivity->state : CONNECTIVITY_UNKNOWN;
+    enum status status = url_parse(input, &run->hops[0].url);
+    if (status != STATUS_OK)
+        return status == STATUS_MALFORMED ? STATUS_USAGE : status;
+    run->trust = context->trust;
+    if (!run->trust && (status = tls_trust_open(context->ca_file, &run->own_trust, NULL)) != STATUS_OK)
+        return status;
+    if (!run->trust)
+        run->trust = run->own_trust;
+    json_t **arrays[] = {&run->queries,    &run->requests, &run->tcp_connect,         &run->tls_handshakes,
+                         &run->duplicates, &run->packets,  &run->trace.network_events};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        *arrays[i] = json_array();
+        if (!*arrays[i])
+            return STATUS_NO_MEMORY;
+    }
+    return loop_after(context->loop, 0, run_begin, run, &run->start_timer);
+}
+
+static enum status web_start(const struct nettest_context *context, const char *input,
+                             nettest_callback callback, void *arg, struct nettest_run **out)
+{
+    if (!input)
+        return STATUS_USAGE;
+    struct nettest_run *run = calloc(1, sizeof *run);
+    if (!run)
+        return STATUS_NO_MEMORY;
+    run->context = context;
+    run->callback = callback;
+    run->arg = arg;
+    enum status status = run_prepare(run, input);
+    if (status != STATUS_OK) {
+        run_free(run);
+        return status;
+    }
+    *out = run;
+    return STATUS_OK;
+}
+
+const struct nettest nettest_web_connectivity = {
+    .name = "web_connectivity",
+    .version = "0.5.28",
+    .summary = "is a web site reachable here, and if not, at which layer and how",
+    .needs_input = true,
+    .start = web_start,
+    .cancel = run_free,
+};
