@@ -1,0 +1,14 @@
+/* The collector's signed receipt for a bundle: the only thing that lets the probe delete one. */
+#ifndef PROBE_RECEIPT_H
+#define PROBE_RECEIPT_H
+
+#include "measurement/base/bytes.h"
+#include "measurement/key.h"
+
+/* Reads {"receipt": {"bundle", "log_index", "received"}, "key", "signature"} and checks that it names this bundle and
+ * is signed: by `pinned`, or, where that is NULL, by the key it brings, which goes to *out_key.
+ * MALFORMED: no receipt; CONFLICT: of another bundle, or from another collector than the pinned one; BAD_SIGNATURE. */
+enum status receipt_check(const void *body, size_t count, const uint8_t bundle_hash[SHA256_BYTES],
+                          const struct public_key *pinned, struct public_key *out_key, struct why *why);
+
+#endif

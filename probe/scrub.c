@@ -1,0 +1,240 @@
+/* Replaces the probe's own addresses in a JSON tree.
+ * Owner: the tree is the caller's; a scrub_addresses holds no memory of its own.
+ * Why: a site that echoes its visitor's address must not put a volunteer's into a public record. */
+#include "probe/scrub.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "measurement/base/json.h"
+
+#define SHORTEST_FORM_BYTES 3 /* "::2" */
+
+static void form_add(struct scrub_addresses *addresses, const char *form)
+{
+    for (size_t i = 0; i < addresses->form_count; i++) {
+        if (strcasecmp(addresses->forms[i], form) == 0)
+            return;
+    }
+    if (addresses->form_count < SCRUB_ADDRESSES_MAX * SCRUB_FORMS_MAX && strlen(form) < SCRUB_FORM_BYTES)
+        snprintf(addresses->forms[addresses->form_count++], SCRUB_FORM_BYTES, "%s", form);
+}
+
+static void forms_add_v4(struct scrub_addresses *addresses, const uint8_t b[4])
+{
+    char form[SCRUB_FORM_BYTES];
+    snprintf(form, sizeof form, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
+    form_add(addresses, form);
+    snprintf(form, sizeof form, "%u-%u-%u-%u", b[0], b[1], b[2], b[3]); /* names such as ip-192-0-2-1.example */
+    form_add(addresses, form);
+    snprintf(form, sizeof form, "%u.%u.%u.%u.in-addr", b[3], b[2], b[1], b[0]);
+    form_add(addresses, form);
+}
+
+static void forms_add_v6(struct scrub_addresses *addresses, const struct in6_addr *address)
+{
+    char form[SCRUB_FORM_BYTES] = "", plain[SCRUB_FORM_BYTES] = "", full[SCRUB_FORM_BYTES] = "";
+    if (inet_ntop(AF_INET6, address, form, sizeof form))
+        form_add(addresses, form);
+    size_t plain_used = 0, full_used = 0;
+    for (size_t i = 0; i < 16; i += 2) {
+        unsigned group = (unsigned)address->s6_addr[i] << 8 | address->s6_addr[i + 1];
+        const char *colon = i ? ":" : "";
+        plain_used += (size_t)snprintf(plain + plain_used, sizeof plain - plain_used, "%s%x", colon, group);
+        full_used += (size_t)snprintf(full + full_used, sizeof full - full_used, "%s%04x", colon, group);
+    }
+    form_add(addresses, plain);
+    form_add(addresses, full);
+    /* In a URL's query. */
+    char escaped[SCRUB_FORM_BYTES];
+    size_t used = 0;
+    for (const char *at = form; *at && used + 4 < sizeof escaped; at++)
+        used += (size_t)snprintf(escaped + used, sizeof escaped - used, *at == ':' ? "%%3a" : "%c", *at);
+    form_add(addresses, escaped);
+}
+
+static bool is_own(const struct scrub_addresses *addresses, const struct sockaddr_storage *address)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (memcmp(&addresses->addresses[i], address, sizeof *address) == 0)
+            return true;
+    }
+    return false;
+}
+
+enum status scrub_add(struct scrub_addresses *addresses, const struct sockaddr *address)
+{
+    struct sockaddr_storage kept = {0};
+    struct in_addr v4 = {0};
+    struct in6_addr v6 = {0};
+    bool is_v4 = address->sa_family == AF_INET;
+    if (is_v4) {
+        v4 = ((const struct sockaddr_in *)address)->sin_addr;
+        *(struct sockaddr_in *)&kept = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = v4};
+        uint32_t host = ntohl(v4.s_addr);
+        if (host >> 24 == 127 || host == 0)
+            return STATUS_OK;
+    } else if (address->sa_family == AF_INET6) {
+        v6 = ((const struct sockaddr_in6 *)address)->sin6_addr;
+        *(struct sockaddr_in6 *)&kept = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = v6};
+        if (IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6))
+            return STATUS_OK;
+    } else {
+        return STATUS_OK;
+    }
+    if (is_own(addresses, &kept))
+        return STATUS_OK;
+    if (addresses->count == SCRUB_ADDRESSES_MAX)
+        return STATUS_FULL;
+    addresses->addresses[addresses->count++] = kept;
+    if (is_v4)
+        forms_add_v4(addresses, (const uint8_t *)&v4);
+    else
+        forms_add_v6(addresses, &v6);
+    return STATUS_OK;
+}
+
+enum status scrub_add_text(struct scrub_addresses *addresses, const char *text)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+        return scrub_add(addresses, (const struct sockaddr *)&v4);
+    if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
+        return scrub_add(addresses, (const struct sockaddr *)&v6);
+    return STATUS_MALFORMED;
+}
+
+enum status scrub_add_interfaces(struct scrub_addresses *addresses)
+{
+    struct ifaddrs *interfaces = NULL;
+    if (getifaddrs(&interfaces) != 0)
+        return STATUS_IO;
+    enum status status = STATUS_OK;
+    for (const struct ifaddrs *at = interfaces; at && status == STATUS_OK; at = at->ifa_next) {
+        if (at->ifa_addr)
+            status = scrub_add(addresses, at->ifa_addr);
+    }
+    freeifaddrs(interfaces);
+    return status;
+}
+
+/* Whether a character next to a form makes it another, longer number. A colon does not: "2001:db8::1:443" is written
+ * for a port more often than for an address, and where in doubt it is scrubbed. */
+static bool continues(const struct reader *text, size_t at, bool is_hexadecimal)
+{
+    if (at >= text->left_bytes)
+        return false;
+    return is_hexadecimal ? isxdigit(text->bytes[at]) != 0 : isdigit(text->bytes[at]) != 0;
+}
+
+/* Length of the form that stands at `at`, or 0. */
+static size_t form_at(const struct scrub_addresses *addresses, const struct reader *text, size_t at)
+{
+    for (size_t i = 0; i < addresses->form_count; i++) {
+        const char *form = addresses->forms[i];
+        size_t length = strlen(form);
+        if (length > text->left_bytes - at || strncasecmp((const char *)text->bytes + at, form, length) != 0)
+            continue;
+        bool is_hexadecimal = strchr(form, ':') != NULL;
+        bool goes_on_before = at > 0 && continues(text, at - 1, is_hexadecimal);
+        /* "5.10.0.0.2" holds no 10.0.0.2. */
+        bool is_longer = strchr(form, '.') && at > 1 && text->bytes[at - 1] == '.' && isdigit(text->bytes[at - 2]);
+        if (!goes_on_before && !is_longer && !continues(text, at + length, is_hexadecimal))
+            return length;
+    }
+    return 0;
+}
+
+static bool may_start(unsigned char c)
+{
+    return isxdigit(c) || c == ':';
+}
+
+/* Appends the text with forms replaced; returns how many were. */
+static size_t text_scrub(const struct scrub_addresses *addresses, const void *bytes, size_t count,
+                         struct buffer *out)
+{
+    struct reader text = reader_of(bytes, count);
+    size_t replaced_count = 0, plain_start = 0, at = 0;
+    while (at + SHORTEST_FORM_BYTES <= count) {
+        size_t length = may_start(text.bytes[at]) ? form_at(addresses, &text, at) : 0;
+        if (length == 0) {
+            at++;
+            continue;
+        }
+        buffer_append(out, text.bytes + plain_start, at - plain_start);
+        buffer_text(out, SCRUB_MARK);
+        at += length;
+        plain_start = at;
+        replaced_count++;
+    }
+    buffer_append(out, text.bytes + plain_start, count - plain_start);
+    return replaced_count;
+}
+
+static enum status string_scrub(const struct scrub_addresses *addresses, json_t *string)
+{
+    struct buffer out = {0};
+    enum status status = STATUS_OK;
+    if (text_scrub(addresses, json_string_value(string), json_string_length(string), &out) > 0 &&
+        (out.failed || json_string_setn(string, (const char *)out.bytes, out.count) != 0))
+        status = STATUS_NO_MEMORY;
+    if (out.failed)
+        status = STATUS_NO_MEMORY;
+    buffer_free(&out);
+    return status;
+}
+
+/* {"data": ..., "format": "base64"}: the text inside. What is not base64 is left. */
+static enum status binary_scrub(const struct scrub_addresses *addresses, json_t *object)
+{
+    struct buffer plain = {0}, scrubbed = {0}, encoded = {0};
+    enum status status = STATUS_OK;
+    const char *data = json_member_text(object, "data");
+    if (base64_decode(data, strlen(data), &plain) != STATUS_OK ||
+        text_scrub(addresses, plain.bytes, plain.count, &scrubbed) == 0)
+        goto done;
+    base64_append(&encoded, scrubbed.bytes, scrubbed.count);
+    if (scrubbed.failed || encoded.failed ||
+        json_object_set_new(object, "data", json_stringn((const char *)encoded.bytes, encoded.count)) != 0)
+        status = STATUS_NO_MEMORY;
+done:
+    buffer_free(&plain);
+    buffer_free(&scrubbed);
+    buffer_free(&encoded);
+    return status;
+}
+
+static enum status value_scrub(const struct scrub_addresses *addresses, json_t *value, int depth)
+{
+    enum status status = STATUS_OK;
+    if (depth > JSON_DEPTH_LIMIT)
+        return STATUS_TOO_LARGE;
+    if (json_is_string(value))
+        return string_scrub(addresses, value);
+    if (json_is_array(value)) {
+        for (size_t i = 0; i < json_array_size(value) && status == STATUS_OK; i++)
+            status = value_scrub(addresses, json_array_get(value, i), depth + 1);
+        return status;
+    }
+    if (!json_is_object(value))
+        return STATUS_OK;
+    const char *format = json_member_text(value, "format");
+    if (format && strcmp(format, "base64") == 0 && json_member_text(value, "data"))
+        return binary_scrub(addresses, value);
+    for (void *at = json_object_iter(value); at && status == STATUS_OK; at = json_object_iter_next(value, at))
+        status = value_scrub(addresses, json_object_iter_value(at), depth + 1);
+    return status;
+}
+
+enum status scrub_json(const struct scrub_addresses *addresses, json_t *tree)
+{
+    return addresses->form_count == 0 ? STATUS_OK : value_scrub(addresses, tree, 0);
+}

@@ -1,0 +1,51 @@
+/* Everything that a measuring command opens before it measures. */
+#ifndef PROBE_SETUP_H
+#define PROBE_SETUP_H
+
+#include "probe/measure_queue.h"
+#include "probe/options.h"
+#include "probe/scrub.h"
+
+/* Does not move once opened: the context points into it. */
+struct probe_setup {
+    struct loop *loop;
+    struct fetcher *fetcher;
+    struct log log;
+    struct nettest_context context;
+    struct vantage_point declared; /* by the flags */
+    struct vantage_point vantage;  /* that, and what was learnt */
+    struct scrub_addresses own; /* never written anywhere */
+    struct anchor_list anchors;
+    struct ladder_result connectivity; /* the latest climb; the context points here once there was one */
+    const char *geo_db;
+    const char *asn_db;
+    struct fetch *whoami;  /* in flight, or NULL */
+    bool whoami_ends_loop; /* somebody waits for it alone */
+    struct capture *capture; /* NULL with --no-capture */
+    struct flow_tap tap;
+};
+
+/* `options` and its text outlive the setup. Prints nothing; `why` says what is wrong. */
+enum status setup_open(const struct probe_options *options, struct probe_setup *out, struct why *why);
+void setup_free(struct probe_setup *setup);
+
+/* Asks a collector who it sees, for at most five seconds: fills the vantage point and the own address when the answer
+ * comes. No answer is no failure. `url` is a collector's or a control's. */
+void setup_whoami_start(struct probe_setup *setup, const char *url);
+/* The same, running the loop until it is answered. REFUSED where a signal came first. */
+enum status setup_whoami(struct probe_setup *setup, const char *url);
+
+/* Climbs the ladder once, running the loop. *out_result, where not NULL, gets the result (its test_keys are the
+ * caller's). REFUSED where a signal came first. */
+enum status setup_climb(struct probe_setup *setup, struct nettest_result *out_result);
+/* Takes the state of a climb's result into the context. */
+void setup_note_climb(struct probe_setup *setup, const struct nettest_result *result);
+
+/* Whether nothing at all can be measured in this state: what fails then says nothing about the target. */
+bool setup_is_offline(const struct probe_setup *setup);
+
+/* Appends the result's record, scrubbed, without LF. The result keeps its test_keys. */
+enum status setup_encode(struct probe_setup *setup, const struct nettest *test, const char *input,
+                         const struct nettest_result *result, int64_t test_start_us, struct buffer *out);
+
+#endif

@@ -1,0 +1,36 @@
+/* The state folder of a hosted probe: its key, the consent given, and who holds it now. */
+#ifndef PROBE_STATE_H
+#define PROBE_STATE_H
+
+#include <stdbool.h>
+
+#include "measurement/key.h"
+
+#define STATE_KEY          "key.pem"
+#define STATE_CONSENT      "consent.json"
+#define STATE_LOCK         "lock"
+#define STATE_STATUS       "status.json"
+#define STATE_COLLECTOR    "collector.pub"
+#define STATE_RECEIPTS     "receipts.jsonl"
+#define STATE_CONSENT_TEXT 1 /* version of what was agreed to */
+
+/* Takes the folder for this process until the descriptor is closed or the process ends, however it ends. BUSY where
+ * another holds it, NOT_FOUND where there is no such folder. */
+enum status state_lock(const char *folder, int *out_fd, struct why *why);
+
+/* Whether somebody agreed to the present text: REFUSED, with what to type, where not. */
+enum status state_consent_check(const char *folder, struct why *why);
+enum status state_consent_publish(const char *folder, int64_t now_us, struct why *why);
+
+enum status state_key_load(const char *folder, struct secret_key *out, struct why *why);
+enum status state_key_save(const char *folder, const struct secret_key *key, struct why *why);
+bool state_has_key(const char *folder);
+
+/* The collector's key, remembered from its first receipt. NOT_FOUND where there is none yet. */
+enum status state_collector_read(const char *folder, struct public_key *out, struct why *why);
+enum status state_collector_publish(const char *folder, const struct public_key *key, struct why *why);
+
+/* Adds a receipt's line to what is kept, durably. The file turns over at 1 MiB and its predecessor is kept. */
+enum status state_receipt_append(const char *folder, const void *receipt, size_t count, struct why *why);
+
+#endif
