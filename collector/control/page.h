@@ -1,0 +1,28 @@
+/* One page as a browser would get it: names, connections, redirects, under the helper's policy. */
+#ifndef COLLECTOR_CONTROL_PAGE_H
+#define COLLECTOR_CONTROL_PAGE_H
+
+#include <jansson.h>
+
+#include "collector/control/lookup.h"
+#include "tests-network/steps/step.h"
+#include "tests-network/steps/tls.h"
+
+struct page_request {
+    const char *url;                   /* copied */
+    const struct lookup_result *known; /* the addresses of its host; copied */
+    struct tls_trust *trust;
+    bool allow_private;
+};
+
+struct page;
+typedef void (*page_callback)(struct page *page, void *arg);
+
+enum status page_start(const struct step_trace *trace, const struct page_request *request, page_callback callback,
+                       void *arg, struct page **out);
+/* The helper's "http_request": {"body_length", "discovered_h3_endpoint", "failure", "title", "headers",
+ * "status_code"}; of a page that has not ended, a timeout. New reference. */
+json_t *page_encode(const struct page *page);
+void page_free(struct page *page);
+
+#endif
