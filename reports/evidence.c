@@ -74,14 +74,15 @@ done:
 static enum status key_publish(const struct publishing *work, const char *bundle, const char *public_key)
 {
     struct buffer text = {0};
-    buffer_printf(&text, "untrusted comment: public key of the probe that signed %.16s\n%s\n", bundle, public_key);
+    buffer_printf(&text, "untrusted comment: public key of the probe that signed %.16s\n%s\n", bundle,
+                  public_key);
     enum status status = bytes_publish(work, bundle, ".jsonl.zst.pub", &text);
     buffer_free(&text);
     return status;
 }
 
-static enum status file_copy(struct publishing *work, const char *source, size_t limit_bytes, const char *name,
-                             const char *ending)
+static enum status file_copy(struct publishing *work, const char *source, size_t limit_bytes,
+                             const char *name, const char *ending)
 {
     struct buffer bytes = {0};
     struct why unused = {0};

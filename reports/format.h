@@ -1,4 +1,5 @@
-/* A report format is a folder reports/NAME/ whose NAME.c ends with `const struct report_format report_format_NAME`. */
+/* A report format is a folder reports/NAME/ whose NAME.c ends with `const struct report_format
+ * report_format_NAME`. */
 #ifndef REPORTS_FORMAT_H
 #define REPORTS_FORMAT_H
 

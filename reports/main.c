@@ -49,7 +49,8 @@ static void report_free(struct report *report)
 }
 
 /* The folders and the time that both commands take; USAGE has told why. */
-static enum status arguments_read(const struct cli_arguments *arguments, struct report_settings *out, struct why *why)
+static enum status arguments_read(const struct cli_arguments *arguments, struct report_settings *out,
+                                  struct why *why)
 {
     static const char *const needed[] = {"data", "out"};
     for (size_t i = 0; i < 2; i++) {
@@ -173,8 +174,8 @@ static enum exit_status run(const struct cli_command *command, const struct cli_
     return exit_status;
 }
 
-#define EXIT_HELP                                                                                                  \
-    "Exit status: 0 written; 2 a wrong argument, no data folder, or a store that a newer program wrote;\n"        \
+#define EXIT_HELP                                                                                            \
+    "Exit status: 0 written; 2 a wrong argument, no data folder, or a store that a newer program wrote;\n"   \
     "3 the report could not be written (disk, permissions, memory).\n"
 
 static enum exit_status site_run(int argc, char **argv);
@@ -182,11 +183,16 @@ static const struct cli_command site_command = {
     .name = "site",
     .summary = "static pages that need no script: world, regions, events with evidence, method",
     .help = "usage: dialtone-report site --data DIR --out DIR\n\n"
-            "Writes index.html, region/, event/, methodology.html, coverage.html, style.css, data/ (CSV and JSON) and\n"
-            "evidence/ (measurements and signed bundles to check with minisign). Running it again replaces each file\n"
-            "as a whole. Below country level no count under 3 is told, times are told to the bin, and no probe is\n"
-            "named in pages or data files. A signed bundle in evidence/ does carry the pseudonymous key and the exact\n"
-            "times of the probe that signed it, and is copied only for countries with at least 3 probes: --evidence\n"
+            "Writes index.html, region/, event/, methodology.html, coverage.html, style.css, data/ (CSV and "
+            "JSON) and\n"
+            "evidence/ (measurements and signed bundles to check with minisign). Running it again replaces "
+            "each file\n"
+            "as a whole. Below country level no count under 3 is told, times are told to the bin, and no "
+            "probe is\n"
+            "named in pages or data files. A signed bundle in evidence/ does carry the pseudonymous key and "
+            "the exact\n"
+            "times of the probe that signed it, and is copied only for countries with at least 3 probes: "
+            "--evidence\n"
             "lines leaves bundles out, --evidence none all copies.\n\n"
             "example: dialtone-report site --data /var/lib/dialtone --out /var/www/dialtone\n\n" EXIT_HELP,
     .run = site_run,
@@ -200,9 +206,10 @@ static enum exit_status export_run(int argc, char **argv);
 static const struct cli_command export_command = {
     .name = "export",
     .summary = "regions, timelines, events and services as CSV or JSON",
-    .help = "usage: dialtone-report export --data DIR --out DIR --as csv|json\n\n"
-            "Writes regions, timeline, events and services, each as NAME.csv or NAME.json.\n\n"
-            "example: dialtone-report export --data /var/lib/dialtone --out /tmp/export --as csv\n\n" EXIT_HELP,
+    .help =
+        "usage: dialtone-report export --data DIR --out DIR --as csv|json\n\n"
+        "Writes regions, timeline, events and services, each as NAME.csv or NAME.json.\n\n"
+        "example: dialtone-report export --data /var/lib/dialtone --out /tmp/export --as csv\n\n" EXIT_HELP,
     .run = export_run,
 };
 static enum exit_status export_run(int argc, char **argv)
@@ -215,7 +222,8 @@ int main(int argc, char **argv)
     static const struct cli_command *const commands[] = {&site_command, &export_command, NULL};
     static const struct cli_program program = {
         .name = "dialtone-report",
-        .summary = "shows what a collector found: where, when and how the Internet was cut or interfered with",
+        .summary =
+            "shows what a collector found: where, when and how the Internet was cut or interfered with",
         .examples = "  dialtone-report site --data collector-data --out site\n"
                     "  dialtone-report export --data collector-data --out export --as csv\n",
         .commands = commands,

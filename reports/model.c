@@ -34,7 +34,8 @@ static void *array_grow(void **array, size_t *count, size_t element_bytes)
 
 static bool code_is_emulated(const char *code)
 {
-    return strncmp(code, "AA", 2) == 0 || (code[0] == 'Q' && code[1] >= 'M' && code[1] <= 'Z') || code[0] == 'X';
+    return strncmp(code, "AA", 2) == 0 || (code[0] == 'Q' && code[1] >= 'M' && code[1] <= 'Z') ||
+           code[0] == 'X';
 }
 
 static bool region_is_open(const struct report_region *region)
@@ -44,6 +45,10 @@ static bool region_is_open(const struct report_region *region)
 
 /* Regions and networks */
 
+struct example {
+    uint8_t identity[SHA256_BYTES];
+};
+
 struct build {
     struct query *query;
     const struct report_settings *settings;
@@ -51,12 +56,15 @@ struct build {
     struct report_region *region; /* the one at work */
     struct service_tally *tally;
     struct report_event *event;
+    struct example *examples; /* of the model's events, in the order they were read */
+    size_t example_count;
     size_t recent_evidence_count;
     enum verdict_outcome recent_outcome;
     struct why *why;
 };
 
-static enum status network_add(struct report_region *region, const struct store_region *row, int64_t bin_length_s)
+static enum status network_add(struct report_region *region, const struct store_region *row,
+                               int64_t bin_length_s)
 {
     struct report_network *network =
         array_grow((void **)&region->networks, &region->network_count, sizeof *network);
@@ -112,7 +120,8 @@ static enum status region_row(const struct store_region *row, void *arg)
         return network_add(region, row, bin_length_s);
     region->probes = privacy_count(row->probe_count, region_is_open(region));
     region->networks_seen = privacy_count(row->network_count, region_is_open(region));
-    region->measurements = privacy_measurements(row->measurement_count, row->probe_count, region_is_open(region));
+    region->measurements =
+        privacy_measurements(row->measurement_count, row->probe_count, region_is_open(region));
     region->first_s = privacy_time_down_s(row->first_us, bin_length_s);
     region->last_s = privacy_time_down_s(row->last_us, bin_length_s);
     return STATUS_OK;
@@ -150,13 +159,15 @@ static enum shown_state shown_of(const struct bin_state *bin)
     return SHOWN_NO_DATA;
 }
 
-enum status report_timeline_add(struct report_region *region, const struct bin_state *bin, int64_t bin_length_s)
+enum status report_timeline_add(struct report_region *region, const struct bin_state *bin,
+                                int64_t bin_length_s)
 {
     return strip_add(&region->timeline, bin->bin_s, bin->bin_s + bin_length_s, (uint8_t)shown_of(bin),
                      privacy_count(bin->seen_count, region_is_open(region)));
 }
 
-/* How long after its last judged bin a region still counts as known: an hour, or 12 bins where those are longer. */
+/* How long after its last judged bin a region still counts as known: an hour, or 12 bins where those are
+ * longer. */
 static int64_t patience_s(int64_t bin_length_s)
 {
     return 12 * bin_length_s > 3600 ? 12 * bin_length_s : 3600;
@@ -193,7 +204,7 @@ static enum status sighting_row(const struct sighting *row, void *arg)
     return service_tally_add(build->tally, row);
 }
 
-static enum status region_services(struct build *build)
+static enum status services_build(struct build *build)
 {
     struct report_region *region = build->region;
     int64_t bin_length_s = build->model->bin_length_s;
@@ -306,7 +317,7 @@ static int recent_compare(const void *left, const void *right)
 }
 
 /* Half of the list for what was blocked, so that it is not drowned in what works. */
-static enum status region_recent(struct build *build)
+static enum status recent_build(struct build *build)
 {
     struct report_region *region = build->region;
     int64_t limit = build->settings->recent_limit;
@@ -384,11 +395,11 @@ static enum status event_row(const struct event *row, void *arg)
     if (!event)
         return STATUS_NO_MEMORY;
     report_event_of(row, model->bin_length_s, event);
-    if (bytes_are_zero(row->example, SHA256_BYTES))
-        return STATUS_OK;
-    struct store_measurement_filter filter = {.identity = row->example, .limit = 1};
-    build->event = event;
-    return query_measurements(build->query, &filter, example_row, build);
+    struct example *example = array_grow((void **)&build->examples, &build->example_count, sizeof *example);
+    if (!example)
+        return STATUS_NO_MEMORY;
+    memcpy(example->identity, row->example, sizeof example->identity);
+    return STATUS_OK;
 }
 
 static enum status revision_row(const struct event *row, void *arg)
@@ -423,19 +434,28 @@ bool report_event_concerns(const struct report_event *event, const struct report
            (event->region[length] == '\0' || (region->is_country && event->region[length] == '-'));
 }
 
+static enum status event_complete(struct build *build, size_t index)
+{
+    const uint8_t *identity = build->examples[index].identity;
+    build->event = &build->model->events[index];
+    struct store_event_filter every_revision = {.id = build->event->id, .least_state = REGION_BLIND};
+    struct store_measurement_filter example = {.identity = identity, .limit = 1};
+    enum status status = query_events(build->query, &every_revision, revision_row, build);
+    if (status == STATUS_OK && !bytes_are_zero(identity, SHA256_BYTES))
+        status = query_measurements(build->query, &example, example_row, build);
+    if (build->event->revision_count > 0)
+        qsort(build->event->revisions, build->event->revision_count, sizeof *build->event->revisions,
+              revision_compare);
+    return status;
+}
+
 static enum status events_build(struct build *build)
 {
     struct report_model *model = build->model;
-    struct store_event_filter filter = {.least_state = REGION_BLIND};
-    enum status status = query_events(build->query, &filter, event_row, build);
-    for (size_t i = 0; i < model->event_count && status == STATUS_OK; i++) {
-        build->event = &model->events[i];
-        filter.id = build->event->id;
-        status = query_events(build->query, &filter, revision_row, build);
-        if (build->event->revision_count > 0)
-            qsort(build->event->revisions, build->event->revision_count, sizeof *build->event->revisions,
-                  revision_compare);
-    }
+    struct store_event_filter latest = {.least_state = REGION_BLIND};
+    enum status status = query_events(build->query, &latest, event_row, build);
+    for (size_t i = 0; i < model->event_count && status == STATUS_OK; i++)
+        status = event_complete(build, i);
     if (model->event_count > 0)
         qsort(model->events, model->event_count, sizeof *model->events, event_compare);
     return status;
@@ -454,12 +474,12 @@ static enum status region_build(struct build *build)
     if (status != STATUS_OK)
         return status;
     report_region_settle(region, build->model->generated_s, build->model->bin_length_s);
-    status = region_services(build);
-    return status == STATUS_OK ? region_recent(build) : status;
+    status = services_build(build);
+    return status == STATUS_OK ? recent_build(build) : status;
 }
 
-enum status report_model_build(struct query *query, const struct report_settings *settings, struct report_model **out,
-                               struct why *why)
+enum status report_model_build(struct query *query, const struct report_settings *settings,
+                               struct report_model **out, struct why *why)
 {
     struct report_model *model = calloc(1, sizeof *model);
     if (!model)
@@ -485,9 +505,12 @@ enum status report_model_build(struct query *query, const struct report_settings
 
 done:
     if (status != STATUS_OK)
-        why_set(why, "The collector's data cannot be read (%s). Check the data folder; `dialtone-collector detect` "
-                     "judges it anew.",
-                status_name(status));
+        why_set(
+            why,
+            "The collector's data cannot be read (%s). Check the data folder; `dialtone-collector detect` "
+            "judges it anew.",
+            status_name(status));
+    free(build.examples);
     report_model_free(model);
     return status;
 }

@@ -1,5 +1,5 @@
-/* What a report tells, gathered from a collector's data and already fit for publication: counts and times went
- * through privacy.h, and nothing in it names a probe. Formats only write it down. */
+/* What a report tells, gathered from a collector's data and already fit for publication: counts and times
+ * went through privacy.h, and nothing in it names a probe. Formats only write it down. */
 #ifndef REPORTS_MODEL_H
 #define REPORTS_MODEL_H
 
@@ -29,7 +29,8 @@ enum service_state {
 #define SERVICE_STATE_COUNT 6
 
 enum evidence_state {
-    EVIDENCE_WITHHELD,  /* fewer than PRIVACY_PROBES_LEAST probes in the country: a copy would point at people */
+    EVIDENCE_WITHHELD,  /* fewer than PRIVACY_PROBES_LEAST probes in the country: a copy would point at people
+                         */
     EVIDENCE_WANTED,    /* may be published; not copied yet */
     EVIDENCE_PUBLISHED, /* the line, and for signed ones its bundle, signature and key, stand in evidence/ */
     EVIDENCE_LINE_ONLY, /* the line stands there; its signed bundle does not: size bound, or no longer kept */
@@ -56,9 +57,9 @@ struct report_event {
     char subject[SUBJECT_BYTES];
     struct verdict verdict;
     enum shown_state state;
-    double confidence;                          /* uncalibrated */
+    double confidence; /* uncalibrated */
     int64_t onset_earliest_s, onset_latest_s;
-    int64_t end_earliest_s, end_latest_s;       /* 0, 0: still open */
+    int64_t end_earliest_s, end_latest_s; /* 0, 0: still open */
     struct report_count probes, networks;
     struct report_count evidence[CONFIDENCE_COUNT]; /* measurements by strength */
     size_t example;                                 /* in model->evidence, or EVIDENCE_NONE */
@@ -76,11 +77,11 @@ struct report_network {
 
 struct report_service {
     char subject[SUBJECT_BYTES];
-    struct strip strip;                        /* of enum service_state */
-    int64_t bin_count[SERVICE_STATE_COUNT];    /* bins in that state; NO_DATA stays 0 */
+    struct strip strip;                     /* of enum service_state */
+    int64_t bin_count[SERVICE_STATE_COUNT]; /* bins in that state; NO_DATA stays 0 */
     enum service_state latest;
-    int64_t latest_s;                          /* bin of the latest word */
-    enum verdict_layer layer;                  /* of the strongest blocked one */
+    int64_t latest_s;         /* bin of the latest word */
+    enum verdict_layer layer; /* of the strongest blocked one */
     char method[VERDICT_METHOD_BYTES];
     bool is_unsigned; /* no signed measurement among them */
 };
@@ -100,9 +101,9 @@ struct report_region {
     char code[REGION_BYTES];
     const char *name; /* in English; the code where it is user-assigned */
     bool is_country;
-    bool is_emulated; /* a user-assigned code: no real place */
-    bool is_signed;   /* at least one signed measurement among the recent ones */
-    struct strip timeline; /* of enum shown_state */
+    bool is_emulated;           /* a user-assigned code: no real place */
+    bool is_signed;             /* at least one signed measurement among the recent ones */
+    struct strip timeline;      /* of enum shown_state */
     enum shown_state state_now; /* NO_DATA where the last word is older than the model's patience */
     int64_t state_since_s;
     struct report_count probes, networks_seen, measurements;
@@ -118,10 +119,10 @@ struct report_region {
 struct report_model {
     int64_t generated_s;
     int64_t bin_length_s;
-    bool has_data_files; /* data/NAME.csv and data/NAME.json stand beside the pages */
+    bool has_data_files;           /* data/NAME.csv and data/NAME.json stand beside the pages */
     struct report_region *regions; /* by code, so that a country comes before its subdivisions */
     size_t region_count;
-    int64_t unplaced_count; /* measurements of no known country */
+    int64_t unplaced_count;      /* measurements of no known country */
     struct report_event *events; /* newest onset first */
     size_t event_count;
     struct report_evidence *evidence;
@@ -130,14 +131,14 @@ struct report_model {
 
 struct report_settings {
     int64_t now_us;
-    int64_t service_bins;   /* the services' picture covers this many bins before a region's last measurement */
-    int64_t recent_limit;   /* measurements listed a region */
+    int64_t service_bins; /* the services' picture covers this many bins before a region's last measurement */
+    int64_t recent_limit; /* measurements listed a region */
 };
 struct report_settings report_settings_default(int64_t now_us);
 
 /* Reads everything a report tells. *out is the caller's to free with report_model_free. */
-enum status report_model_build(struct query *query, const struct report_settings *settings, struct report_model **out,
-                               struct why *why);
+enum status report_model_build(struct query *query, const struct report_settings *settings,
+                               struct report_model **out, struct why *why);
 void report_model_free(struct report_model *model);
 
 /* Whether the event is of the region itself, or of a subdivision of the country. */
@@ -150,7 +151,8 @@ static inline bool report_event_is_open(const struct report_event *event)
 const struct report_region *report_region_find(const struct report_model *model, const char *code);
 
 /* Steps of report_model_build, apart so that they are tested without a store. */
-enum status report_timeline_add(struct report_region *region, const struct bin_state *bin, int64_t bin_length_s);
+enum status report_timeline_add(struct report_region *region, const struct bin_state *bin,
+                                int64_t bin_length_s);
 void report_region_settle(struct report_region *region, int64_t now_s, int64_t bin_length_s);
 void report_event_of(const struct event *event, int64_t bin_length_s, struct report_event *out);
 

@@ -1,6 +1,7 @@
 /* Counts and times as they may be published.
  * Owner: no memory.
- * Why: two probes in a town are two people who can be found; a count of them is a search warrant's first line. */
+ * Why: two probes in a town are two people who can be found; a count of them is a search warrant's first
+ * line. */
 #include "reports/privacy.h"
 
 #include <inttypes.h>

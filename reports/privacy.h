@@ -1,5 +1,5 @@
-/* Publication privacy (design contract section 11): what a count or a time becomes before it may leave the collector.
- * The model holds only what went through here, so that no format can tell more. */
+/* Publication privacy (design contract section 11): what a count or a time becomes before it may leave the
+ * collector. The model holds only what went through here, so that no format can tell more. */
 #ifndef REPORTS_PRIVACY_H
 #define REPORTS_PRIVACY_H
 
@@ -20,7 +20,8 @@ struct report_count {
     enum count_precision precision;
 };
 
-/* Of probes, or of networks that probes stand in. `is_open`: a country as a whole, where every count may be told. */
+/* Of probes, or of networks that probes stand in. `is_open`: a country as a whole, where every count may be
+ * told. */
 struct report_count privacy_count(int64_t count, bool is_open);
 /* Of measurements in a cell of `probe_count` probes: to a power of ten where those are too few. */
 struct report_count privacy_measurements(int64_t count, int64_t probe_count, bool is_open);

@@ -29,7 +29,8 @@ static void segment_extend(struct strip_segment *segment, int64_t end_s, struct 
         segment->seen_most = seen;
 }
 
-enum status strip_add(struct strip *strip, int64_t start_s, int64_t end_s, uint8_t state, struct report_count seen)
+enum status strip_add(struct strip *strip, int64_t start_s, int64_t end_s, uint8_t state,
+                      struct report_count seen)
 {
     struct strip_segment *last = strip->count ? &strip->segments[strip->count - 1] : NULL;
     if (end_s <= start_s || (last && start_s < last->end_s))
@@ -89,9 +90,25 @@ int64_t strip_state_s(const struct strip *strip, uint8_t state, int64_t from_s, 
     return total_s;
 }
 
+struct columns {
+    int64_t length_s;
+    uint8_t calm;
+    bool is_sparse; /* no data loses against any other state */
+};
+
+static uint8_t longest_of(const int64_t lasted_s[256], const struct columns *columns)
+{
+    uint8_t longest = STRIP_NO_DATA;
+    for (uint8_t state = STRIP_NO_DATA + 1; state <= columns->calm; state++)
+        if (lasted_s[state] > lasted_s[longest] ||
+            (columns->is_sparse && longest == STRIP_NO_DATA && lasted_s[state]))
+            longest = state;
+    return longest;
+}
+
 /* The one state that stands for a column; `first` moves to the first segment that reaches beyond it. */
 static struct strip_segment column_of(const struct strip *strip, size_t *first, int64_t from_s, int64_t to_s,
-                                      uint8_t calm)
+                                      const struct columns *columns)
 {
     int64_t lasted_s[256] = {0};
     uint8_t worst = 0;
@@ -114,22 +131,17 @@ static struct strip_segment column_of(const struct strip *strip, size_t *first, 
             worst = segment->state;
     }
     lasted_s[STRIP_NO_DATA] += to_s - from_s - covered_s;
-    column.state = worst;
-    if (worst <= calm)
-        for (uint8_t state = 0; state <= calm; state++)
-            if (state == 0 || lasted_s[state] > lasted_s[column.state])
-                column.state = state;
+    column.state = worst > columns->calm ? worst : longest_of(lasted_s, columns);
     return column;
 }
 
-static enum status reduce_to_columns(const struct strip *strip, size_t first, int64_t from_s, int64_t to_s,
-                                     size_t column_limit, uint8_t calm, struct strip *out)
+static enum status reduce_to_columns(const struct strip *strip, int64_t from_s, int64_t to_s,
+                                     const struct columns *columns, struct strip *out)
 {
-    int64_t limit = (int64_t)column_limit;
-    int64_t length_s = (to_s - from_s + limit - 1) / limit;
-    for (int64_t start_s = from_s; start_s < to_s; start_s += length_s) {
-        int64_t end_s = start_s + length_s < to_s ? start_s + length_s : to_s;
-        struct strip_segment column = column_of(strip, &first, start_s, end_s, calm);
+    size_t first = 0;
+    for (int64_t start_s = from_s; start_s < to_s; start_s += columns->length_s) {
+        int64_t end_s = start_s + columns->length_s < to_s ? start_s + columns->length_s : to_s;
+        struct strip_segment column = column_of(strip, &first, start_s, end_s, columns);
         enum status status = strip_add(out, start_s, end_s, column.state, column.seen_least);
         if (status != STATUS_OK)
             return status;
@@ -138,8 +150,31 @@ static enum status reduce_to_columns(const struct strip *strip, size_t first, in
     return STATUS_OK;
 }
 
-enum status strip_reduce(const struct strip *strip, int64_t from_s, int64_t to_s, size_t column_limit, uint8_t calm,
-                         struct strip *out)
+static int64_t column_length_s(int64_t from_s, int64_t to_s, size_t column_limit)
+{
+    int64_t limit = (int64_t)column_limit;
+    return (to_s - from_s + limit - 1) / limit;
+}
+
+enum status strip_sample(const struct strip *strip, int64_t from_s, int64_t to_s, size_t column_limit,
+                         uint8_t calm, int64_t bin_length_s, struct strip *out)
+{
+    if (column_limit == 0 || to_s <= from_s)
+        return STATUS_USAGE;
+    struct columns columns = {column_length_s(from_s, to_s, column_limit), calm, true};
+    columns.length_s = columns.length_s < bin_length_s ? bin_length_s : columns.length_s;
+    struct strip sampled = {0};
+    enum status status = reduce_to_columns(strip, from_s, to_s, &columns, &sampled);
+    if (status != STATUS_OK) {
+        strip_free(&sampled);
+        return status;
+    }
+    *out = sampled;
+    return STATUS_OK;
+}
+
+enum status strip_reduce(const struct strip *strip, int64_t from_s, int64_t to_s, size_t column_limit,
+                         uint8_t calm, struct strip *out)
 {
     struct strip reduced = {0};
     enum status status = STATUS_OK;
@@ -152,7 +187,8 @@ enum status strip_reduce(const struct strip *strip, int64_t from_s, int64_t to_s
     while (beyond < strip->count && strip->segments[beyond].start_s < to_s)
         beyond++;
     if (beyond - first > column_limit) {
-        status = reduce_to_columns(strip, first, from_s, to_s, column_limit, calm, &reduced);
+        struct columns columns = {column_length_s(from_s, to_s, column_limit), calm, false};
+        status = reduce_to_columns(strip, from_s, to_s, &columns, &reduced);
         goto done;
     }
     for (size_t i = first; i < beyond && status == STATUS_OK; i++) {

@@ -27,6 +27,13 @@ const char *shown_state_title(enum shown_state state)
     return titles[state];
 }
 
+const char *event_state_title(enum shown_state state)
+{
+    static const char *const titles[SHOWN_STATE_COUNT] = {
+        "No data", "Too few probes to tell", "Not confirmed", "Suspected", "Probable", "Confirmed"};
+    return titles[state];
+}
+
 const char *shown_state_meaning(enum shown_state state)
 {
     static const char *const meanings[SHOWN_STATE_COUNT] = {
@@ -34,8 +41,10 @@ const char *shown_state_meaning(enum shown_state state)
         "Some probes were heard, but too few to judge the region by.",
         "Probes were online as expected.",
         "Probes fell silent together. Silence alone can have other causes, so this is a suspicion.",
-        "Silence, and at least one probe that was running with a working local network and could reach nothing.",
-        "Several probes on at least two networks were running with a working local network and could not reach "
+        "Silence, and at least one probe that was running with a working local network and could reach "
+        "nothing.",
+        "Several probes on at least two networks were running with a working local network and could not "
+        "reach "
         "independent controls abroad.",
     };
     return meanings[state];
@@ -43,7 +52,8 @@ const char *shown_state_meaning(enum shown_state state)
 
 const char *service_state_name(enum service_state state)
 {
-    static const char *const names[SERVICE_STATE_COUNT] = {"no_data", "unknown", "ok", "down", "mixed", "blocked"};
+    static const char *const names[SERVICE_STATE_COUNT] = {"no_data", "unknown", "ok",
+                                                           "down",    "mixed",   "blocked"};
     return names[state];
 }
 
@@ -94,9 +104,11 @@ const char *cause_words(const char *cause_hint)
     static const char *const hints[][2] = {
         {"power", "The pattern fits a power cut: devices went off rather than losing the network."},
         {"operator", "Only one operator was affected: this fits a fault or a measure of that operator."},
-        {"network_cut", "Devices stayed on and lost the network on several operators at once: this fits a cut made in the "
-                        "network, not a loss of power."},
-        {"exam_like", "It began on the hour or half hour and recurs daily, as shutdowns during school exams do."},
+        {"network_cut",
+         "Devices stayed on and lost the network on several operators at once: this fits a cut made in the "
+         "network, not a loss of power."},
+        {"exam_like",
+         "It began on the hour or half hour and recurs daily, as shutdowns during school exams do."},
     };
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
         if (strcmp(cause_hint, hints[i][0]) == 0)
@@ -133,7 +145,8 @@ void interval_words(int64_t earliest_s, int64_t latest_s, int64_t bin_length_s, 
     if (latest_s <= earliest_s)
         snprintf(out, INTERVAL_TEXT_BYTES, "%s", earliest);
     else
-        snprintf(out, INTERVAL_TEXT_BYTES, "between %s and %s", earliest, is_same_day ? latest + day_length : latest);
+        snprintf(out, INTERVAL_TEXT_BYTES, "between %s and %s", earliest,
+                 is_same_day ? latest + day_length : latest);
 }
 
 void duration_words(int64_t duration_s, char out[TIME_TEXT_BYTES])
@@ -150,12 +163,14 @@ void duration_words(int64_t duration_s, char out[TIME_TEXT_BYTES])
     while (duration_s < units[unit].length_s)
         unit++;
     int64_t count = duration_s / units[unit].length_s;
-    int written = snprintf(out, TIME_TEXT_BYTES, "%" PRId64 " %s", count, count == 1 ? units[unit].one : units[unit].many);
+    int written = snprintf(out, TIME_TEXT_BYTES, "%" PRId64 " %s", count,
+                           count == 1 ? units[unit].one : units[unit].many);
     if (unit + 1 >= sizeof units / sizeof units[0] || written < 0)
         return;
     int64_t rest = duration_s % units[unit].length_s / units[unit + 1].length_s;
     if (rest > 0)
-        snprintf(out + written, TIME_TEXT_BYTES - (size_t)written, " %" PRId64 " %s", rest, units[unit + 1].many);
+        snprintf(out + written, TIME_TEXT_BYTES - (size_t)written, " %" PRId64 " %s", rest,
+                 units[unit + 1].many);
 }
 
 /* What happened, by kind. "%s" is the place. */
@@ -163,25 +178,31 @@ static const char *what_happened(enum event_kind kind)
 {
     switch (kind) {
     case EVENT_FULL_SHUTDOWN:
-        return "The Internet was cut in %s. Devices were on and their local networks worked, but nothing beyond their "
+        return "The Internet was cut in %s. Devices were on and their local networks worked, but nothing "
+               "beyond their "
                "provider answered.";
     case EVENT_MOBILE_SHUTDOWN:
         return "Mobile Internet was cut in %s, while fixed lines went on working.";
     case EVENT_INTERNATIONAL_CUT:
-        return "%s was cut off from the rest of the Internet: domestic addresses answered, foreign ones did not.";
+        return "%s was cut off from the rest of the Internet: domestic addresses answered, foreign ones did "
+               "not.";
     case EVENT_DNS_FAILURE:
-        return "Name resolution failed in %s: addresses answered by number, not by name. For most people that is no "
+        return "Name resolution failed in %s: addresses answered by number, not by name. For most people "
+               "that is no "
                "Internet.";
     case EVENT_SERVICE_BLOCKING:
-        return "A service was blocked in %s: probes there were interfered with, while controls elsewhere reached it.";
+        return "A service was blocked in %s: probes there were interfered with, while controls elsewhere "
+               "reached it.";
     case EVENT_THROTTLING:
-        return "A service was slowed down on purpose in %s: transfers crawled, while others over the same lines did not.";
+        return "A service was slowed down on purpose in %s: transfers crawled, while others over the same "
+               "lines did not.";
     case EVENT_OPERATOR_OUTAGE:
         return "One operator's customers in %s lost the Internet; other networks there went on working.";
     case EVENT_POWER_CUT:
         return "Devices in %s went off together. This looks like a loss of power, not a cut of the network.";
     case EVENT_COLLECTOR_FAULT:
-        return "Every region fell silent at once, seen from the collector: this is a fault of ours, not an event in %s.";
+        return "Every region fell silent at once, seen from the collector: this is a fault of ours, not an "
+               "event in %s.";
     }
     return "Something changed in %s.";
 }
@@ -217,8 +238,8 @@ static void explain_extent(const struct report_event *event, char *out, size_t o
     const char *words = event->probes.precision == COUNT_BELOW ? "fewer than 3" : probes;
     const char *network_words = event->networks.precision == COUNT_BELOW ? "fewer than 3" : networks;
     bool is_one_probe = strcmp(words, "1") == 0, is_one_network = strcmp(network_words, "1") == 0;
-    snprintf(out, out_bytes, " Evidence comes from %s probe%s on %s network%s.", words, is_one_probe ? "" : "s",
-             network_words, is_one_network ? "" : "s");
+    snprintf(out, out_bytes, " Evidence comes from %s probe%s on %s network%s.", words,
+             is_one_probe ? "" : "s", network_words, is_one_network ? "" : "s");
 }
 
 static void explain_method(const struct report_event *event, char *out, size_t out_bytes)
@@ -250,11 +271,13 @@ void event_explain(const struct report_event *event, int64_t bin_length_s, char 
         snprintf(until, sizeof until, " and has not ended");
     } else {
         interval_words(event->end_earliest_s, event->end_latest_s, bin_length_s, end);
-        snprintf(until, sizeof until, " and ended %s%s UTC", strncmp(end, "between", 7) == 0 ? "" : "at ", end);
+        snprintf(until, sizeof until, " and ended %s%s UTC", strncmp(end, "between", 7) == 0 ? "" : "at ",
+                 end);
     }
     explain_extent(event, extent, sizeof extent);
     explain_method(event, method, sizeof method);
     const char *cause = cause_words(event->cause_hint);
     snprintf(out, EVENT_TEXT_BYTES, "%s It began %s%s UTC%s.%s%s%s%s", what,
-             strncmp(onset, "between", 7) == 0 ? "" : "at ", onset, until, method, extent, cause[0] ? " " : "", cause);
+             strncmp(onset, "between", 7) == 0 ? "" : "at ", onset, until, method, extent,
+             cause[0] ? " " : "", cause);
 }

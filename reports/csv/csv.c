@@ -9,8 +9,8 @@
 #include "reports/format.h"
 #include "reports/words.h"
 
-/* Quoted always. What a spreadsheet would run as a formula gets an apostrophe before it: subjects come from URLs that
- * anybody chose. */
+/* Quoted always. What a spreadsheet would run as a formula gets an apostrophe before it: subjects come from
+ * URLs that anybody chose. */
 static void cell_text(struct buffer *out, const char *text)
 {
     bool is_formula = text[0] != '\0' && strchr("=+-@\t\r", text[0]);
@@ -48,7 +48,9 @@ static void cell_time(struct buffer *out, int64_t time_s)
 
 static void regions_table(const struct report_model *model, struct buffer *out)
 {
-    buffer_text(out, "region,name,is_emulated,state,state_since,probes,networks,measurements,first_seen,last_seen\r\n");
+    buffer_text(
+        out,
+        "region,name,is_emulated,state,state_since,probes,networks,measurements,first_seen,last_seen\r\n");
     for (size_t i = 0; i < model->region_count; i++) {
         const struct report_region *region = &model->regions[i];
         cell_text(out, region->code);
@@ -113,9 +115,10 @@ static void event_line(const struct report_model *model, const struct report_eve
 
 static void events_table(const struct report_model *model, struct buffer *out)
 {
-    buffer_text(out, "id,revision,is_latest,region,asn,kind,subject,layer,method,state,confidence_uncalibrated,"
-                     "onset_earliest,onset_latest,end_earliest,end_latest,probes,networks,evidence_certain,"
-                     "evidence_strong,evidence_medium,evidence_weak,cause_hint,explanation,example\r\n");
+    buffer_text(out,
+                "id,revision,is_latest,region,asn,kind,subject,layer,method,state,confidence_uncalibrated,"
+                "onset_earliest,onset_latest,end_earliest,end_latest,probes,networks,evidence_certain,"
+                "evidence_strong,evidence_medium,evidence_weak,cause_hint,explanation,example\r\n");
     for (size_t i = 0; i < model->event_count; i++) {
         const struct report_event *event = &model->events[i];
         event_line(model, event, true, out);
@@ -164,7 +167,8 @@ static enum status csv_write(const struct report_model *model, const char *folde
         struct buffer text = {0};
         char *path = path_join(folder, tables[i].name);
         tables[i].fill(model, &text);
-        status = path && !text.failed ? file_publish(path, text.bytes, text.count, 0644, why) : STATUS_NO_MEMORY;
+        status =
+            path && !text.failed ? file_publish(path, text.bytes, text.count, 0644, why) : STATUS_NO_MEMORY;
         free(path);
         buffer_free(&text);
     }

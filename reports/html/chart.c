@@ -10,15 +10,17 @@
 #include "reports/html/markup.h"
 #include "reports/words.h"
 
-#define CHART_WIDTH    720
-#define CHART_COLUMNS  240
-#define BARS_HEIGHT    44
-#define LANE_HEIGHT    15
-#define LANES_MAX      4
-#define AXIS_HEIGHT    22
-#define STRIP_WIDTH    600
-#define STRIP_HEIGHT   16
-#define ALARM_WIDTH_PX 2.0 /* an alarm is never too short to be seen */
+#define CHART_WIDTH     720
+#define CHART_COLUMNS   240
+#define BARS_HEIGHT     44
+#define LANE_HEIGHT     15
+#define LANES_MAX       4
+#define AXIS_HEIGHT     22
+#define STRIP_WIDTH     600
+#define STRIP_HEIGHT    16
+#define SERVICE_COLUMNS 60
+#define PART_COLUMNS    30
+#define ALARM_WIDTH_PX  2.0 /* an alarm is never too short to be seen */
 
 /* Height of a state's bar in percent: the shape that says as much as the colour. */
 static int bar_percent(enum chart_kind kind, uint8_t state)
@@ -77,10 +79,11 @@ void chart_patterns(struct buffer *out, enum chart_kind kind)
                       "<rect width=\"8\" height=\"8\" fill=\"%s\" class=\"%c%df\"/>",
                       letter, state, size, size, pattern->field, letter, state);
         if (pattern->path && size == 4)
-            buffer_printf(out, "<path d=\"%s\" fill=\"%s\" class=\"%c%dd\"/>", pattern->path, pattern->line, letter,
-                          state);
+            buffer_printf(out, "<path d=\"%s\" fill=\"%s\" class=\"%c%dd\"/>", pattern->path, pattern->line,
+                          letter, state);
         else if (pattern->path)
-            buffer_printf(out, "<path d=\"%s\" stroke=\"%s\" stroke-width=\"2\" fill=\"none\" class=\"%c%dl\"/>",
+            buffer_printf(out,
+                          "<path d=\"%s\" stroke=\"%s\" stroke-width=\"2\" fill=\"none\" class=\"%c%dl\"/>",
                           pattern->path, pattern->line, letter, state);
         buffer_text(out, "</pattern>\n");
     }
@@ -91,10 +94,11 @@ void chart_swatch(struct buffer *out, enum chart_kind kind, uint8_t state)
 {
     int height = bar_percent(kind, state) * 16 / 100;
     height = height < 2 ? 2 : height;
-    buffer_printf(out,
-                  "<svg class=\"swatch\" width=\"16\" height=\"16\" viewBox=\"0 0 16 16\" aria-hidden=\"true\">"
-                  "<path d=\"M1 %dh14v%dH1z\" fill=\"url(#%c%d)\"/></svg>",
-                  16 - height, height, kind_letter(kind), state);
+    buffer_printf(
+        out,
+        "<svg class=\"swatch\" width=\"16\" height=\"16\" viewBox=\"0 0 16 16\" aria-hidden=\"true\">"
+        "<path d=\"M1 %dh14v%dH1z\" fill=\"url(#%c%d)\"/></svg>",
+        16 - height, height, kind_letter(kind), state);
 }
 
 void chart_legend(struct buffer *out, enum chart_kind kind)
@@ -140,35 +144,53 @@ static void bars_path(struct buffer *out, enum chart_kind kind, const struct str
             width = ALARM_WIDTH_PX;
         if (left + width > window->width)
             left = window->width - width;
-        buffer_printf(out, "%sM%.4g %dh%.4gv%dh-%.4gz", is_open ? "" : "<path d=\"", left, top + height - bar, width,
-                      bar, width);
+        buffer_printf(out, "%sM%.4g %dh%.4gv%dh-%.4gz", is_open ? "" : "<path d=\"", left, top + height - bar,
+                      width, bar, width);
         is_open = true;
     }
     if (is_open)
         buffer_printf(out, "\" fill=\"url(#%c%d)\"/>\n", kind_letter(kind), state);
 }
 
-static void bars(struct buffer *out, enum chart_kind kind, const struct strip *strip, const struct window *window,
-                 int top, int height)
+static void bars(struct buffer *out, enum chart_kind kind, const struct strip *strip,
+                 const struct window *window, int top, int height)
 {
     for (uint8_t state = 0; state < SHOWN_STATE_COUNT; state++)
         bars_path(out, kind, strip, state, window, top, height);
 }
 
-void chart_strip(struct buffer *out, enum chart_kind kind, const struct strip *strip, int64_t from_s, int64_t to_s,
-                 size_t column_limit, const char *label)
+static void strip_row(struct buffer *out, enum chart_kind kind, const struct strip *columns, int64_t from_s,
+                      int64_t to_s, const char *label)
 {
-    struct strip reduced = {0};
     const struct window window = {from_s, to_s, STRIP_WIDTH};
-    if (strip_reduce(strip, from_s, to_s, column_limit, calm_state(kind), &reduced) == STATUS_NO_MEMORY)
-        out->failed = true;
-    buffer_printf(out, "<svg class=\"strip\" viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" role=\"img\"><title>",
-                  STRIP_WIDTH, STRIP_HEIGHT);
+    buffer_printf(
+        out, "<svg class=\"strip\" viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" role=\"img\"><title>",
+        STRIP_WIDTH, STRIP_HEIGHT);
     markup_text(out, label);
     buffer_text(out, "</title>\n");
-    bars(out, kind, &reduced, &window, 0, STRIP_HEIGHT);
+    bars(out, kind, columns, &window, 0, STRIP_HEIGHT);
     buffer_text(out, "</svg>");
-    strip_free(&reduced);
+}
+
+void chart_part(struct buffer *out, const struct strip *timeline, int64_t from_s, int64_t to_s,
+                const char *label)
+{
+    struct strip columns = {0};
+    if (strip_reduce(timeline, from_s, to_s, PART_COLUMNS, SHOWN_OK, &columns) == STATUS_NO_MEMORY)
+        out->failed = true;
+    strip_row(out, CHART_TIMELINE, &columns, from_s, to_s, label);
+    strip_free(&columns);
+}
+
+void chart_service(struct buffer *out, const struct strip *strip, int64_t bin_length_s, int64_t from_s,
+                   int64_t to_s, const char *label)
+{
+    struct strip columns = {0};
+    if (strip_sample(strip, from_s, to_s, SERVICE_COLUMNS, SERVICE_DOWN, bin_length_s, &columns) ==
+        STATUS_NO_MEMORY)
+        out->failed = true;
+    strip_row(out, CHART_SERVICE, &columns, from_s, to_s, label);
+    strip_free(&columns);
 }
 
 /* Events */
@@ -194,7 +216,8 @@ static void lanes_lay(const struct window *window, const struct report_event *co
         out->busy_until[lane] = -1;
     for (size_t i = count; i-- > 0;) { /* oldest first */
         out->lane_of[i] = -1;
-        if (events[i]->onset_earliest_s >= window->to_s || event_end_s(events[i], window->to_s) <= window->from_s)
+        if (events[i]->onset_earliest_s >= window->to_s ||
+            event_end_s(events[i], window->to_s) <= window->from_s)
             continue;
         double left = x_of(window, events[i]->onset_earliest_s);
         double right = x_of(window, event_end_s(events[i], window->to_s));
@@ -209,32 +232,34 @@ static void lanes_lay(const struct window *window, const struct report_event *co
     }
 }
 
-/* The span that is certain as a line, onset and end intervals as boxes: what is not known is drawn as not known. */
-static void event_mark(struct buffer *out, const struct window *window, const struct report_event *event, int lane,
-                       size_t number)
+/* The span that is certain as a line, onset and end intervals as boxes: what is not known is drawn as not
+ * known. */
+static void event_mark(struct buffer *out, const struct window *window, const struct report_event *event,
+                       int lane, size_t number)
 {
     double onset_from = x_of(window, event->onset_earliest_s), onset_to = x_of(window, event->onset_latest_s);
     double end_from = x_of(window, report_event_is_open(event) ? window->to_s : event->end_earliest_s);
     double end_to = x_of(window, event_end_s(event, window->to_s));
     int middle = lane * LANE_HEIGHT + LANE_HEIGHT - 3;
     double label_x = onset_from > window->width - LABEL_WIDTH ? window->width - LABEL_WIDTH : onset_from;
-    buffer_printf(out, "<path class=\"span\" d=\"M%.4g %dH%.4g\"/>", onset_to, middle, end_from > onset_to ? end_from : end_to);
+    buffer_printf(out, "<path class=\"span\" d=\"M%.4g %dH%.4g\"/>", onset_to, middle,
+                  end_from > onset_to ? end_from : end_to);
     buffer_printf(out, "<path class=\"edge\" d=\"M%.4g %dh%.4gv5h-%.4gz", onset_from, middle - 2,
                   onset_to - onset_from + 1, onset_to - onset_from + 1);
     if (!report_event_is_open(event))
         buffer_printf(out, "M%.4g %dh%.4gv5h-%.4gz", end_from, middle - 2, end_to - end_from + 1,
                       end_to - end_from + 1);
-    buffer_printf(out, "\"/><text class=\"mark\" x=\"%.4g\" y=\"%d\">%zu%s</text>\n", label_x, middle - 4, number,
-                  report_event_is_open(event) ? " ongoing" : "");
+    buffer_printf(out, "\"/><text class=\"mark\" x=\"%.4g\" y=\"%d\">%zu%s</text>\n", label_x, middle - 4,
+                  number, report_event_is_open(event) ? " ongoing" : "");
 }
 
 /* Axis */
 
 static int64_t tick_step_s(int64_t length_s)
 {
-    static const int64_t steps_s[] = {1,     2,     5,     10,    15,     30,     60,      120,     300,
-                                      600,   900,   1800,  3600,  7200,   10800,  21600,   43200,   86400,
-                                      172800, 604800, 1209600, 2592000, 7776000, 15552000, 31536000};
+    static const int64_t steps_s[] = {
+        1,    2,     5,     10,    15,    30,     60,     120,     300,     600,     900,      1800,    3600,
+        7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000, 15552000, 31536000};
     const size_t count = sizeof steps_s / sizeof steps_s[0];
     for (size_t i = 0; i < count; i++)
         if (length_s / steps_s[i] <= 7)
@@ -273,13 +298,13 @@ static void axis(struct buffer *out, const struct window *window, int top)
             continue;
         tick_words(time_s, step_s, words);
         const char *anchor = x < 32 ? "start" : x > window->width - 32 ? "end" : "middle";
-        buffer_printf(out, "<text class=\"tick\" x=\"%.4g\" y=\"%d\" text-anchor=\"%s\">%s</text>\n", x, top + 16,
-                      anchor, words);
+        buffer_printf(out, "<text class=\"tick\" x=\"%.4g\" y=\"%d\" text-anchor=\"%s\">%s</text>\n", x,
+                      top + 16, anchor, words);
     }
 }
 
-static void timeline_words(struct buffer *out, const struct report_region *region, const struct window *window,
-                           int64_t bin_length_s, const char *name)
+static void timeline_words(struct buffer *out, const struct report_region *region,
+                           const struct window *window, int64_t bin_length_s, const char *name)
 {
     char from[TIME_TEXT_BYTES], to[TIME_TEXT_BYTES], lasted[TIME_TEXT_BYTES];
     time_words(window->from_s, bin_length_s, from);
@@ -297,8 +322,9 @@ static void timeline_words(struct buffer *out, const struct report_region *regio
     buffer_text(out, "The table below lists every change.</desc>\n");
 }
 
-void chart_timeline(struct buffer *out, const struct report_region *region, int64_t bin_length_s, int64_t from_s,
-                    int64_t to_s, const struct report_event *const *events, size_t event_count, const char *name)
+void chart_timeline(struct buffer *out, const struct report_region *region, int64_t bin_length_s,
+                    int64_t from_s, int64_t to_s, const struct report_event *const *events,
+                    size_t event_count, const char *name)
 {
     struct strip reduced = {0};
     struct lane_layout lanes;
@@ -309,10 +335,11 @@ void chart_timeline(struct buffer *out, const struct report_region *region, int6
     lanes_lay(&window, events, event_count, &lanes);
     int bars_top = lanes.lane_count * LANE_HEIGHT + 4;
     int height = bars_top + BARS_HEIGHT + AXIS_HEIGHT;
-    buffer_printf(out,
-                  "<div class=\"chart\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline, scrolls sideways\">"
-                  "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-title %s-desc\">\n",
-                  CHART_WIDTH, height, name, name);
+    buffer_printf(
+        out,
+        "<div class=\"chart\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline, scrolls sideways\">"
+        "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-title %s-desc\">\n",
+        CHART_WIDTH, height, name, name);
     timeline_words(out, region, &window, bin_length_s, name);
     bars(out, CHART_TIMELINE, &reduced, &window, bars_top, BARS_HEIGHT);
     for (size_t i = 0; i < event_count; i++)

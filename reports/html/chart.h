@@ -1,4 +1,5 @@
-/* Inline SVG: every state differs by colour, pattern and height, so that print and colour-blind eyes read it too. */
+/* Inline SVG: every state differs by colour, pattern and height, so that print and colour-blind eyes read it
+ * too. */
 #ifndef REPORTS_HTML_CHART_H
 #define REPORTS_HTML_CHART_H
 
@@ -12,14 +13,17 @@ void chart_patterns(struct buffer *out, enum chart_kind kind);
 /* One state's sign, for words beside it. */
 void chart_swatch(struct buffer *out, enum chart_kind kind, uint8_t state);
 void chart_legend(struct buffer *out, enum chart_kind kind);
-/* A row of a table: no axis, no text; `label` is read out. */
-void chart_strip(struct buffer *out, enum chart_kind kind, const struct strip *strip, int64_t from_s, int64_t to_s,
-                 size_t column_limit, const char *label);
+/* Rows of a table: no axis, no text; `label` is read out. A subdivision's timeline, and a service. */
+void chart_part(struct buffer *out, const struct strip *timeline, int64_t from_s, int64_t to_s,
+                const char *label);
+void chart_service(struct buffer *out, const struct strip *strip, int64_t bin_length_s, int64_t from_s,
+                   int64_t to_s, const char *label);
 
 #define CHART_EVENTS_MAX 24
-/* The region's timeline over a window, with its events numbered as on the page (`events`: at most CHART_EVENTS_MAX).
- * `name` makes ids of this chart unique on the page. */
-void chart_timeline(struct buffer *out, const struct report_region *region, int64_t bin_length_s, int64_t from_s,
-                    int64_t to_s, const struct report_event *const *events, size_t event_count, const char *name);
+/* The region's timeline over a window, with its events numbered as on the page (`events`: at most
+ * CHART_EVENTS_MAX). `name` makes ids of this chart unique on the page. */
+void chart_timeline(struct buffer *out, const struct report_region *region, int64_t bin_length_s,
+                    int64_t from_s, int64_t to_s, const struct report_event *const *events,
+                    size_t event_count, const char *name);
 
 #endif

@@ -97,12 +97,13 @@ static void navigation_link(struct buffer *out, const struct markup_page *page, 
 
 void markup_open(struct buffer *out, const struct markup_page *page)
 {
-    buffer_text(out, "<!doctype html>\n<html lang=\"en\" dir=\"ltr\">\n<head>\n<meta charset=\"utf-8\">\n"
-                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'self'; "
-                     "img-src data:; base-uri 'none'; form-action 'none'\">\n"
-                     "<meta name=\"referrer\" content=\"no-referrer\">\n"
-                     "<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
+    buffer_text(
+        out, "<!doctype html>\n<html lang=\"en\" dir=\"ltr\">\n<head>\n<meta charset=\"utf-8\">\n"
+             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'self'; "
+             "img-src data:; base-uri 'none'; form-action 'none'\">\n"
+             "<meta name=\"referrer\" content=\"no-referrer\">\n"
+             "<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
     markup_text(out, page->title);
     buffer_printf(out,
                   " - Dialtone</title>\n<link rel=\"stylesheet\" href=\"%sstyle.css\">\n"
@@ -122,15 +123,17 @@ void markup_close(struct buffer *out, const struct markup_page *page, const stru
     duration_words(model->bin_length_s, bin);
     buffer_text(out, "</main>\n<footer class=\"site\">\n<p>As of ");
     markup_time(out, model->generated_s, model->bin_length_s);
-    buffer_printf(out,
-                  " UTC. All times are UTC, told to the bin of %s. Counts below 3 under country level are not told. "
-                  "<a href=\"%smethodology.html\">How this is decided, and what it cannot see</a>.</p>\n",
-                  bin, page->root);
+    buffer_printf(
+        out,
+        " UTC. All times are UTC, told to the bin of %s. Counts below 3 under country level are not told. "
+        "<a href=\"%smethodology.html\">How this is decided, and what it cannot see</a>.</p>\n",
+        bin, page->root);
     if (model->has_data_files) {
         static const char *const names[] = {"regions", "timeline", "events", "services"};
         buffer_text(out, "<p class=\"screen\">Data:");
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-            buffer_printf(out, " %s (<a href=\"%sdata/%s.csv\">CSV</a>, <a href=\"%sdata/%s.json\">JSON</a>)%s",
+            buffer_printf(out,
+                          " %s (<a href=\"%sdata/%s.csv\">CSV</a>, <a href=\"%sdata/%s.json\">JSON</a>)%s",
                           names[i], page->root, names[i], page->root, names[i], i < 3 ? "," : ".");
         buffer_text(out, "</p>\n");
     }
@@ -160,12 +163,21 @@ void markup_region_link(struct buffer *out, const char *root, const struct repor
         buffer_text(out, " <span class=\"tag\">emulated</span>");
 }
 
-void markup_state(struct buffer *out, enum shown_state state)
+static void state_words(struct buffer *out, enum shown_state state, const char *words)
 {
     buffer_printf(out, "<span class=\"state %s\">", shown_state_name(state));
     chart_swatch(out, CHART_TIMELINE, (uint8_t)state);
-    buffer_text(out, shown_state_title(state));
-    buffer_text(out, "</span>");
+    buffer_printf(out, "%s</span>", words);
+}
+
+void markup_state(struct buffer *out, enum shown_state state)
+{
+    state_words(out, state, shown_state_title(state));
+}
+
+void markup_event_state(struct buffer *out, enum shown_state state)
+{
+    state_words(out, state, event_state_title(state));
 }
 
 void markup_evidence(struct buffer *out, const char *root, const struct report_evidence *evidence)

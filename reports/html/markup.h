@@ -5,7 +5,8 @@
 #include "measurement/base/bytes.h"
 #include "reports/model.h"
 
-/* Escaped for content and for quoted attributes; control characters and bytes that are no UTF-8 become U+FFFD. */
+/* Escaped for content and for quoted attributes; control characters and bytes that are no UTF-8 become
+ * U+FFFD. */
 void markup_text(struct buffer *out, const char *text);
 /* The same, isolated from the direction of the text around it: for names from outside. */
 void markup_name(struct buffer *out, const char *text);
@@ -29,6 +30,8 @@ void markup_region_href(struct buffer *out, const char *root, const char *code);
 void markup_region_link(struct buffer *out, const char *root, const struct report_region *region);
 /* The sign and the words of a state. */
 void markup_state(struct buffer *out, enum shown_state state);
+/* The same of an event: "Confirmed". */
+void markup_event_state(struct buffer *out, enum shown_state state);
 /* Link to, or absence of, one piece of evidence. */
 void markup_evidence(struct buffer *out, const char *root, const struct report_evidence *evidence);
 

@@ -7,6 +7,7 @@
 #include "reports/words.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define REVISIONS_MAX 60
@@ -31,7 +32,8 @@ static void facts(const struct report_model *model, const struct report_event *e
     markup_count(out, event->probes);
     buffer_text(out, "</dd></div>\n<div><dt>Networks</dt><dd>");
     markup_count(out, event->networks);
-    buffer_printf(out, "</dd></div>\n<div><dt>Confidence</dt><dd>%s</dd></div>\n", confidence_words(event->confidence));
+    buffer_printf(out, "</dd></div>\n<div><dt>Confidence</dt><dd>%s</dd></div>\n",
+                  confidence_words(event->confidence));
     if (event->verdict.layer != LAYER_NONE) {
         buffer_printf(out, "<div><dt>Where it shows</dt><dd>%s", layer_name(event->verdict.layer));
         buffer_text(out, event->verdict.method[0] ? ", " : "");
@@ -50,10 +52,13 @@ static void strengths(const struct report_event *event, struct buffer *out)
         "no innocent cause is known",
         "proved within the measurement itself",
     };
-    buffer_text(out, "<table>\n<thead><tr><th scope=\"col\">Strength</th><th scope=\"col\" class=\"n\">Measurements</th>"
-                     "<th scope=\"col\">Means</th></tr></thead>\n<tbody>\n");
+    buffer_text(
+        out,
+        "<table>\n<thead><tr><th scope=\"col\">Strength</th><th scope=\"col\" class=\"n\">Measurements</th>"
+        "<th scope=\"col\">Means</th></tr></thead>\n<tbody>\n");
     for (int i = CONFIDENCE_CERTAIN; i > CONFIDENCE_NONE; i--) {
-        buffer_printf(out, "<tr><th scope=\"row\">%s</th><td class=\"n\">", confidence_name((enum verdict_confidence)i));
+        buffer_printf(out, "<tr><th scope=\"row\">%s</th><td class=\"n\">",
+                      confidence_name((enum verdict_confidence)i));
         markup_count(out, event->evidence[i]);
         buffer_printf(out, "</td><td>%s</td></tr>\n", meanings[i]);
     }
@@ -62,16 +67,17 @@ static void strengths(const struct report_event *event, struct buffer *out)
 
 static void commands(const struct report_evidence *evidence, struct buffer *out)
 {
-    buffer_printf(out,
-                  "<p>Fetch the <a href=\"../evidence/%s.jsonl.zst\">bundle</a>, its "
-                  "<a href=\"../evidence/%s.jsonl.zst.minisig\">signature</a> and the "
-                  "<a href=\"../evidence/%s.jsonl.zst.pub\">public key</a> into one folder, then:</p>\n"
-                  "<pre tabindex=\"0\"><code>minisign -Vm %s.jsonl.zst -p %s.jsonl.zst.pub\n"
-                  "zstd -dcq %s.jsonl.zst | sed -n %" PRId64 "p | tr -d '\\n' | sha256sum</code></pre>\n"
-                  "<p>The first command says that the bundle is as the probe signed it; its trusted comment tells "
-                  "when. The second prints <code class=\"hash\">%s</code>, the measurement&#39;s identity.</p>\n",
-                  evidence->bundle, evidence->bundle, evidence->bundle, evidence->bundle, evidence->bundle,
-                  evidence->bundle, evidence->line, evidence->identity);
+    buffer_printf(
+        out,
+        "<p>Fetch the <a href=\"../evidence/%s.jsonl.zst\">bundle</a>, its "
+        "<a href=\"../evidence/%s.jsonl.zst.minisig\">signature</a> and the "
+        "<a href=\"../evidence/%s.jsonl.zst.pub\">public key</a> into one folder, then:</p>\n"
+        "<pre tabindex=\"0\"><code>minisign -Vm %s.jsonl.zst -p %s.jsonl.zst.pub\n"
+        "zstd -dcq %s.jsonl.zst | sed -n %" PRId64 "p | tr -d '\\n' | sha256sum</code></pre>\n"
+        "<p>The first command says that the bundle is as the probe signed it; its trusted comment tells "
+        "when. The second prints <code class=\"hash\">%s</code>, the measurement&#39;s identity.</p>\n",
+        evidence->bundle, evidence->bundle, evidence->bundle, evidence->bundle, evidence->bundle,
+        evidence->bundle, evidence->line, evidence->identity);
 }
 
 static void check(const struct report_evidence *evidence, struct buffer *out)
@@ -81,13 +87,15 @@ static void check(const struct report_evidence *evidence, struct buffer *out)
     buffer_text(out, ".</p>\n");
     switch (evidence->state) {
     case EVIDENCE_WITHHELD:
-        buffer_text(out, "<p>The signed measurement is kept by the collector and not copied here: it would point at "
-                         "volunteers. Ask whoever runs the collector.</p>\n");
+        buffer_text(
+            out, "<p>The signed measurement is kept by the collector and not copied here: it would point at "
+                 "volunteers. Ask whoever runs the collector.</p>\n");
         return;
     case EVIDENCE_WANTED:
     case EVIDENCE_MISSING:
-        buffer_text(out, "<p>The collector does not hold the measurement itself, so this example cannot be checked "
-                         "here.</p>\n");
+        buffer_text(
+            out, "<p>The collector does not hold the measurement itself, so this example cannot be checked "
+                 "here.</p>\n");
         return;
     case EVIDENCE_LINE_ONLY:
     case EVIDENCE_PUBLISHED:
@@ -97,28 +105,33 @@ static void check(const struct report_evidence *evidence, struct buffer *out)
         commands(evidence, out);
         return;
     }
-    buffer_printf(out,
-                  "<p>%s What can be checked is that the copy is whole:</p>\n<pre tabindex=\"0\"><code>sha256sum "
-                  "%s.json</code></pre>\n<p>prints the name of the file.</p>\n",
-                  evidence->is_signed ? "The signed bundle is not copied here."
-                                      : "This measurement was imported and is <strong>unsigned</strong>: nothing "
-                                        "proves who made it.",
-                  evidence->identity);
+    buffer_printf(
+        out,
+        "<p>%s What can be checked is that the copy is whole:</p>\n<pre tabindex=\"0\"><code>sha256sum "
+        "%s.json</code></pre>\n<p>prints the name of the file.</p>\n",
+        evidence->is_signed ? "The signed bundle is not copied here."
+                            : "This measurement was imported and is <strong>unsigned</strong>: nothing "
+                              "proves who made it.",
+        evidence->identity);
 }
 
 static void revisions(const struct report_model *model, const struct report_event *event, struct buffer *out)
 {
     size_t count = event->revision_count, shown = count < REVISIONS_MAX ? count : REVISIONS_MAX;
-    buffer_text(out, "<section aria-labelledby=\"revisions\">\n<h2 id=\"revisions\">Revisions</h2>\n<p>Late bundles change what "
-                     "is known. Nothing told before is deleted.</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" "
-                     "aria-label=\"Revisions\"><table>\n<thead><tr><th scope=\"col\" class=\"n\">Revision</th>"
-                     "<th scope=\"col\">State</th><th scope=\"col\">Kind</th><th scope=\"col\">Began (UTC)</th>"
-                     "<th scope=\"col\">Ended (UTC)</th><th scope=\"col\" class=\"n\">Probes</th>"
-                     "<th scope=\"col\">Confidence</th></tr></thead>\n<tbody>\n");
+    buffer_text(
+        out,
+        "<section aria-labelledby=\"revisions\">\n<h2 id=\"revisions\">Revisions</h2>\n<p>Late bundles "
+        "change what "
+        "is known. Nothing told before is deleted.</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" "
+        "aria-label=\"Revisions\"><table>\n<thead><tr><th scope=\"col\" class=\"n\">Revision</th>"
+        "<th scope=\"col\">State</th><th scope=\"col\">Kind</th><th scope=\"col\">Began (UTC)</th>"
+        "<th scope=\"col\">Ended (UTC)</th><th scope=\"col\" class=\"n\">Probes</th>"
+        "<th scope=\"col\">Confidence</th></tr></thead>\n<tbody>\n");
     for (size_t i = count; i-- > count - shown;) {
         const struct report_event *revision = &event->revisions[i];
-        buffer_printf(out, "<tr><th scope=\"row\" class=\"n\">%d</th><td>%s</td><td>%s</td><td>", revision->revision,
-                      shown_state_title(revision->state), event_kind_title(revision->kind));
+        buffer_printf(out, "<tr><th scope=\"row\" class=\"n\">%d</th><td>%s</td><td>%s</td><td>",
+                      revision->revision, event_state_title(revision->state),
+                      event_kind_title(revision->kind));
         markup_interval(out, revision->onset_earliest_s, revision->onset_latest_s, model->bin_length_s);
         buffer_text(out, "</td><td>");
         if (report_event_is_open(revision))
@@ -137,10 +150,11 @@ static void revisions(const struct report_model *model, const struct report_even
 
 void page_event(const struct report_model *model, const struct report_event *event, struct buffer *out)
 {
-    char title[SUBJECT_BYTES + 64];
+    char what[SUBJECT_BYTES + 64], title[SUBJECT_BYTES + 192];
     const struct report_region *region = report_region_find(model, event->region);
     const struct markup_page page = {title, "../", ""};
-    event_title(event, title, sizeof title);
+    event_title(event, what, sizeof what);
+    snprintf(title, sizeof title, "%s in %s", what, region ? region->name : event->region);
     markup_open(out, &page);
     chart_patterns(out, CHART_TIMELINE);
     buffer_text(out, "<nav class=\"path\" aria-label=\"Place\"><a href=\"../index.html\">World</a>");
@@ -151,12 +165,13 @@ void page_event(const struct report_model *model, const struct report_event *eve
     buffer_text(out, "</nav>\n<h1>");
     markup_name(out, title);
     buffer_printf(out, "</h1>\n<div class=\"now %s\">\n<p class=\"words\">", shown_state_name(event->state));
-    markup_state(out, event->state);
+    markup_event_state(out, event->state);
     buffer_text(out, "</p>\n<p>");
     markup_text(out, event->explanation);
     buffer_text(out, "</p>\n</div>\n");
     if (region && region->is_emulated)
-        buffer_text(out, "<p class=\"note\">This is an emulation. Nothing here happened in a real place.</p>\n");
+        buffer_text(out,
+                    "<p class=\"note\">This is an emulation. Nothing here happened in a real place.</p>\n");
     facts(model, event, out);
     buffer_text(out, "<section aria-labelledby=\"evidence\">\n<h2 id=\"evidence\">Evidence</h2>\n");
     strengths(event, out);
@@ -166,8 +181,10 @@ void page_event(const struct report_model *model, const struct report_event *eve
         buffer_text(out, "<p>No single measurement shows it: it rests on silence.</p>\n");
     buffer_text(out, "</section>\n");
     revisions(model, event, out);
-    buffer_printf(out, "<p class=\"quiet\">Event <code>%s</code>, revision %d. Who ordered it, if anybody, is not for a "
-                       "program to say.</p>\n",
-                  event->id, event->revision);
+    buffer_printf(
+        out,
+        "<p class=\"quiet\">Event <code>%s</code>, revision %d. Who ordered it, if anybody, is not for a "
+        "program to say.</p>\n",
+        event->id, event->revision);
     markup_close(out, &page, model);
 }

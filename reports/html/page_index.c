@@ -9,8 +9,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define ONGOING_MAX 12
-#define ROWS_MAX    280
+#define ONGOING_MAX  12
+#define ROWS_MAX     280
+#define ROWS_CEILING 97000u
 
 /* From the worst to the least said. */
 static const enum shown_state order[] = {SHOWN_CONFIRMED, SHOWN_PROBABLE, SHOWN_SUSPECTED,
@@ -51,10 +52,13 @@ static void summary(const struct report_model *model, struct buffer *out)
     }
     for (size_t i = 0; i < model->event_count; i++)
         open += report_event_is_open(&model->events[i]);
-    buffer_printf(out,
-                  "<p class=\"lead\">Of %zu countr%s with measurements: <strong>%zu disrupted now</strong>, %zu working, "
-                  "%zu not known. %zu event%s ongoing. Every other country: no data, which is not good news.</p>\n",
-                  countries, countries == 1 ? "y" : "ies", alarmed, working, unknown, open, open == 1 ? " is" : "s are");
+    buffer_printf(
+        out,
+        "<p class=\"lead\">Of %zu countr%s with measurements: <strong>%zu disrupted now</strong>, %zu "
+        "working, "
+        "%zu not known. %zu event%s ongoing. Every other country: no data, which is not good news.</p>\n",
+        countries, countries == 1 ? "y" : "ies", alarmed, working, unknown, open,
+        open == 1 ? " is" : "s are");
 }
 
 static void ongoing(const struct report_model *model, struct buffer *out)
@@ -76,13 +80,13 @@ static void ongoing(const struct report_model *model, struct buffer *out)
         shown++;
         event_title(event, title, sizeof title);
         buffer_printf(out, "<li>");
-        markup_state(out, event->state);
+        markup_event_state(out, event->state);
         buffer_printf(out, " <a href=\"event/%s.html\">", event->id);
         markup_name(out, title);
         buffer_text(out, "</a> in ");
         if (region)
             markup_region_link(out, "", region);
-        buffer_text(out, ", since ");
+        buffer_text(out, ", began ");
         markup_interval(out, event->onset_earliest_s, event->onset_latest_s, model->bin_length_s);
         buffer_text(out, "</li>\n");
     }
@@ -92,7 +96,8 @@ static void ongoing(const struct report_model *model, struct buffer *out)
     buffer_text(out, "</section>\n");
 }
 
-static void region_line(const struct report_model *model, const struct report_region *region, struct buffer *out)
+static void region_line(const struct report_model *model, const struct report_region *region,
+                        struct buffer *out)
 {
     size_t open = open_events(model, region);
     buffer_text(out, "<tr><th scope=\"row\">");
@@ -110,12 +115,14 @@ static void region_line(const struct report_model *model, const struct report_re
     buffer_text(out, "</td></tr>\n");
 }
 
-static void group(const struct report_model *model, enum shown_state state, size_t *budget, struct buffer *out)
+static void group(const struct report_model *model, enum shown_state state, size_t *budget,
+                  struct buffer *out)
 {
     bool is_open = false;
     for (size_t i = 0; i < model->region_count; i++) {
         const struct report_region *region = &model->regions[i];
-        if (!region->is_country || worst_below(model, region) != state || *budget == 0)
+        if (!region->is_country || worst_below(model, region) != state || *budget == 0 ||
+            !page_has_room(out, ROWS_CEILING))
             continue;
         if (!is_open) {
             buffer_printf(out, "<tbody>\n<tr class=\"group\"><th colspan=\"6\" scope=\"rowgroup\">");
@@ -138,20 +145,25 @@ void page_index(const struct report_model *model, struct buffer *out)
     buffer_text(out, "<h1>Where the Internet works, and where it was cut</h1>\n");
     summary(model, out);
     ongoing(model, out);
-    buffer_text(out, "<section aria-labelledby=\"regions\">\n<h2 id=\"regions\">Countries by state now</h2>\n");
+    buffer_text(out,
+                "<section aria-labelledby=\"regions\">\n<h2 id=\"regions\">Countries by state now</h2>\n");
     if (model->region_count == 0)
         buffer_text(out, "<p>The collector holds no measurement of any country: no data everywhere.</p>\n");
     else
-        buffer_text(out, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Countries\"><table>\n<thead><tr>"
-                         "<th scope=\"col\">Country</th><th scope=\"col\">Now</th><th scope=\"col\" class=\"n\">Ongoing</th>"
-                         "<th scope=\"col\" class=\"n\">Probes</th><th scope=\"col\" class=\"n\">Networks</th>"
-                         "<th scope=\"col\">Last heard (UTC)</th></tr></thead>\n");
+        buffer_text(out,
+                    "<div class=\"scroll\" tabindex=\"0\" role=\"group\" "
+                    "aria-label=\"Countries\"><table>\n<thead><tr>"
+                    "<th scope=\"col\">Country</th><th scope=\"col\">Now</th><th scope=\"col\" "
+                    "class=\"n\">Ongoing</th>"
+                    "<th scope=\"col\" class=\"n\">Probes</th><th scope=\"col\" class=\"n\">Networks</th>"
+                    "<th scope=\"col\">Last heard (UTC)</th></tr></thead>\n");
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
         group(model, order[i], &budget, out);
     buffer_text(out, model->region_count ? "</table></div>\n" : "");
     if (model->unplaced_count > 0)
-        buffer_printf(out, "<p class=\"quiet\">%" PRId64 " measurements name no country and are shown nowhere.</p>\n",
-                      model->unplaced_count);
+        buffer_printf(
+            out, "<p class=\"quiet\">%" PRId64 " measurements name no country and are shown nowhere.</p>\n",
+            model->unplaced_count);
     buffer_text(out, "</section>\n");
     markup_close(out, &page, model);
 }

@@ -4,22 +4,23 @@
 #include "reports/html/chart.h"
 #include "reports/html/markup.h"
 #include "reports/html/pages.h"
+#include "reports/html/region_tables.h"
 #include "reports/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Bounds that keep a page under PAGE_BYTES_MAX whatever the data. */
-#define EVENTS_MAX        10
-#define EVENTS_OLDER_MAX  40
-#define SERVICES_MAX      24
-#define SERVICE_COLUMNS   60
-#define PARTS_MAX         60
-#define PART_COLUMNS      30
-#define NETWORKS_MAX      30
-#define CHANGES_MAX       40
-#define RECENT_BINS       1008 /* a week of ten-minute bins: shown apart where the whole record is longer */
+/* Bounds that keep a page under PAGE_BYTES_MAX whatever the data: by number, and by what the page weighs so
+ * far. */
+#define CHANGES_CEILING  30000u
+#define EVENTS_CEILING   50000u
+#define OLDER_CEILING    57000u
+#define ONGOING_MAX      6
+#define EVENTS_MAX       10
+#define EVENTS_OLDER_MAX 40
+#define CHANGES_MAX      40
+#define RECENT_BINS      1008 /* a week of ten-minute bins: shown apart where the whole record is longer */
 
 struct events {
     const struct report_event *of[EVENTS_MAX + EVENTS_OLDER_MAX]; /* newest first */
@@ -58,8 +59,34 @@ static void heading(const struct report_model *model, const struct report_region
     }
     buffer_text(out, "</h1>\n");
     if (region->is_emulated)
-        buffer_text(out, "<p class=\"note\">This is an emulation: the code is one that ISO 3166 leaves to its users. "
-                         "Nothing here happened in a real place.</p>\n");
+        buffer_text(
+            out, "<p class=\"note\">This is an emulation: the code is one that ISO 3166 leaves to its users. "
+                 "Nothing here happened in a real place.</p>\n");
+}
+
+/* What goes on within the region, whatever its own state is: a working country may hold a town that is cut
+ * off. */
+static void ongoing(const struct report_model *model, const struct report_region *region,
+                    const struct events *events, struct buffer *out)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < events->count && shown < ONGOING_MAX; i++) {
+        const struct report_event *event = events->of[i];
+        const struct report_region *part = report_region_find(model, event->region);
+        char title[SUBJECT_BYTES + 64];
+        if (!report_event_is_open(event))
+            continue;
+        event_title(event, title, sizeof title);
+        buffer_printf(out, "%s<a href=\"../event/%s.html\">", shown++ ? "; " : "<p>Ongoing: ", event->id);
+        markup_name(out, title);
+        buffer_text(out, "</a>");
+        if (part && part != region) {
+            buffer_text(out, " in ");
+            markup_name(out, part->name);
+        }
+        buffer_printf(out, " (%s)", shown_state_name(event->state));
+    }
+    buffer_text(out, shown ? ".</p>\n" : "");
 }
 
 static void state_now(const struct report_model *model, const struct report_region *region,
@@ -80,7 +107,9 @@ static void state_now(const struct report_model *model, const struct report_regi
     buffer_printf(out, "</p>\n<p>%s", shown_state_meaning(region->state_now));
     if (open && region->state_now > SHOWN_OK)
         buffer_printf(out, " Confidence: %s.", confidence_words(open->confidence));
-    buffer_text(out, "</p>\n</div>\n");
+    buffer_text(out, "</p>\n");
+    ongoing(model, region, events, out);
+    buffer_text(out, "</div>\n");
 }
 
 static void fact(struct buffer *out, const char *name, struct report_count count)
@@ -113,13 +142,16 @@ static void facts(const struct report_model *model, const struct report_region *
 static void changes(const struct report_model *model, const struct report_region *region, struct buffer *out)
 {
     const struct strip *timeline = &region->timeline;
-    size_t shown = timeline->count < CHANGES_MAX ? timeline->count : CHANGES_MAX;
-    buffer_text(out, "<details>\n<summary>The timeline as a table</summary>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" "
-                     "aria-label=\"Timeline as a table\"><table>\n<thead><tr><th scope=\"col\">From (UTC)</th>"
-                     "<th scope=\"col\">To (UTC)</th><th scope=\"col\">State</th><th scope=\"col\">Probes seen</th></tr>"
-                     "</thead>\n<tbody>\n");
-    for (size_t i = 0; i < shown; i++) {
-        const struct strip_segment *segment = &timeline->segments[timeline->count - 1 - i];
+    size_t shown = 0;
+    buffer_text(
+        out,
+        "<details>\n<summary>The timeline as a table</summary>\n<div class=\"scroll\" tabindex=\"0\" "
+        "role=\"group\" "
+        "aria-label=\"Timeline as a table\"><table>\n<thead><tr><th scope=\"col\">From (UTC)</th>"
+        "<th scope=\"col\">To (UTC)</th><th scope=\"col\">State</th><th scope=\"col\">Probes seen</th></tr>"
+        "</thead>\n<tbody>\n");
+    for (; shown < timeline->count && shown < CHANGES_MAX && page_has_room(out, CHANGES_CEILING); shown++) {
+        const struct strip_segment *segment = &timeline->segments[timeline->count - 1 - shown];
         buffer_text(out, "<tr><td>");
         markup_time(out, segment->start_s, model->bin_length_s);
         buffer_text(out, "</td><td>");
@@ -134,7 +166,8 @@ static void changes(const struct report_model *model, const struct report_region
     }
     buffer_text(out, "</tbody></table></div>\n");
     if (timeline->count > shown)
-        buffer_printf(out, "<p>%zu earlier changes are in the data file timeline.</p>\n", timeline->count - shown);
+        buffer_printf(out, "<p>%zu earlier changes are in the data file timeline.</p>\n",
+                      timeline->count - shown);
     buffer_text(out, "</details>\n");
 }
 
@@ -144,8 +177,10 @@ static void timeline(const struct report_model *model, const struct report_regio
     const struct strip *strip = &region->timeline;
     buffer_text(out, "<section aria-labelledby=\"timeline\">\n<h2 id=\"timeline\">Timeline</h2>\n");
     if (strip->count == 0) {
-        buffer_text(out, "<p>No data: nothing of this region was judged yet. That says nothing about its Internet.</p>\n"
-                         "</section>\n");
+        buffer_text(
+            out,
+            "<p>No data: nothing of this region was judged yet. That says nothing about its Internet.</p>\n"
+            "</section>\n");
         return;
     }
     size_t marked = events->count < EVENTS_MAX ? events->count : EVENTS_MAX;
@@ -167,7 +202,8 @@ static void timeline(const struct report_model *model, const struct report_regio
     buffer_text(out, "</section>\n");
 }
 
-static void event_times(const struct report_model *model, const struct report_event *event, struct buffer *out)
+static void event_times(const struct report_model *model, const struct report_event *event,
+                        struct buffer *out)
 {
     char words[TIME_TEXT_BYTES];
     buffer_text(out, "<p class=\"when\">Began ");
@@ -179,8 +215,9 @@ static void event_times(const struct report_model *model, const struct report_ev
         buffer_text(out, "ended ");
         markup_interval(out, event->end_earliest_s, event->end_latest_s, model->bin_length_s);
         buffer_text(out, " UTC");
-        int64_t lasted_s = (event->end_latest_s + event->end_earliest_s - event->onset_latest_s -
-                            event->onset_earliest_s) / 2;
+        int64_t lasted_s =
+            (event->end_latest_s + event->end_earliest_s - event->onset_latest_s - event->onset_earliest_s) /
+            2;
         duration_words(lasted_s, words);
         buffer_printf(out, ", about %s", words);
     }
@@ -192,8 +229,9 @@ static void event_article(const struct report_model *model, const struct report_
 {
     char title[SUBJECT_BYTES + 64];
     event_title(event, title, sizeof title);
-    buffer_printf(out, "<article class=\"event\">\n<h3><span class=\"number\">%zu</span> <a href=\"../event/%s.html\">",
-                  number, event->id);
+    buffer_printf(
+        out, "<article class=\"event\">\n<h3><span class=\"number\">%zu</span> <a href=\"../event/%s.html\">",
+        number, event->id);
     markup_name(out, title);
     buffer_text(out, "</a>");
     const struct report_region *part = report_region_find(model, event->region);
@@ -203,7 +241,7 @@ static void event_article(const struct report_model *model, const struct report_
         buffer_text(out, "</span>");
     }
     buffer_text(out, "</h3>\n<p>");
-    markup_state(out, event->state);
+    markup_event_state(out, event->state);
     buffer_text(out, "</p>\n");
     event_times(model, event, out);
     buffer_text(out, "<p>");
@@ -211,7 +249,8 @@ static void event_article(const struct report_model *model, const struct report_
     buffer_text(out, "</p>\n<p class=\"evidence\">Measurements behind it: ");
     for (int i = CONFIDENCE_CERTAIN; i > CONFIDENCE_NONE; i--) {
         markup_count(out, event->evidence[i]);
-        buffer_printf(out, " %s%s", confidence_name((enum verdict_confidence)i), i > CONFIDENCE_WEAK ? ", " : ". ");
+        buffer_printf(out, " %s%s", confidence_name((enum verdict_confidence)i),
+                      i > CONFIDENCE_WEAK ? ", " : ". ");
     }
     if (event->example != EVIDENCE_NONE) {
         buffer_text(out, "Example: ");
@@ -219,6 +258,25 @@ static void event_article(const struct report_model *model, const struct report_
         buffer_text(out, ".");
     }
     buffer_text(out, "</p>\n</article>\n");
+}
+
+static void events_older(const struct report_model *model, const struct events *events, size_t shown,
+                         struct buffer *out)
+{
+    buffer_text(out, "<details>\n<summary>Earlier events</summary>\n<ul>\n");
+    for (; shown < events->count && page_has_room(out, OLDER_CEILING); shown++) {
+        char title[SUBJECT_BYTES + 64];
+        event_title(events->of[shown], title, sizeof title);
+        buffer_printf(out, "<li><a href=\"../event/%s.html\">", events->of[shown]->id);
+        markup_name(out, title);
+        buffer_text(out, "</a>, ");
+        markup_time(out, events->of[shown]->onset_earliest_s, model->bin_length_s);
+        buffer_text(out, "</li>\n");
+    }
+    buffer_text(out, "</ul>\n");
+    if (events->total > shown)
+        buffer_printf(out, "<p>%zu more are in the data file events.</p>\n", events->total - shown);
+    buffer_text(out, "</details>\n");
 }
 
 static void events_section(const struct report_model *model, const struct report_region *region,
@@ -229,203 +287,12 @@ static void events_section(const struct report_model *model, const struct report
         buffer_text(out, region->state_now <= SHOWN_BLIND
                              ? "<p>None was detected; with this little data none could be.</p>\n"
                              : "<p>None was detected in the time that was judged.</p>\n");
-    for (size_t i = 0; i < events->count && i < EVENTS_MAX; i++)
-        event_article(model, region, events->of[i], i + 1, out);
-    if (events->count > EVENTS_MAX) {
-        buffer_text(out, "<details>\n<summary>Earlier events</summary>\n<ul>\n");
-        for (size_t i = EVENTS_MAX; i < events->count; i++) {
-            char title[SUBJECT_BYTES + 64];
-            event_title(events->of[i], title, sizeof title);
-            buffer_printf(out, "<li><a href=\"../event/%s.html\">", events->of[i]->id);
-            markup_name(out, title);
-            buffer_text(out, "</a>, ");
-            markup_time(out, events->of[i]->onset_earliest_s, model->bin_length_s);
-            buffer_text(out, "</li>\n");
-        }
-        buffer_text(out, "</ul>\n");
-        if (events->total > events->count)
-            buffer_printf(out, "<p>%zu more are in the data file events.</p>\n", events->total - events->count);
-        buffer_text(out, "</details>\n");
-    }
+    size_t shown = 0;
+    for (; shown < events->count && shown < EVENTS_MAX && page_has_room(out, EVENTS_CEILING); shown++)
+        event_article(model, region, events->of[shown], shown + 1, out);
+    if (events->count > shown)
+        events_older(model, events, shown, out);
     buffer_text(out, "</section>\n");
-}
-
-static void service_line(const struct report_model *model, const struct report_service *service, int64_t from_s,
-                         int64_t to_s, struct buffer *out)
-{
-    char label[SUBJECT_BYTES + 160];
-    const int64_t *bins = service->bin_count;
-    int64_t blocked = bins[SERVICE_BLOCKED] + bins[SERVICE_MIXED];
-    int64_t tested = blocked + bins[SERVICE_OK] + bins[SERVICE_DOWN] + bins[SERVICE_UNKNOWN];
-    snprintf(label, sizeof label,
-             "%s: of %" PRId64 " bins with tests, %" PRId64 " blocked, %" PRId64 " blocked for some, %" PRId64
-             " reachable, %" PRId64 " down, %" PRId64 " without a verdict",
-             service->subject, tested, bins[SERVICE_BLOCKED], bins[SERVICE_MIXED], bins[SERVICE_OK],
-             bins[SERVICE_DOWN], bins[SERVICE_UNKNOWN]);
-    buffer_text(out, "<tr><th scope=\"row\">");
-    markup_name(out, service->subject);
-    buffer_text(out, service->is_unsigned ? " <span class=\"tag\">unsigned</span>" : "");
-    buffer_text(out, "</th><td class=\"picture\">");
-    chart_strip(out, CHART_SERVICE, &service->strip, from_s, to_s, SERVICE_COLUMNS, label);
-    buffer_text(out, "</td><td>");
-    chart_swatch(out, CHART_SERVICE, (uint8_t)service->latest);
-    buffer_printf(out, " %s, <span class=\"quiet\">", service_state_title(service->latest));
-    markup_time(out, service->latest_s, model->bin_length_s);
-    buffer_printf(out, "</span></td><td class=\"n\">%" PRId64 " of %" PRId64 "</td></tr>\n", blocked, tested);
-}
-
-static void services(const struct report_model *model, const struct report_region *region, struct buffer *out)
-{
-    int64_t from_s = INT64_MAX, to_s = 0;
-    buffer_text(out, "<section aria-labelledby=\"services\">\n<h2 id=\"services\">Services</h2>\n");
-    for (size_t i = 0; i < region->service_count; i++) {
-        const struct strip *strip = &region->services[i].strip;
-        if (strip->count == 0)
-            continue;
-        from_s = strip->segments[0].start_s < from_s ? strip->segments[0].start_s : from_s;
-        to_s = strip->segments[strip->count - 1].end_s > to_s ? strip->segments[strip->count - 1].end_s : to_s;
-    }
-    if (to_s <= from_s) {
-        buffer_text(out, "<p>No data: no service was tested here.</p>\n</section>\n");
-        return;
-    }
-    size_t shown = region->service_count < SERVICES_MAX ? region->service_count : SERVICES_MAX;
-    buffer_text(out, "<p class=\"quiet\">From ");
-    markup_time(out, from_s, model->bin_length_s);
-    buffer_text(out, " to ");
-    markup_time(out, to_s, model->bin_length_s);
-    buffer_text(out, " UTC.</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Services\"><table class=\"wide\">\n<thead><tr>"
-                     "<th scope=\"col\">Service</th><th scope=\"col\">Over time</th><th scope=\"col\">Latest (UTC)</th>"
-                     "<th scope=\"col\" class=\"n\">Bins blocked</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < shown; i++)
-        service_line(model, &region->services[i], from_s, to_s, out);
-    buffer_text(out, "</tbody></table></div>\n");
-    chart_legend(out, CHART_SERVICE);
-    if (region->service_count > shown)
-        buffer_printf(out, "<p>%zu more are in the data file services.</p>\n", region->service_count - shown);
-    buffer_text(out, "</section>\n");
-}
-
-static void part_line(const struct report_model *model, const struct report_region *part, int64_t from_s, int64_t to_s,
-                      struct buffer *out)
-{
-    char label[192];
-    snprintf(label, sizeof label, "Timeline of %s; its page lists every change", part->name);
-    buffer_text(out, "<tr><th scope=\"row\">");
-    markup_region_link(out, "../", part);
-    buffer_text(out, "</th><td class=\"picture\">");
-    if (part->timeline.count > 0)
-        chart_strip(out, CHART_TIMELINE, &part->timeline, from_s, to_s, PART_COLUMNS, label);
-    else
-        buffer_text(out, "no data");
-    buffer_text(out, "</td><td>");
-    chart_swatch(out, CHART_TIMELINE, (uint8_t)part->state_now);
-    buffer_printf(out, " %s</td><td class=\"n\">", shown_state_title(part->state_now));
-    markup_count(out, part->probes);
-    buffer_text(out, "</td><td>");
-    markup_time(out, part->last_s, model->bin_length_s);
-    buffer_text(out, "</td></tr>\n");
-}
-
-static void parts(const struct report_model *model, const struct report_region *region, struct buffer *out)
-{
-    const struct strip *timeline = &region->timeline;
-    size_t shown = 0, total = 0;
-    if (!region->is_country)
-        return;
-    int64_t from_s = timeline->count ? timeline->segments[0].start_s : region->first_s;
-    int64_t to_s = timeline->count ? timeline->segments[timeline->count - 1].end_s : region->last_s;
-    for (size_t i = 0; i < model->region_count; i++) {
-        const struct report_region *part = &model->regions[i];
-        if (part->is_country || strncmp(part->code, region->code, 2) != 0)
-            continue;
-        if (total++ == 0)
-            buffer_text(out, "<section aria-labelledby=\"parts\">\n<h2 id=\"parts\">Subdivisions</h2>\n<div class=\"scroll\" "
-                             "tabindex=\"0\" role=\"group\" aria-label=\"Subdivisions\"><table class=\"wide\">\n<thead><tr>"
-                             "<th scope=\"col\">Subdivision</th><th scope=\"col\">Over time</th><th scope=\"col\">Now</th>"
-                             "<th scope=\"col\" class=\"n\">Probes</th><th scope=\"col\">Last heard (UTC)</th></tr></thead>\n"
-                             "<tbody>\n");
-        if (shown < PARTS_MAX) {
-            part_line(model, part, from_s, to_s, out);
-            shown++;
-        }
-    }
-    if (total == 0)
-        return;
-    buffer_text(out, "</tbody></table></div>\n");
-    if (total > shown)
-        buffer_printf(out, "<p>%zu more are in the data file regions.</p>\n", total - shown);
-    buffer_text(out, "</section>\n");
-}
-
-static void networks(const struct report_model *model, const struct report_region *region, struct buffer *out)
-{
-    size_t shown = region->network_count < NETWORKS_MAX ? region->network_count : NETWORKS_MAX;
-    if (shown == 0)
-        return;
-    buffer_text(out, "<section class=\"screen\" aria-labelledby=\"networks\">\n<h2 id=\"networks\">Networks</h2>\n"
-                     "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Networks\"><table>\n<thead><tr>"
-                     "<th scope=\"col\">Network</th><th scope=\"col\" class=\"n\">Probes</th><th scope=\"col\" class=\"n\">"
-                     "Measurements</th><th scope=\"col\">Last heard (UTC)</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < shown; i++) {
-        const struct report_network *network = &region->networks[i];
-        buffer_printf(out, "<tr><th scope=\"row\">AS%" PRIu32 "</th><td class=\"n\">", network->asn);
-        markup_count(out, network->probes);
-        buffer_text(out, "</td><td class=\"n\">");
-        markup_count(out, network->measurements);
-        buffer_text(out, "</td><td>");
-        markup_time(out, network->last_s, model->bin_length_s);
-        buffer_text(out, "</td></tr>\n");
-    }
-    buffer_text(out, "</tbody></table></div>\n");
-    if (region->network_count > shown)
-        buffer_printf(out, "<p>And %zu more.</p>\n", region->network_count - shown);
-    buffer_text(out, "</section>\n");
-}
-
-static void finding(const struct report_measurement *measurement, struct buffer *out)
-{
-    const struct verdict *verdict = &measurement->verdict;
-    if (strcmp(measurement->subject, SUBJECT_CONNECTIVITY) == 0) {
-        markup_text(out, connectivity_name(measurement->connectivity));
-        return;
-    }
-    markup_text(out, outcome_name(verdict->outcome));
-    if (verdict->outcome != OUTCOME_BLOCKED)
-        return;
-    buffer_printf(out, " (%s%s", layer_name(verdict->layer), verdict->method[0] ? ", " : "");
-    markup_text(out, verdict->method);
-    buffer_printf(out, "; %s)", confidence_name(verdict->confidence));
-}
-
-static void recent(const struct report_model *model, const struct report_region *region, struct buffer *out)
-{
-    if (region->recent_count == 0)
-        return;
-    buffer_text(out, "<section class=\"screen\" aria-labelledby=\"recent\">\n<h2 id=\"recent\">Recent measurements</h2>\n"
-                     "<p class=\"quiet\">The newest, and the newest that found blocking.</p>\n"
-                     "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Recent measurements\"><table>\n<thead><tr>"
-                     "<th scope=\"col\">Time (UTC)</th><th scope=\"col\">Of</th><th scope=\"col\">Found</th>"
-                     "<th scope=\"col\">Network</th><th scope=\"col\">Evidence</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < region->recent_count; i++) {
-        const struct report_measurement *measurement = &region->measurements_recent[i];
-        buffer_text(out, "<tr><td>");
-        markup_time(out, measurement->time_s, model->bin_length_s);
-        buffer_text(out, "</td><td>");
-        markup_name(out, measurement->subject[0] ? measurement->subject : measurement->test_name);
-        buffer_text(out, "</td><td>");
-        finding(measurement, out);
-        if (measurement->asn != 0)
-            buffer_printf(out, "</td><td>AS%" PRIu32 "</td><td>", measurement->asn);
-        else
-            buffer_text(out, "</td><td><span class=\"quiet\">not told</span></td><td>");
-        if (measurement->evidence != EVIDENCE_NONE)
-            markup_evidence(out, "../", &model->evidence[measurement->evidence]);
-        else
-            buffer_text(out, measurement->is_signed ? "signed" : "<span class=\"tag\">unsigned</span>");
-        buffer_text(out, "</td></tr>\n");
-    }
-    buffer_text(out, "</tbody></table></div>\n</section>\n");
 }
 
 void page_region(const struct report_model *model, const struct report_region *region, struct buffer *out)
@@ -440,9 +307,9 @@ void page_region(const struct report_model *model, const struct report_region *r
     facts(model, region, out);
     timeline(model, region, &events, out);
     events_section(model, region, &events, out);
-    services(model, region, out);
-    parts(model, region, out);
-    networks(model, region, out);
-    recent(model, region, out);
+    region_services(model, region, out);
+    region_parts(model, region, out);
+    region_networks(model, region, out);
+    region_recent(model, region, out);
     markup_close(out, &page, model);
 }

@@ -5,7 +5,13 @@
 #include "measurement/base/bytes.h"
 #include "reports/model.h"
 
-#define PAGE_BYTES_MAX (100u * 1000u) /* what a page may weigh; lists are cut so that it holds */
+#define PAGE_BYTES_MAX (100u * 1000u) /* what a page may weigh */
+/* Whether a list may go on: names can be long and strips busy, so lists end by weight as well as by number.
+ */
+static inline bool page_has_room(const struct buffer *out, size_t ceiling_bytes)
+{
+    return out->count < ceiling_bytes;
+}
 
 extern const char html_style[]; /* style.css, zero-terminated */
 

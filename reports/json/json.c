@@ -1,6 +1,6 @@
-/* regions.json, timeline.json, events.json, services.json: the same as the CSV tables, nested where that is natural.
- * Owner: each document is one jansson tree, released when its file stands.
- * Why: for programs. A count that may not be told is text ("<3"), so that nobody adds it up by mistake. */
+/* regions.json, timeline.json, events.json, services.json: the same as the CSV tables, nested where that is
+ * natural. Owner: each document is one jansson tree, released when its file stands. Why: for programs. A
+ * count that may not be told is text ("<3"), so that nobody adds it up by mistake. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,8 @@ static json_t *time_json(int64_t time_s)
     return json_string(text);
 }
 
-/* Text from outside may hold bytes that are no UTF-8; a name is then told as unknown rather than the table lost. */
+/* Text from outside may hold bytes that are no UTF-8; a name is then told as unknown rather than the table
+ * lost. */
 static json_t *text_json(const char *text)
 {
     return utf8_is_valid(text, strlen(text)) ? json_string(text) : json_string("(not UTF-8)");
@@ -39,10 +40,10 @@ static json_t *region_json(const struct report_region *region)
 {
     return json_pack("{s:s, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "region", region->code, "name",
                      region->name, "is_emulated", (int)region->is_emulated, "state",
-                     shown_state_name(region->state_now), "state_since", time_json(region->state_since_s), "probes",
-                     count_json(region->probes), "networks", count_json(region->networks_seen), "measurements",
-                     count_json(region->measurements), "first_seen", time_json(region->first_s), "last_seen",
-                     time_json(region->last_s));
+                     shown_state_name(region->state_now), "state_since", time_json(region->state_since_s),
+                     "probes", count_json(region->probes), "networks", count_json(region->networks_seen),
+                     "measurements", count_json(region->measurements), "first_seen",
+                     time_json(region->first_s), "last_seen", time_json(region->last_s));
 }
 
 static json_t *regions_document(const struct report_model *model)
@@ -70,10 +71,11 @@ static json_t *strip_json(const struct strip *strip, state_name name)
     json_t *rows = json_array();
     for (size_t i = 0; i < strip->count; i++) {
         const struct strip_segment *segment = &strip->segments[i];
-        json_array_append_new(rows, json_pack("{s:o, s:o, s:s, s:o, s:o}", "start", time_json(segment->start_s),
-                                              "end", time_json(segment->end_s), "state", name(segment->state),
-                                              "probes_seen_least", count_json(segment->seen_least),
-                                              "probes_seen_most", count_json(segment->seen_most)));
+        json_array_append_new(rows,
+                              json_pack("{s:o, s:o, s:s, s:o, s:o}", "start", time_json(segment->start_s),
+                                        "end", time_json(segment->end_s), "state", name(segment->state),
+                                        "probes_seen_least", count_json(segment->seen_least),
+                                        "probes_seen_most", count_json(segment->seen_most)));
     }
     return rows;
 }
@@ -91,25 +93,28 @@ static json_t *event_json(const struct report_model *model, const struct report_
 {
     json_t *evidence = json_object();
     for (int i = CONFIDENCE_CERTAIN; i > CONFIDENCE_NONE; i--)
-        json_object_set_new(evidence, confidence_name((enum verdict_confidence)i), count_json(event->evidence[i]));
-    json_t *row = json_pack("{s:s, s:i, s:s, s:I, s:s, s:o, s:s, s:f}", "id", event->id, "revision", event->revision,
-                            "region", event->region, "asn", (json_int_t)event->asn, "kind",
+        json_object_set_new(evidence, confidence_name((enum verdict_confidence)i),
+                            count_json(event->evidence[i]));
+    json_t *row = json_pack("{s:s, s:i, s:s, s:I, s:s, s:o, s:s, s:f}", "id", event->id, "revision",
+                            event->revision, "region", event->region, "asn", (json_int_t)event->asn, "kind",
                             event_kind_name(event->kind), "subject", text_json(event->subject), "state",
                             shown_state_name(event->state), "confidence_uncalibrated", event->confidence);
-    json_object_set_new(row, "layer", json_text_or_null(event->verdict.layer ? layer_name(event->verdict.layer) : NULL));
+    json_object_set_new(row, "layer",
+                        json_text_or_null(event->verdict.layer ? layer_name(event->verdict.layer) : NULL));
     json_object_set_new(row, "method", text_json(event->verdict.method));
-    json_object_set_new(row, "onset", json_pack("[o, o]", time_json(event->onset_earliest_s),
-                                                time_json(event->onset_latest_s)));
-    json_object_set_new(row, "end", json_pack("[o, o]", time_json(event->end_earliest_s),
-                                              time_json(event->end_latest_s)));
+    json_object_set_new(
+        row, "onset",
+        json_pack("[o, o]", time_json(event->onset_earliest_s), time_json(event->onset_latest_s)));
+    json_object_set_new(
+        row, "end", json_pack("[o, o]", time_json(event->end_earliest_s), time_json(event->end_latest_s)));
     json_object_set_new(row, "probes", count_json(event->probes));
     json_object_set_new(row, "networks", count_json(event->networks));
     json_object_set_new(row, "evidence", evidence);
     json_object_set_new(row, "cause_hint", text_json(event->cause_hint));
     json_object_set_new(row, "explanation", text_json(event->explanation));
-    json_object_set_new(row, "example", json_text_or_null(event->example == EVIDENCE_NONE
-                                                              ? NULL
-                                                              : model->evidence[event->example].identity));
+    json_object_set_new(
+        row, "example",
+        json_text_or_null(event->example == EVIDENCE_NONE ? NULL : model->evidence[event->example].identity));
     return row;
 }
 
@@ -131,10 +136,11 @@ static json_t *service_json(const struct report_region *region, const struct rep
 {
     json_t *bins = json_object();
     for (int i = SERVICE_UNKNOWN; i < SERVICE_STATE_COUNT; i++)
-        json_object_set_new(bins, service_state_name((enum service_state)i), json_integer(service->bin_count[i]));
-    return json_pack("{s:s, s:o, s:b, s:o, s:o}", "region", region->code, "subject", text_json(service->subject),
-                     "is_unsigned", (int)service->is_unsigned, "bins", bins, "segments",
-                     strip_json(&service->strip, strip_service_name));
+        json_object_set_new(bins, service_state_name((enum service_state)i),
+                            json_integer(service->bin_count[i]));
+    return json_pack("{s:s, s:o, s:b, s:o, s:o}", "region", region->code, "subject",
+                     text_json(service->subject), "is_unsigned", (int)service->is_unsigned, "bins", bins,
+                     "segments", strip_json(&service->strip, strip_service_name));
 }
 
 static json_t *services_document(const struct report_model *model)
@@ -150,8 +156,8 @@ static enum status document_publish(const struct report_model *model, json_t *ro
                                     const char *path, struct why *why)
 {
     struct buffer text = {0};
-    json_t *document = json_pack("{s:o, s:I, s:o}", "generated", time_json(model->generated_s), "bin_length_s",
-                                 (json_int_t)model->bin_length_s, key, rows);
+    json_t *document = json_pack("{s:o, s:I, s:o}", "generated", time_json(model->generated_s),
+                                 "bin_length_s", (json_int_t)model->bin_length_s, key, rows);
     enum status status = document ? json_write(document, &text) : STATUS_NO_MEMORY;
     buffer_text(&text, "\n");
     if (status == STATUS_OK)

@@ -1,5 +1,5 @@
-/* A collector's data held in arrays, behind the functions of collector/query.h: a test says what a collector would
- * know, and sees what a report makes of it. One program, one fake. */
+/* A collector's data held in arrays, behind the functions of collector/query.h: a test says what a collector
+ * would know, and sees what a report makes of it. One program, one fake. */
 #ifndef TESTS_UNIT_REPORTS_FAKE_QUERY_H
 #define TESTS_UNIT_REPORTS_FAKE_QUERY_H
 
@@ -15,7 +15,7 @@
 #include "measurement/base/clock.h"
 #include "reports/model.h"
 
-#define FAKE_PROBE     "deadbeefcafef00d" /* a pseudonym that must never show */
+#define FAKE_PROBE     "deadbeefcafef00d"  /* a pseudonym that must never show */
 #define FAKE_NOW_S     INT64_C(1767571200) /* 2026-01-05T00:00:00Z */
 #define FAKE_BIN_S     INT64_C(600)
 #define FAKE_MARKUP    "<script>alert(1)</script>\"'&.example"
@@ -62,7 +62,8 @@ static inline void fake_region(const char *code, uint32_t asn, int64_t probe_cou
 }
 
 /* Bins [from, to), counted in bins before now. */
-static inline void fake_states(const char *region, int64_t from, int64_t to, enum region_state state, uint32_t seen)
+static inline void fake_states(const char *region, int64_t from, int64_t to, enum region_state state,
+                               uint32_t seen)
 {
     for (int64_t bin = from; bin > to; bin--) {
         struct fake_state *row = &fake.states[fake.state_count++];
@@ -75,8 +76,8 @@ static inline void fake_states(const char *region, int64_t from, int64_t to, enu
     }
 }
 
-static inline struct event *fake_event(const char *id, const char *region, enum event_kind kind, const char *subject,
-                                       int64_t onset_s)
+static inline struct event *fake_event(const char *id, const char *region, enum event_kind kind,
+                                       const char *subject, int64_t onset_s)
 {
     struct event *row = &fake.events[fake.event_count++];
     snprintf(row->id, sizeof row->id, "%s", id);
@@ -96,7 +97,8 @@ static inline struct event *fake_event(const char *id, const char *region, enum 
     return row;
 }
 
-static inline struct sighting *fake_sighting(const char *region, const char *subject, const char *probe, int64_t bin_s)
+static inline struct sighting *fake_sighting(const char *region, const char *subject, const char *probe,
+                                             int64_t bin_s)
 {
     struct sighting *row = &fake.sightings[fake.sighting_count++];
     row->bin_s = bin_s;
@@ -108,8 +110,8 @@ static inline struct sighting *fake_sighting(const char *region, const char *sub
     return row;
 }
 
-static inline struct store_measurement *fake_measurement(const char *region, const char *subject, uint8_t identity,
-                                                         enum verdict_outcome outcome)
+static inline struct store_measurement *fake_measurement(const char *region, const char *subject,
+                                                         uint8_t identity, enum verdict_outcome outcome)
 {
     struct store_measurement *row = &fake.measurements[fake.measurement_count++];
     struct observation *observation = &row->observation;
@@ -124,7 +126,8 @@ static inline struct store_measurement *fake_measurement(const char *region, con
     observation->verdict.layer = outcome == OUTCOME_BLOCKED ? LAYER_DNS : LAYER_NONE;
     snprintf(observation->probe, sizeof observation->probe, FAKE_PROBE);
     snprintf(observation->country, sizeof observation->country, "%.2s", region);
-    snprintf(observation->subdivision, sizeof observation->subdivision, "%s", strlen(region) > 2 ? region : "");
+    snprintf(observation->subdivision, sizeof observation->subdivision, "%s",
+             strlen(region) > 2 ? region : "");
     snprintf(observation->subject, sizeof observation->subject, "%s", subject);
     snprintf(observation->test_name, sizeof observation->test_name, "web_connectivity");
     return row;
@@ -175,8 +178,8 @@ enum status query_timeline(struct query *query, const char *region, struct store
 }
 
 /* The latest of each, or all revisions of one; rows of an id stand in order. */
-enum status query_events(struct query *query, const struct store_event_filter *filter, store_event_callback callback,
-                         void *arg)
+enum status query_events(struct query *query, const struct store_event_filter *filter,
+                         store_event_callback callback, void *arg)
 {
     (void)query;
     enum status status = STATUS_OK;
@@ -214,8 +217,8 @@ enum status query_sightings(struct query *query, const char *region, struct stor
     enum status status = STATUS_OK;
     for (size_t i = 0; i < fake.sighting_count && status == STATUS_OK; i++) {
         const struct sighting *row = &fake.sightings[i];
-        bool is_in_span = span.to_us == 0 ||
-                          (row->bin_s * US_PER_S >= span.from_us && row->bin_s * US_PER_S < span.to_us);
+        bool is_in_span =
+            span.to_us == 0 || (row->bin_s * US_PER_S >= span.from_us && row->bin_s * US_PER_S < span.to_us);
         if (is_in_span && fake_is_within(region, row->country, row->subdivision))
             status = callback(row, arg);
     }
@@ -244,8 +247,8 @@ void query_bundle_path(const uint8_t hash[SHA256_BYTES], char out[96])
     snprintf(out, 96, "bundles/%s.jsonl.zst", text);
 }
 
-/* A small country as the lab has them: eight probes, a cut of one part, one blocked service, one service that is
- * hostile to whoever prints its name, and one country of which only old, unsigned imports are known. */
+/* A small country as the lab has them: eight probes, a cut of one part, one blocked service, one service that
+ * is hostile to whoever prints its name, and one country of which only old, unsigned imports are known. */
 static inline void fake_country(void)
 {
     fake_reset();
@@ -274,8 +277,8 @@ static inline void fake_country(void)
     cut->revision = 2;
     snprintf(cut->cause_hint, sizeof cut->cause_hint, "network_cut");
     memset(cut->example, 1, sizeof cut->example);
-    struct event *block = fake_event("e-block", "XD", EVENT_SERVICE_BLOCKING, "news.example",
-                                     FAKE_NOW_S - 300 * FAKE_BIN_S);
+    struct event *block =
+        fake_event("e-block", "XD", EVENT_SERVICE_BLOCKING, "news.example", FAKE_NOW_S - 300 * FAKE_BIN_S);
     block->verdict = (struct verdict){OUTCOME_BLOCKED, LAYER_DNS, "dns_forged_answer", CONFIDENCE_STRONG};
     block->end_earliest_us = (FAKE_NOW_S - 200 * FAKE_BIN_S + 10) * US_PER_S;
     block->end_latest_us = (FAKE_NOW_S - 198 * FAKE_BIN_S + 10) * US_PER_S;
