@@ -1,0 +1,18 @@
+/* The subcommands of dialtone-collector. */
+#ifndef COLLECTOR_COMMANDS_COMMANDS_H
+#define COLLECTOR_COMMANDS_COMMANDS_H
+
+#include "measurement/base/cli.h"
+
+extern const struct cli_command command_serve;
+extern const struct cli_command command_import;
+extern const struct cli_command command_verify;
+extern const struct cli_command command_detect;
+
+/* --bin as whole seconds; 0 where it is not given. One line and USAGE where it is wrong. */
+enum status command_bin_length(const struct cli_arguments *arguments, int64_t *out_s);
+/* --data; one line and USAGE where it is missing. */
+enum status command_data_folder(const struct cli_command *command, const struct cli_arguments *arguments,
+                                const char **out);
+
+#endif

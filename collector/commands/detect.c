@@ -1,0 +1,74 @@
+/* dialtone-collector detect: judges every region again.
+ * Owner: the data folder is open for the length of the command.
+ * Why: a newer detector, or a test that stands at another time. */
+#include <stdio.h>
+
+#include "collector/commands/commands.h"
+#include "collector/detect_run.h"
+#include "measurement/base/clock.h"
+
+static const struct cli_option options[] = {
+    {"data", "DIR", "the collector's data folder"},
+    {"now", "UTC", "judge as of this time, for example 2026-01-31T12:00:00Z (the clock's)"},
+    {0},
+};
+
+static enum exit_status detect_into(const char *data, int64_t now_us)
+{
+    struct collector_folder folder = {0};
+    struct why why = {""};
+    size_t count = 0;
+    enum status status = collector_folder_open(data, 0, &folder, &why);
+    if (status == STATUS_OK) {
+        status = detect_run(&folder, DETECT_ALL, now_us / US_PER_S, &count, &why);
+    }
+    collector_folder_close(&folder);
+    if (status != STATUS_OK) {
+        return cli_fail(exit_of_status(status), "%s", why.text[0] ? why.text : status_name(status));
+    }
+    printf("judged %zu regions\n", count);
+    return EXIT_NOTHING_WRONG;
+}
+
+static enum exit_status run(int argc, char **argv)
+{
+    struct cli_arguments *arguments = NULL;
+    const char *data = NULL;
+    struct clock clock = clock_system();
+    int64_t now_us = clock_wall_us(&clock);
+    enum exit_status result = EXIT_USAGE;
+    enum status status = cli_parse(&command_detect, options, argc, argv, &arguments);
+    if (status != STATUS_OK) {
+        return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
+    }
+    const char *now = cli_value(arguments, "now");
+    if (command_data_folder(&command_detect, arguments, &data) != STATUS_OK) {
+        goto done;
+    }
+    if (cli_operand_count(arguments) > 0) {
+        cli_fail(EXIT_USAGE, "detect: it takes no file; type dialtone-collector detect --data %s", data);
+        goto done;
+    }
+    if (now && time_parse(now, &now_us) != STATUS_OK) {
+        cli_fail(EXIT_USAGE, "--now \"%s\": type a UTC time such as 2026-01-31T12:00:00Z", now);
+        goto done;
+    }
+    result = detect_into(data, now_us);
+done:
+    cli_free(arguments);
+    return result;
+}
+
+const struct cli_command command_detect = {
+    .name = "detect",
+    .summary = "judge every region again",
+    .help = "usage: dialtone-collector detect --data DIR [--now UTC]\n"
+            "\n"
+            "Runs the detector over all that is stored. Events that change get a new revision; none is overwritten.\n"
+            "\n"
+            "Exit status: 0 done; 2 usage; 3 the data folder cannot be read or written.\n"
+            "\n"
+            "Example:\n"
+            "  dialtone-collector detect --data /var/lib/dialtone\n",
+    .run = run,
+};

@@ -1,0 +1,142 @@
+/* dialtone-collector import: files into the store.
+ * Owner: the data folder is open for the length of the command.
+ * Why: history, couriers and other clients' archives; an import may be repeated without counting twice. */
+#include <stdio.h>
+#include <string.h>
+
+#include "collector/commands/commands.h"
+#include "collector/detect_run.h"
+#include "collector/ingest/import.h"
+#include "collector/ingest/import_key.h"
+#include "measurement/base/clock.h"
+
+static const struct cli_option options[] = {
+    {"data", "DIR", "the collector's data folder; made where it is missing"},
+    {"bin", "DURATION", "length of a bin, fixed when the folder is made (10m)"},
+    {"key", "KEY", "public key of the bundles: minisign's text, or a .pub file"},
+    {"format", "text|json", "how the summary is printed (text)"},
+    {0},
+};
+
+static enum exit_status worse(enum exit_status a, enum exit_status b)
+{
+    return a > b ? a : b;
+}
+
+/* Whether the store itself fails: the next file would fail alike. */
+static bool is_fatal(enum status status)
+{
+    return status == STATUS_FULL || status == STATUS_NO_MEMORY || status == STATUS_BUSY;
+}
+
+static enum exit_status files_import(struct collector_folder *folder, const struct cli_arguments *arguments,
+                                     const struct public_key *key, struct import_counts *counts)
+{
+    struct clock clock = clock_system();
+    enum exit_status result = EXIT_NOTHING_WRONG;
+    for (size_t i = 0; i < cli_operand_count(arguments); i++) {
+        const char *path = cli_operand(arguments, i);
+        size_t rejected_count = counts->rejected_count;
+        struct why why = {""};
+        enum status status = import_file(folder, path, key, clock_wall_us(&clock), counts, &why);
+        if (status != STATUS_OK || why.text[0]) {
+            fprintf(stderr, "%s: %s\n", path, why.text[0] ? why.text : status_name(status));
+        }
+        if (status != STATUS_OK) {
+            counts->rejected_count++;
+            result = worse(result, exit_of_status(status));
+        } else if (counts->rejected_count > rejected_count) {
+            result = worse(result, EXIT_FOUND);
+        }
+        if (is_fatal(status)) {
+            break;
+        }
+    }
+    return result;
+}
+
+static void summary_print(const struct import_counts *counts, bool is_json)
+{
+    const char *format = is_json ? "{\"accepted\":%zu,\"duplicate\":%zu,\"rejected\":%zu}\n"
+                                 : "accepted %zu, duplicate %zu, rejected %zu\n";
+    printf(format, counts->accepted_count, counts->duplicate_count, counts->rejected_count);
+}
+
+static enum exit_status import_into(struct collector_folder *folder, const struct cli_arguments *arguments,
+                                    const struct public_key *key, bool is_json)
+{
+    struct import_counts counts = {0};
+    struct clock clock = clock_system();
+    struct why why = {""};
+    enum exit_status result = files_import(folder, arguments, key, &counts);
+    summary_print(&counts, is_json);
+    enum status status = detect_run(folder, DETECT_DIRTY, clock_wall_us(&clock) / US_PER_S, NULL, &why);
+    if (status != STATUS_OK) {
+        result = worse(result, cli_fail(exit_of_status(status), "stored, but not judged: %s; run dialtone-collector "
+                                                                "detect",
+                                        why.text));
+    }
+    return result;
+}
+
+static enum exit_status run(int argc, char **argv)
+{
+    struct cli_arguments *arguments = NULL;
+    struct collector_folder folder = {0};
+    struct public_key key;
+    const char *data = NULL;
+    int64_t bin_length_s = 0;
+    struct why why = {""};
+    enum exit_status result = EXIT_USAGE;
+    enum status status = cli_parse(&command_import, options, argc, argv, &arguments);
+    if (status != STATUS_OK) {
+        return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
+    }
+    const char *format = cli_value(arguments, "format");
+    const char *given = cli_value(arguments, "key");
+    bool is_json = format && strcmp(format, "json") == 0;
+    if (command_data_folder(&command_import, arguments, &data) != STATUS_OK ||
+        command_bin_length(arguments, &bin_length_s) != STATUS_OK) {
+        goto done;
+    }
+    if (format && !is_json && strcmp(format, "text") != 0) {
+        cli_fail(EXIT_USAGE, "--format \"%s\": type text or json", format);
+        goto done;
+    }
+    if (cli_operand_count(arguments) == 0) {
+        cli_fail(EXIT_USAGE, "import: name the files to import, for example import --data DIR archive.jsonl.gz");
+        goto done;
+    }
+    if (given && import_key_given(given, &key, &why) != STATUS_OK) {
+        cli_fail(EXIT_USAGE, "%s", why.text);
+        goto done;
+    }
+    status = collector_folder_open(data, bin_length_s, &folder, &why);
+    if (status != STATUS_OK) {
+        result = cli_fail(exit_of_status(status), "%s", why.text[0] ? why.text : status_name(status));
+        goto done;
+    }
+    result = import_into(&folder, arguments, given ? &key : NULL, is_json);
+done:
+    collector_folder_close(&folder);
+    cli_free(arguments);
+    return result;
+}
+
+const struct cli_command command_import = {
+    .name = "import",
+    .summary = "take in bundles and other clients' measurements from files",
+    .help = "usage: dialtone-collector import --data DIR [options] FILE...\n"
+            "\n"
+            "Takes bundles (NAME.jsonl.zst with NAME.jsonl.zst.minisig beside it) and OONI measurements: one JSON\n"
+            "object a line or one a file, plain, gzip or zstd. What is already there is not counted again.\n"
+            "One line on stderr for each file of which something was rejected, a summary on stdout.\n"
+            "\n"
+            "Exit status: 0 all accepted or already there; 1 something was rejected; 2 usage, or a file does not\n"
+            "exist; 3 the data folder cannot be written.\n"
+            "\n"
+            "Examples:\n"
+            "  dialtone-collector import --data /var/lib/dialtone measurements.jsonl.gz\n"
+            "  dialtone-collector import --data /var/lib/dialtone --key RWQ... /media/stick/*.jsonl.zst\n",
+    .run = run,
+};

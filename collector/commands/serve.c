@@ -1,0 +1,110 @@
+/* dialtone-collector serve: the HTTP service until SIGTERM.
+ * Owner: the data folder and the server for the length of the command.
+ * Why: the one process that probes talk to. */
+#include <stdio.h>
+
+#include "collector/commands/commands.h"
+#include "collector/serve/server.h"
+
+#define LISTEN_DEFAULT "127.0.0.1:8047"
+
+static const struct cli_option options[] = {
+    {"data", "DIR", "the collector's data folder; made where it is missing"},
+    {"listen", "ADDRESS:PORT", "where to listen (" LISTEN_DEFAULT ")"},
+    {"bin", "DURATION", "length of a bin, fixed when the folder is made (10m)"},
+    {"targets", "FILE|DIR", "target list given to probes: a CSV, or a folder with global.csv and CC.csv"},
+    {"cert", "FILE", "TLS certificate chain, PEM"},
+    {"key", "FILE", "its private key, PEM"},
+    {"allow-plain-http", NULL, "speak plain HTTP beyond this machine (a proxy speaks TLS in front)"},
+    {"allow-private-targets", NULL, "the control may connect to special-purpose addresses: labs only"},
+    {"resolver", "IP[:PORT],...", "resolvers of the control (the system's)"},
+    {"ca-file", "FILE", "whom the control trusts (the system's)"},
+    {"geo-db", "FILE", "MaxMind database of countries, for whoami"},
+    {"asn-db", "FILE", "MaxMind database of networks, for whoami"},
+    {"site", "DIR", "serve the pages that dialtone-report site wrote"},
+    {0},
+};
+
+static enum exit_status serve(const struct server_config *config, const char *data, int64_t bin_length_s)
+{
+    struct collector_folder folder = {0};
+    struct server *server = NULL;
+    struct why why = {""};
+    enum status status = collector_folder_open(data, bin_length_s, &folder, &why);
+    if (status == STATUS_OK && bin_length_s != 0 && bin_length_s != folder.bin_length_s) {
+        log_event(&config->log, LOG_LEVEL_WARN, "bin_length_kept", "asked_s=%lld stored_s=%lld",
+                  (long long)bin_length_s, (long long)folder.bin_length_s);
+    }
+    if (status == STATUS_OK) {
+        status = server_open(config, &folder, &server, &why);
+    }
+    if (status == STATUS_OK) {
+        status = server_run(server);
+    }
+    server_free(server);
+    collector_folder_close(&folder);
+    if (status != STATUS_OK) {
+        return cli_fail(exit_of_status(status), "%s", why.text[0] ? why.text : status_name(status));
+    }
+    return EXIT_NOTHING_WRONG;
+}
+
+static struct server_config config_read(const struct cli_arguments *arguments)
+{
+    const char *listen = cli_value(arguments, "listen");
+    return (struct server_config){
+        .listen = listen ? listen : LISTEN_DEFAULT,
+        .targets_path = cli_value(arguments, "targets"),
+        .certificate_path = cli_value(arguments, "cert"),
+        .key_path = cli_value(arguments, "key"),
+        .allow_plain_http = cli_value(arguments, "allow-plain-http") != NULL,
+        .allow_private_targets = cli_value(arguments, "allow-private-targets") != NULL,
+        .resolvers = cli_value(arguments, "resolver"),
+        .ca_file = cli_value(arguments, "ca-file"),
+        .geo_path = cli_value(arguments, "geo-db"),
+        .asn_path = cli_value(arguments, "asn-db"),
+        .site_folder = cli_value(arguments, "site"),
+        .log = {.least = LOG_LEVEL_INFO, .stream = stderr, .clock = clock_system()},
+    };
+}
+
+static enum exit_status run(int argc, char **argv)
+{
+    struct cli_arguments *arguments = NULL;
+    const char *data = NULL;
+    int64_t bin_length_s = 0;
+    enum exit_status result = EXIT_USAGE;
+    enum status status = cli_parse(&command_serve, options, argc, argv, &arguments);
+    if (status != STATUS_OK) {
+        return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
+    }
+    struct server_config config = config_read(arguments);
+    if (command_data_folder(&command_serve, arguments, &data) != STATUS_OK ||
+        command_bin_length(arguments, &bin_length_s) != STATUS_OK) {
+        result = EXIT_USAGE;
+    } else if (cli_operand_count(arguments) > 0) {
+        cli_fail(EXIT_USAGE, "serve: it takes no file; dialtone-collector import takes measurements from files");
+    } else if (!config.certificate_path != !config.key_path) {
+        cli_fail(EXIT_USAGE, "serve: --cert and --key belong together; give both, or neither");
+    } else {
+        result = serve(&config, data, bin_length_s);
+    }
+    cli_free(arguments);
+    return result;
+}
+
+const struct cli_command command_serve = {
+    .name = "serve",
+    .summary = "take bundles from probes over HTTP, judge, and answer questions",
+    .help = "usage: dialtone-collector serve --data DIR [options]\n"
+            "\n"
+            "Listens on this machine unless told otherwise. SIGTERM stops it in order; killed at any moment, it loses\n"
+            "no bundle that it gave a receipt for. No address of a caller is logged or stored.\n"
+            "\n"
+            "Exit status: 0 stopped as told; 2 usage; 3 it could not serve.\n"
+            "\n"
+            "Examples:\n"
+            "  dialtone-collector serve --data /var/lib/dialtone --targets test-lists/\n"
+            "  dialtone-collector serve --data /var/lib/dialtone --listen 0.0.0.0:443 --cert chain.pem --key key.pem\n",
+    .run = run,
+};

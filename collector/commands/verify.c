@@ -1,0 +1,108 @@
+/* dialtone-collector verify: bundles against their signatures, without a store.
+ * Owner: one bundle at a time in memory.
+ * Why: anyone who holds the two files can check them; minisign -Vm says the same. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/commands/commands.h"
+#include "collector/ingest/import_key.h"
+#include "measurement/base/clock.h"
+#include "measurement/base/file.h"
+#include "measurement/bundle.h"
+
+static const struct cli_option options[] = {
+    {"key", "KEY", "public key: minisign's text, or a .pub file (else minisign.pub beside the bundle)"},
+    {"data", "DIR", "look keys up in this collector's data folder"},
+    {0},
+};
+
+static void good_print(const char *path, const struct public_key *key, const struct bundle_label *label)
+{
+    char name[KEY_NAME_BYTES];
+    char start[TIME_TEXT_BYTES];
+    char end[TIME_TEXT_BYTES];
+    public_key_name(key, name);
+    time_format_utc(label->start_us, start);
+    time_format_utc(label->end_us, end);
+    printf("%s: good, signed by %s, bundle %" PRId64 " of %" PRId64 " measurements from %s to %s\n", path, name,
+           label->sequence, label->measurement_count, start, end);
+}
+
+static enum status file_verify(const char *path, const struct public_key *given, const char *data, struct why *why)
+{
+    struct buffer packed = {0};
+    struct buffer minisig = {0};
+    struct buffer lines = {0};
+    struct buffer name = {0};
+    struct public_key key;
+    struct bundle_label label;
+    buffer_printf(&name, "%s.minisig", path);
+    char *minisig_path = buffer_take_text(&name);
+    enum status status = minisig_path ? file_read(path, BUNDLE_PACKED_BYTES_MAX, &packed, why) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK) {
+        status = file_read(minisig_path, MINISIG_BYTES_MAX, &minisig, why);
+    }
+    if (status == STATUS_OK && given) {
+        key = *given;
+    } else if (status == STATUS_OK) {
+        status = import_key_of_bundle(data, path, (const char *)minisig.bytes, minisig.count, &key, why);
+    }
+    if (status == STATUS_OK) {
+        status = bundle_open(&key, packed.bytes, packed.count, (const char *)minisig.bytes, minisig.count, &label,
+                             &lines, why);
+    }
+    if (status == STATUS_OK) {
+        good_print(path, &key, &label);
+    }
+    free(minisig_path);
+    buffer_free(&packed);
+    buffer_free(&minisig);
+    buffer_free(&lines);
+    return status;
+}
+
+static enum exit_status run(int argc, char **argv)
+{
+    struct cli_arguments *arguments = NULL;
+    struct public_key key;
+    struct why why = {""};
+    enum exit_status result = EXIT_NOTHING_WRONG;
+    enum status status = cli_parse(&command_verify, options, argc, argv, &arguments);
+    if (status != STATUS_OK) {
+        return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
+    }
+    const char *given = cli_value(arguments, "key");
+    if (cli_operand_count(arguments) == 0) {
+        result = cli_fail(EXIT_USAGE, "verify: name the bundles to verify, for example verify 000001.jsonl.zst");
+    } else if (given && import_key_given(given, &key, &why) != STATUS_OK) {
+        result = cli_fail(EXIT_USAGE, "%s", why.text);
+    } else {
+        for (size_t i = 0; i < cli_operand_count(arguments); i++) {
+            const char *path = cli_operand(arguments, i);
+            status = file_verify(path, given ? &key : NULL, cli_value(arguments, "data"), &why);
+            if (status != STATUS_OK) {
+                fprintf(stderr, "%s: %s\n", path, why.text);
+            }
+            result = exit_of_status(status) > result ? exit_of_status(status) : result;
+        }
+    }
+    cli_free(arguments);
+    return result;
+}
+
+const struct cli_command command_verify = {
+    .name = "verify",
+    .summary = "check bundles against their signatures",
+    .help = "usage: dialtone-collector verify [--key KEY | --data DIR] FILE...\n"
+            "\n"
+            "Checks each FILE against FILE.minisig: both signatures, the label, the number of lines.\n"
+            "\n"
+            "Exit status: 0 all are good; 1 one is not what was signed; 2 usage, a file or a key is missing.\n"
+            "\n"
+            "Examples:\n"
+            "  dialtone-collector verify --key RWQ... 000001.jsonl.zst\n"
+            "  minisign -Vm 000001.jsonl.zst -P RWQ...      (the same, with minisign)\n",
+    .run = run,
+};

@@ -1,0 +1,38 @@
+/* The collector's data folder: its store, its kept bundles, the keys of the probes it knows, its own key.
+ *   store.sqlite  bundles/HASH.jsonl.zst [+ .minisig]  probes/NAME.pub  collector.key  lock */
+#ifndef COLLECTOR_FOLDER_H
+#define COLLECTOR_FOLDER_H
+
+#include "collector/store/store.h"
+
+#define COLLECTOR_STORE_NAME "sqlite"
+#define BUNDLE_PATH_BYTES 96
+
+struct collector_folder {
+    char *path;
+    const struct store *store;
+    struct store_handle *handle;
+    int64_t bin_length_s;
+};
+
+/* Opens the folder for writing, making what is missing. `bin_length_s` 0: the stored one, or the default. */
+enum status collector_folder_open(const char *path, int64_t bin_length_s, struct collector_folder *out,
+                                  struct why *why);
+void collector_folder_close(struct collector_folder *folder);
+
+/* The collector's own key, made at the first call. */
+enum status collector_folder_key(const struct collector_folder *folder, struct secret_key *out, struct why *why);
+
+/* The public key of a probe that has sent a bundle before; NOT_FOUND otherwise. */
+enum status collector_folder_probe_key(const char *path, const uint8_t id[KEY_ID_BYTES], struct public_key *out);
+enum status collector_folder_keep_probe_key(const struct collector_folder *folder, const struct public_key *key,
+                                            struct why *why);
+
+/* "bundles/<hash>.jsonl.zst" below the folder. */
+void collector_bundle_path(const uint8_t hash[SHA256_BYTES], char out[BUNDLE_PATH_BYTES]);
+
+/* Holds off other processes that publish files and commit what they belong to. -1: it could not. */
+int collector_folder_lock(const struct collector_folder *folder);
+void collector_folder_unlock(int lock);
+
+#endif

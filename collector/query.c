@@ -1,0 +1,157 @@
+/* Everything that may be asked of a collector's data.
+ * Owner: an open query owns a read-only store handle.
+ * Why: one door, so that reports never learn how the data is kept. */
+#include "collector/query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/folder.h"
+#include "collector/ingest/line_source.h"
+#include "measurement/base/file.h"
+
+struct query {
+    char *folder;
+    const struct store *store;
+    struct store_handle *handle;
+    int64_t bin_length_s;
+};
+
+enum status query_open(const char *folder, struct query **out, struct why *why)
+{
+    enum status status = STATUS_NO_MEMORY;
+    struct query *query = calloc(1, sizeof *query);
+    if (!query || !(query->folder = strdup(folder))) {
+        goto done;
+    }
+    query->store = store_find(COLLECTOR_STORE_NAME);
+    status = query->store->open(folder, true, &query->bin_length_s, &query->handle, why);
+    if (status == STATUS_OK) {
+        *out = query;
+        query = NULL;
+    }
+done:
+    query_close(query);
+    return status;
+}
+
+void query_close(struct query *query)
+{
+    if (!query) {
+        return;
+    }
+    if (query->store) {
+        query->store->close(query->handle);
+    }
+    free(query->folder);
+    free(query);
+}
+
+int64_t query_bin_length_s(const struct query *query)
+{
+    return query->bin_length_s;
+}
+
+enum status query_regions(struct query *query, store_region_callback callback, void *arg)
+{
+    return query->store->each_region(query->handle, callback, arg);
+}
+
+enum status query_timeline(struct query *query, const char *region, struct store_span span,
+                           store_state_callback callback, void *arg)
+{
+    return query->store->each_state(query->handle, region, span, callback, arg);
+}
+
+enum status query_events(struct query *query, const struct store_event_filter *filter, store_event_callback callback,
+                         void *arg)
+{
+    return query->store->each_event(query->handle, filter, callback, arg);
+}
+
+enum status query_measurements(struct query *query, const struct store_measurement_filter *filter,
+                               store_measurement_callback callback, void *arg)
+{
+    return query->store->each_measurement(query->handle, filter, callback, arg);
+}
+
+enum status query_sightings(struct query *query, const char *region, struct store_span span,
+                            store_sighting_callback callback, void *arg)
+{
+    return query->store->each_sighting(query->handle, region, span, callback, arg);
+}
+
+enum status query_bundle(struct query *query, const uint8_t hash[SHA256_BYTES], struct store_bundle *out)
+{
+    struct store_put_result result;
+    return query->store->find_bundle(query->handle, hash, out, &result);
+}
+
+void query_bundle_path(const uint8_t hash[SHA256_BYTES], char out[96])
+{
+    collector_bundle_path(hash, out);
+}
+
+/* The place of one measurement, and whether it was found. */
+struct place {
+    struct store_measurement row;
+    bool is_found;
+};
+
+static enum status place_keep(const struct store_measurement *row, void *arg)
+{
+    struct place *place = arg;
+    place->row = *row;
+    place->is_found = true;
+    return STATUS_OK;
+}
+
+/* The line by its number; what stands there must have the identity asked for, or the file was altered. */
+static enum status line_read(struct line_source *source, const struct place *place, struct buffer *out, struct why *why)
+{
+    struct reader line;
+    uint8_t identity[SHA256_BYTES];
+    enum status status = STATUS_OK;
+    for (int64_t i = 0; i <= place->row.line && status == STATUS_OK; i++) {
+        status = line_source_next(source, RECORD_BYTES_MAX, &line, why);
+    }
+    if (status == STATUS_OK) {
+        measurement_identity(line.bytes, line.left_bytes, identity);
+        status = memcmp(identity, place->row.observation.identity, SHA256_BYTES) == 0 ? STATUS_OK : STATUS_CONFLICT;
+    }
+    if (status == STATUS_OK) {
+        buffer_append(out, line.bytes, line.left_bytes);
+        return out->failed ? STATUS_NO_MEMORY : STATUS_OK;
+    }
+    why_set(why, "the kept bundle does not hold the measurement any more: the file was altered; restore it");
+    return status == STATUS_NOT_FOUND ? STATUS_CONFLICT : status;
+}
+
+enum status query_evidence(struct query *query, const uint8_t identity[SHA256_BYTES], struct buffer *out,
+                           struct why *why)
+{
+    struct place place = {.is_found = false};
+    struct store_measurement_filter filter = {.identity = identity, .limit = 1};
+    char name[BUNDLE_PATH_BYTES];
+    struct line_source *source = NULL;
+    char *path = NULL;
+    enum status status = query->store->each_measurement(query->handle, &filter, place_keep, &place);
+    if (status == STATUS_OK && !place.is_found) {
+        why_set(why, "there is no measurement with that identity");
+        return STATUS_NOT_FOUND;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    collector_bundle_path(place.row.bundle_hash, name);
+    path = path_join(query->folder, name);
+    status = path ? line_source_open(path, &source, why) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK) {
+        status = line_read(source, &place, out, why);
+    } else {
+        status = status == STATUS_NOT_FOUND ? STATUS_IO : status; /* the measurement is there, its file is not */
+    }
+    line_source_free(source);
+    free(path);
+    return status;
+}

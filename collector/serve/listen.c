@@ -1,0 +1,112 @@
+/* The listening socket, and the connections evhttp gets.
+ * Owner: evhttp owns the socket once it is bound.
+ * Why: plain HTTP must not leave the machine unless its operator said so. */
+#include <errno.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <event2/util.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <string.h>
+
+#include "collector/serve/parts.h"
+
+#define BACKLOG 256
+
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_INET6) {
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+    }
+    uint32_t host = ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr);
+    return host >> 24 == IN_LOOPBACKNET;
+}
+
+static enum status address_parse(const char *text, struct sockaddr_storage *out, int *out_bytes, struct why *why)
+{
+    const char *colon = strrchr(text, ':');
+    *out = (struct sockaddr_storage){0};
+    *out_bytes = sizeof *out;
+    /* evutil leaves a missing port at 0, which would be any. */
+    if (!colon || strchr(colon, ']') || colon[1] == 0 || colon[1 + strspn(colon + 1, "0123456789")] != 0 ||
+        (evutil_parse_sockaddr_port(text, (struct sockaddr *)out, out_bytes) != 0 && strcmp(colon, ":0") != 0)) {
+        why_set(why, "--listen \"%.80s\" is no address and port; type one such as 127.0.0.1:8047 or [::1]:8047", text);
+        return STATUS_USAGE;
+    }
+    if (strcmp(colon, ":0") != 0) {
+        return STATUS_OK;
+    }
+    /* evutil refuses port 0: read the address alone. */
+    char host[64] = "";
+    size_t count = (size_t)(colon - text);
+    if (count < sizeof host) {
+        memcpy(host, text, count);
+    }
+    *out_bytes = sizeof *out;
+    if (evutil_parse_sockaddr_port(host, (struct sockaddr *)out, out_bytes) != 0) {
+        why_set(why, "--listen \"%.80s\" is no address and port; type one such as 127.0.0.1:8047 or [::1]:8047", text);
+        return STATUS_USAGE;
+    }
+    return STATUS_OK;
+}
+
+static struct bufferevent *connection_make(struct event_base *base, void *arg)
+{
+    struct server *server = arg;
+    connection_limits_accepted(server->limits);
+    if (!server->tls) {
+        return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    }
+    SSL *session = SSL_new(server->tls);
+    struct bufferevent *connection =
+        session ? bufferevent_openssl_socket_new(base, -1, session, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE)
+                : NULL;
+    if (connection) {
+        bufferevent_openssl_set_allow_dirty_shutdown(connection, 1);
+    }
+    return connection;
+}
+
+static int port_of(evutil_socket_t fd)
+{
+    struct sockaddr_storage local = {0};
+    socklen_t length = sizeof local;
+    if (getsockname(fd, (struct sockaddr *)&local, &length) != 0) {
+        return 0;
+    }
+    return ntohs(local.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&local)->sin6_port
+                                             : ((struct sockaddr_in *)&local)->sin_port);
+}
+
+enum status listen_open(struct server *server, struct why *why)
+{
+    struct sockaddr_storage address;
+    int address_bytes = 0;
+    enum status status = address_parse(server->config->listen, &address, &address_bytes, why);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!server->tls && !server->config->allow_plain_http && !is_loopback(&address)) {
+        why_set(why, "plain HTTP beyond this machine shows who uploads; give --cert and --key, or --allow-plain-http "
+                     "behind a proxy that speaks TLS");
+        return STATUS_REFUSED;
+    }
+    struct evconnlistener *listener =
+        evconnlistener_new_bind(loop_base(server->loop), NULL, NULL,
+                                LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG,
+                                (struct sockaddr *)&address, address_bytes);
+    if (!listener) {
+        why_set(why, "cannot listen on %.80s: %s; is another collector running there?", server->config->listen,
+                strerror(errno));
+        return STATUS_IO;
+    }
+    server->port = port_of(evconnlistener_get_fd(listener));
+    evhttp_set_bevcb(server->http, connection_make, server);
+    if (!evhttp_bind_listener(server->http, listener)) {
+        evconnlistener_free(listener);
+        return STATUS_NO_MEMORY;
+    }
+    return connection_limits_open(server->loop, listener, server->port, &server->limits);
+}

@@ -1,0 +1,156 @@
+/* GET /v1/targets?cc=CC: what probes measure, signed.
+ * Owner: lists live for one answer.
+ * Why: a probe must know that the list is the collector's own, even over a path that lies. */
+#include <event2/http.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "collector/serve/parts.h"
+#include "measurement/base/file.h"
+#include "measurement/base/json.h"
+#include "tests-network/target.h"
+
+#define TARGETS_BYTES_MAX (32u << 20)
+#define VERSION_BYTES     8
+
+static enum status file_add(const char *path, json_t *targets, struct why *why)
+{
+    struct buffer text = {0};
+    struct target_list list = {0};
+    enum status status = file_read(path, TARGETS_BYTES_MAX, &text, why);
+    if (status == STATUS_OK) {
+        status = target_list_read((const char *)text.bytes, text.count, &list, why);
+    }
+    for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
+        json_t *target = json_pack("{s:s, s:s}", "url", list.targets[i].url, "category", list.targets[i].category);
+        /* A URL that is no UTF-8 has no place in JSON. */
+        if (target && json_array_append_new(targets, target) != 0) {
+            status = STATUS_NO_MEMORY;
+        }
+    }
+    target_list_free(&list);
+    buffer_free(&text);
+    return status;
+}
+
+/* A folder holds global.csv and one list a country, as Citizen Lab's test-lists do. */
+static enum status targets_gather(const char *path, const char *country, json_t *targets, struct why *why)
+{
+    struct stat facts;
+    char name[COUNTRY_BYTES + 8] = "";
+    if (stat(path, &facts) != 0 || !S_ISDIR(facts.st_mode)) {
+        return file_add(path, targets, why);
+    }
+    char *global = path_join(path, "global.csv");
+    enum status status = global ? file_add(global, targets, why) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK && country) {
+        snprintf(name, sizeof name, "%c%c.csv", country[0] | 0x20, country[1] | 0x20);
+        char *own = path_join(path, name);
+        status = own ? file_add(own, targets, why) : STATUS_NO_MEMORY;
+        status = status == STATUS_NOT_FOUND ? STATUS_OK : status; /* no list of its own: the global one serves */
+        free(own);
+    }
+    free(global);
+    return status;
+}
+
+/* {"version", "targets"}; the version is the beginning of the list's SHA-256. */
+static enum status body_make(json_t *targets, struct buffer *out, char version[2 * VERSION_BYTES + 1])
+{
+    struct buffer list = {0};
+    uint8_t hash[SHA256_BYTES];
+    enum status status = json_write(targets, &list);
+    if (status == STATUS_OK) {
+        sha256(list.bytes, list.count, hash);
+        hex_encode(hash, VERSION_BYTES, version);
+        buffer_printf(out, "{\"version\":\"%s\",\"targets\":", version);
+        buffer_append(out, list.bytes, list.count);
+        buffer_text(out, "}");
+        status = out->failed ? STATUS_NO_MEMORY : STATUS_OK;
+    }
+    buffer_free(&list);
+    return status;
+}
+
+static enum status signature_add(struct server *server, struct evhttp_request *request, const struct buffer *body)
+{
+    struct buffer minisig = {0};
+    struct buffer text = {0};
+    char key[PUBLIC_KEY_TEXT_BYTES];
+    enum status status = minisig_sign(&server->key, body->bytes, body->count, "dialtone targets", &minisig);
+    if (status == STATUS_OK) {
+        base64url_append(&text, minisig.bytes, minisig.count);
+        char *value = buffer_take_text(&text);
+        status = value ? STATUS_OK : STATUS_NO_MEMORY;
+        public_key_format(&server->key.public_key, key);
+        if (value) {
+            reply_header(request, "Dialtone-Signature", value);
+            reply_header(request, "Dialtone-Key", key);
+        }
+        free(value);
+    }
+    buffer_free(&minisig);
+    return status;
+}
+
+static void targets_send(struct server *server, struct evhttp_request *request, struct buffer *body,
+                         const char *version)
+{
+    char tag[2 * VERSION_BYTES + 3];
+    snprintf(tag, sizeof tag, "\"%s\"", version);
+    const char *known = evhttp_find_header(evhttp_request_get_input_headers(request), "If-None-Match");
+    reply_header(request, "ETag", tag);
+    reply_header(request, "Cache-Control", "no-cache");
+    if (known && strstr(known, tag)) {
+        buffer_free(body);
+        evhttp_send_reply(request, 304, "Not Modified", NULL);
+        return;
+    }
+    enum status status = signature_add(server, request, body);
+    if (status != STATUS_OK) {
+        body->failed = true;
+    }
+    reply_bytes(request, 200, "application/json", body);
+}
+
+void route_targets(struct server *server, struct evhttp_request *request, const char *rest)
+{
+    (void)rest;
+    struct evkeyvalq *query = NULL;
+    struct buffer body = {0};
+    struct why why = {""};
+    char version[2 * VERSION_BYTES + 1];
+    json_t *targets = NULL;
+    const char *path = server->config->targets_path;
+    enum status status = reply_query(request, &query);
+    const char *country = status == STATUS_OK ? reply_query_value(query, "cc") : NULL;
+    if (status == STATUS_OK && country && !region_is_country(country)) {
+        why_set(&why, "cc is no country code; give two capital letters such as CD");
+        status = STATUS_MALFORMED;
+    }
+    if (status == STATUS_OK && !path) {
+        why_set(&why, "this collector gives out no target list; start it with --targets, or use your own list");
+        status = STATUS_NOT_FOUND;
+    }
+    if (status == STATUS_OK) {
+        targets = json_array();
+        status = targets ? targets_gather(path, country, targets, &why) : STATUS_NO_MEMORY;
+        if (status == STATUS_OK) {
+            status = body_make(targets, &body, version);
+        } else {
+            log_event(&server->config->log, LOG_LEVEL_ERROR, "targets_unreadable", "reason=\"%s\"", why.text);
+            why_set(&why, "the collector's target list cannot be read; its operator has to look at the log");
+            status = STATUS_IO;
+        }
+    }
+    json_decref(targets);
+    if (status == STATUS_OK) {
+        targets_send(server, request, &body, version);
+    } else {
+        buffer_free(&body);
+        reply_status(request, status, why.text[0] ? why.text : "the query string cannot be read");
+    }
+    reply_query_free(query);
+}

@@ -1,0 +1,201 @@
+/* Keeps what the detector found: states replaced, events as revisions.
+ * Owner: everything given is borrowed.
+ * Why: a reader may have quoted an event; so it is never overwritten, only revised or withdrawn. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "collector/store/sqlite/sqlite_store.h"
+#include "measurement/base/clock.h"
+
+#define CONFIDENCE_STEP 0.01 /* a smaller change of the confidence alone makes no revision */
+
+static enum status states_put(struct store_handle *handle, const char *region, const struct detection *detection,
+                              struct why *why)
+{
+    for (size_t i = 0; i < detection->state_count; i++) {
+        const struct bin_state *row = &detection->states[i];
+        sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_STATE);
+        if (statement) {
+            sqlite3_bind_text(statement, 1, region, -1, SQLITE_STATIC);
+            sqlite3_bind_int64(statement, 2, row->bin_s);
+            sqlite3_bind_int64(statement, 3, row->state);
+            sqlite3_bind_double(statement, 4, row->expected);
+            sqlite3_bind_int64(statement, 5, row->seen_count);
+            sqlite3_bind_int64(statement, 6, row->ok_count);
+            sqlite3_bind_int64(statement, 7, row->fail_count);
+            sqlite3_bind_int64(statement, 8, row->network_count);
+        }
+        enum status status = sqlite_run(handle, statement, "storing states", why);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    if (detection->state_count == 0) {
+        return STATUS_OK;
+    }
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_DROP_STATES);
+    if (statement) {
+        sqlite3_bind_text(statement, 1, region, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 2, detection->states[detection->state_count - 1].bin_s);
+    }
+    return sqlite_run(handle, statement, "storing states", why);
+}
+
+static bool times_are_same(const struct event *a, const struct event *b)
+{
+    return a->onset_earliest_us == b->onset_earliest_us && a->onset_latest_us == b->onset_latest_us &&
+           a->end_earliest_us == b->end_earliest_us && a->end_latest_us == b->end_latest_us;
+}
+
+static bool evidence_is_same(const struct event *a, const struct event *b)
+{
+    return a->probe_count == b->probe_count && a->network_count == b->network_count &&
+           memcmp(a->evidence_count, b->evidence_count, sizeof a->evidence_count) == 0 &&
+           memcmp(a->example, b->example, sizeof a->example) == 0 && strcmp(a->cause_hint, b->cause_hint) == 0;
+}
+
+/* The explanation is told from the rest; by itself it makes no revision, and neither does a drift of confidence. */
+static bool event_is_same(const struct event *a, const struct event *b)
+{
+    return a->kind == b->kind && a->asn == b->asn && a->state == b->state && strcmp(a->region, b->region) == 0 &&
+           strcmp(a->subject, b->subject) == 0 && a->verdict.outcome == b->verdict.outcome &&
+           a->verdict.layer == b->verdict.layer && a->verdict.confidence == b->verdict.confidence &&
+           strcmp(a->verdict.method, b->verdict.method) == 0 && times_are_same(a, b) && evidence_is_same(a, b) &&
+           fabs(a->confidence - b->confidence) < CONFIDENCE_STEP;
+}
+
+/* NOT_FOUND: the store has none of that id. */
+static enum status event_latest(struct store_handle *handle, const char *id, struct event *out)
+{
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_FIND_EVENT);
+    if (!statement) {
+        return STATUS_IO;
+    }
+    sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC);
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        sqlite_event_read(statement, out);
+    }
+    sqlite3_reset(statement);
+    return code == SQLITE_DONE ? STATUS_NOT_FOUND : sqlite_status(handle->db, code, "reading an event", NULL);
+}
+
+static enum status revision_put(struct store_handle *handle, const struct event *event, int revision, struct why *why)
+{
+    struct event row = *event;
+    row.revision = revision;
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_EVENT);
+    if (statement) {
+        sqlite_event_bind(statement, &row);
+    }
+    return sqlite_run(handle, statement, "storing an event", why);
+}
+
+static enum status event_put(struct store_handle *handle, const struct event *event, struct why *why)
+{
+    struct event latest;
+    enum status status = event_latest(handle, event->id, &latest);
+    if (status == STATUS_NOT_FOUND) {
+        return revision_put(handle, event, 1, why);
+    }
+    if (status != STATUS_OK) {
+        why_set(why, "the store's events cannot be read; check that the data folder is whole");
+        return status;
+    }
+    return event_is_same(&latest, event) ? STATUS_OK : revision_put(handle, event, latest.revision + 1, why);
+}
+
+static bool detection_holds(const struct detection *detection, const char *id)
+{
+    for (size_t i = 0; i < detection->event_count; i++) {
+        if (strcmp(detection->events[i].id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status event_withdraw(struct store_handle *handle, const char *id, int64_t from_us, struct why *why)
+{
+    struct event latest;
+    enum status status = event_latest(handle, id, &latest);
+    if (status != STATUS_OK || latest.state == REGION_OK || latest.onset_earliest_us < from_us) {
+        return status;
+    }
+    latest.state = REGION_OK;
+    latest.confidence = 0;
+    snprintf(latest.explanation, sizeof latest.explanation, "Withdrawn: later measurements no longer show it.");
+    return revision_put(handle, &latest, latest.revision + 1, why);
+}
+
+/* Events that began in the judged bins and are no longer found. */
+static enum status events_withdraw(struct store_handle *handle, const char *region, const struct detection *detection,
+                                   struct why *why)
+{
+    struct buffer gone = {0};
+    char id[EVENT_ID_BYTES];
+    if (detection->state_count == 0) {
+        return STATUS_OK;
+    }
+    int64_t from_us = detection->states[0].bin_s * US_PER_S;
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_LIST_EVENTS);
+    if (!statement) {
+        return sqlite_status(handle->db, sqlite3_errcode(handle->db), "reading events", why);
+    }
+    sqlite3_bind_text(statement, 1, region, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, from_us);
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+        memset(id, 0, sizeof id);
+        sqlite_column_copy(statement, 0, id, sizeof id);
+        if (!detection_holds(detection, id)) {
+            buffer_append(&gone, id, sizeof id);
+        }
+    }
+    enum status status = sqlite_status(handle->db, sqlite3_reset(statement), "reading events", why);
+    if (status == STATUS_OK && gone.failed) {
+        status = STATUS_NO_MEMORY;
+    }
+    for (size_t at = 0; at < gone.count && status == STATUS_OK; at += sizeof id) {
+        memcpy(id, gone.bytes + at, sizeof id);
+        status = event_withdraw(handle, id, from_us, why);
+    }
+    buffer_free(&gone);
+    return status;
+}
+
+static enum status dirt_forget(struct store_handle *handle, const char *region, struct why *why)
+{
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_FORGET_DIRTY);
+    if (statement) {
+        sqlite3_bind_text(statement, 1, region, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 2, handle->dirt_seen);
+    }
+    return sqlite_run(handle, statement, "unmarking a region", why);
+}
+
+enum status sqlite_put_detection(struct store_handle *handle, const char *region, const struct detection *detection,
+                                 struct why *why)
+{
+    enum status status = sqlite_begin(handle, why);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = states_put(handle, region, detection, why);
+    for (size_t i = 0; i < detection->event_count && status == STATUS_OK; i++) {
+        status = event_put(handle, &detection->events[i], why);
+    }
+    if (status == STATUS_OK) {
+        status = events_withdraw(handle, region, detection, why);
+    }
+    if (status == STATUS_OK) {
+        status = dirt_forget(handle, region, why);
+    }
+    if (status == STATUS_OK) {
+        status = sqlite_commit(handle, why);
+    }
+    if (status != STATUS_OK) {
+        sqlite_rollback(handle);
+    }
+    return status;
+}

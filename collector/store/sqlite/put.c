@@ -1,0 +1,169 @@
+/* Puts one bundle: its row, its measurements and the cells that they change, in one transaction.
+ * Owner: everything given is borrowed.
+ * Why: the bundle is the unit of receipt, so it is the unit of durability too. */
+#include <string.h>
+
+#include "collector/store/sqlite/sqlite_store.h"
+#include "measurement/base/clock.h"
+
+/* Times outside are a probe's broken clock: the measurement is kept, the cells and timelines never see it. OONI began
+ * in December 2012. */
+#define CELL_TIME_LEAST_US (INT64_C(1354320000) * US_PER_S)
+#define CELL_TIME_AHEAD_US (INT64_C(86400) * US_PER_S)
+
+enum status sqlite_find_bundle(struct store_handle *handle, const uint8_t hash[SHA256_BYTES],
+                               struct store_bundle *out, struct store_put_result *out_result)
+{
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_FIND_BUNDLE);
+    if (!statement) {
+        return STATUS_IO;
+    }
+    sqlite3_bind_blob(statement, 1, hash, SHA256_BYTES, SQLITE_STATIC);
+    int code = sqlite3_step(statement);
+    enum status status = code == SQLITE_DONE ? STATUS_NOT_FOUND : sqlite_status(handle->db, code, "find", NULL);
+    if (code == SQLITE_ROW) {
+        sqlite_bundle_read(statement, out, out_result);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+/* A probe signs each sequence number once: a second bundle under it means a copied key or a rewritten journal. */
+static enum status sequence_check(struct store_handle *handle, const struct store_bundle *bundle, struct why *why)
+{
+    if (!bundle->is_signed) {
+        return STATUS_OK;
+    }
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_FIND_SEQUENCE);
+    if (!statement) {
+        return sqlite_status(handle->db, sqlite3_errcode(handle->db), "looking for the sequence number", why);
+    }
+    sqlite3_bind_text(statement, 1, bundle->probe, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, bundle->label.sequence);
+    int code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    if (code == SQLITE_ROW) {
+        why_set(why, "this probe has already sent another bundle with sequence number %lld; make a new key with "
+                     "dialtone-probe keys rotate if its state folder was restored or copied",
+                (long long)bundle->label.sequence);
+        return STATUS_CONFLICT;
+    }
+    return sqlite_status(handle->db, code, "looking for the sequence number", why);
+}
+
+static enum status bundle_row_put(struct store_handle *handle, const struct store_bundle *bundle, int64_t log_index,
+                                  struct why *why)
+{
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_BUNDLE);
+    if (statement) {
+        sqlite_bundle_bind(statement, bundle, log_index);
+    }
+    return sqlite_run(handle, statement, "storing the bundle", why);
+}
+
+static enum status counts_put(struct store_handle *handle, const struct store_put_result *result, struct why *why)
+{
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_COUNTS);
+    if (statement) {
+        sqlite3_bind_int64(statement, 1, result->log_index);
+        sqlite3_bind_int64(statement, 2, (int64_t)result->accepted_count);
+        sqlite3_bind_int64(statement, 3, (int64_t)result->duplicate_count);
+    }
+    return sqlite_run(handle, statement, "storing the bundle's counts", why);
+}
+
+static bool time_is_plausible(int64_t time_us, int64_t received_us)
+{
+    return time_us >= CELL_TIME_LEAST_US && time_us <= received_us + CELL_TIME_AHEAD_US;
+}
+
+static enum status measurements_put(struct store_handle *handle, const struct store_bundle *bundle,
+                                    const struct observation *observations, size_t count, struct cell_batch *batch,
+                                    struct store_put_result *result, struct why *why)
+{
+    for (size_t i = 0; i < count; i++) {
+        sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_MEASUREMENT);
+        if (statement) {
+            sqlite_measurement_bind(statement, &observations[i], result->log_index, (int64_t)i);
+        }
+        enum status status = sqlite_run(handle, statement, "storing a measurement", why);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (sqlite3_changes(handle->db) == 0) {
+            result->duplicate_count++;
+            continue;
+        }
+        result->accepted_count++;
+        if (time_is_plausible(observations[i].time_us, bundle->received_us)) {
+            status = cell_batch_add(batch, &observations[i], why);
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Everything between BEGIN and COMMIT. */
+static enum status bundle_put(struct store_handle *handle, const struct store_bundle *bundle,
+                              const struct observation *observations, size_t count, struct store_put_result *result,
+                              struct why *why)
+{
+    struct cell_batch *batch = NULL;
+    result->log_index = sqlite_newest_log_index(handle) + 1;
+    result->received_us = bundle->received_us;
+    enum status status = sequence_check(handle, bundle, why);
+    if (status == STATUS_OK) {
+        status = bundle_row_put(handle, bundle, result->log_index, why);
+    }
+    if (status == STATUS_OK) {
+        status = cell_batch_open(handle, &batch);
+    }
+    if (status == STATUS_OK) {
+        status = measurements_put(handle, bundle, observations, count, batch, result, why);
+    }
+    if (status == STATUS_OK) {
+        status = cell_batch_write(batch, result->log_index, why);
+    }
+    if (status == STATUS_OK) {
+        status = counts_put(handle, result, why);
+    }
+    cell_batch_free(batch);
+    return status;
+}
+
+enum status sqlite_put_bundle(struct store_handle *handle, const struct store_bundle *bundle,
+                              const struct observation *observations, size_t count, struct store_put_result *out,
+                              struct why *why)
+{
+    struct store_bundle known;
+    struct store_put_result result = {0};
+    enum status status = sqlite_begin(handle, why);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = sqlite_find_bundle(handle, bundle->hash, &known, &result);
+    if (status == STATUS_OK) {
+        result.duplicate_count += result.accepted_count;
+        result.accepted_count = 0;
+        sqlite_rollback(handle);
+        *out = result;
+        return STATUS_OK;
+    }
+    if (status == STATUS_NOT_FOUND) {
+        result = (struct store_put_result){0};
+        status = bundle_put(handle, bundle, observations, count, &result, why);
+    } else {
+        why_set(why, "the store cannot be read; check that the data folder is whole");
+    }
+    if (status == STATUS_OK) {
+        status = sqlite_commit(handle, why);
+    }
+    if (status != STATUS_OK) {
+        sqlite_rollback(handle);
+        return status;
+    }
+    *out = result;
+    return STATUS_OK;
+}
