@@ -1,0 +1,135 @@
+/* The channel list and how a channel's verdict is made of its pages'.
+ * Owner: lists made here.
+ * Why: a channel lost from the list would read as "nothing wrong". */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "measurement/base/bytes.h"
+#include "probe/channels.h"
+
+static enum status read_text(const char *text, struct channel_list *out, struct why *why)
+{
+    return channel_list_read(text, strlen(text), out, why);
+}
+
+static void rows_of_one_channel_are_gathered(void **state)
+{
+    (void)state;
+    struct channel_list list = {0};
+    assert_int_equal(read_text("kind,url,channel\nradio,http://a.example/,\"Radio, One\"\n"
+                               "video,https://b.example/,B\nradio,http://c.example/,\"Radio, One\"\n",
+                               &list, NULL),
+                     STATUS_OK);
+    assert_int_equal(list.count, 2);
+    assert_int_equal(list.url_count, 3);
+    assert_string_equal(list.channels[0].name, "Radio, One");
+    assert_string_equal(list.channels[1].kind, "video");
+    assert_int_equal(list.urls[2].channel, 0);
+    assert_string_equal(list.urls[2].url, "http://c.example/");
+    channel_list_free(&list);
+}
+
+static void broken_lists_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *word;
+    } cases[] = {
+        {"", "header"},
+        {"channel,url\nA,http://a.example/\n", "header"},
+        {"channel,kind,url\n", "no channel"},
+        {"channel,kind,url\nA,radio\n", "line 2"},
+        {"channel,kind,url\nA,radio,http://a.example/\n,radio,http://a.example/\n", "line 3"},
+        {"channel,kind,url\nA,radio,ftp://a.example/\n", "line 2"},
+        {"channel,kind,url\nA,radio,javascript:alert(1)\n", "line 2"},
+        {"channel,kind,url\nA,radio,\"http://a.example/\n", "line 2"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct channel_list list = {0};
+        struct why why = {0};
+        assert_int_equal(read_text(cases[i].text, &list, &why), STATUS_MALFORMED);
+        assert_non_null(strstr(why.text, cases[i].word));
+        assert_null(list.channels);
+    }
+}
+
+static void too_long_a_list_is_refused(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    struct channel_list list = {0};
+    buffer_text(&text, "channel,kind,url\n");
+    for (int i = 0; i < CHANNELS_MAX + 1; i++)
+        buffer_printf(&text, "c%d,radio,http://a.example/%d\n", i, i);
+    assert_int_equal(channel_list_read((const char *)text.bytes, text.count, &list, NULL), STATUS_TOO_LARGE);
+    buffer_free(&text);
+}
+
+static void the_default_list_holds_what_it_must(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"WhatsApp", "Signal",      "Telegram",     "Messenger", "Facebook",
+                                        "Instagram", "X",          "TikTok",       "YouTube",   "Discord",
+                                        "Slack",     "Zoom",       "Radio Okapi",  "Ushahidi",  "KoboToolbox",
+                                        "ReliefWeb", "UNHCR Help", "Radio Miraya", "Guira FM",  "Tor Project"};
+    struct channel_list list = {0};
+    assert_int_equal(channel_list_default(&list, NULL), STATUS_OK);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t found = 0;
+        for (size_t j = 0; j < list.count; j++)
+            found += strcmp(list.channels[j].name, names[i]) == 0;
+        assert_int_equal(found, 1);
+    }
+    channel_list_free(&list);
+}
+
+static void targets_leave_circumvention_out(void **state)
+{
+    (void)state;
+    struct channel_list list = {0};
+    struct target_list targets = {0};
+    assert_int_equal(read_text("channel,kind,url\nA,radio,http://a.example/\nT,circumvention,http://t.example/\n",
+                               &list, NULL),
+                     STATUS_OK);
+    assert_int_equal(channel_list_targets(&list, &targets), STATUS_OK);
+    assert_int_equal(targets.count, 1);
+    assert_string_equal(targets.targets[0].url, "http://a.example/");
+    target_list_free(&targets);
+    channel_list_free(&list);
+}
+
+static void verdicts_fold(void **state)
+{
+    (void)state;
+    static const struct {
+        enum verdict_outcome first, second, folded;
+    } cases[] = {
+        {OUTCOME_OK, OUTCOME_OK, OUTCOME_OK},           {OUTCOME_OK, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN},
+        {OUTCOME_UNKNOWN, OUTCOME_OK, OUTCOME_UNKNOWN}, {OUTCOME_DOWN, OUTCOME_UNKNOWN, OUTCOME_DOWN},
+        {OUTCOME_OK, OUTCOME_BLOCKED, OUTCOME_BLOCKED}, {OUTCOME_BLOCKED, OUTCOME_OFFLINE, OUTCOME_BLOCKED},
+        {OUTCOME_OFFLINE, OUTCOME_OK, OUTCOME_OFFLINE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct verdict channel = channel_verdict_start();
+        channel_verdict_fold(&channel, &(struct verdict){.outcome = cases[i].first});
+        channel_verdict_fold(&channel, &(struct verdict){.outcome = cases[i].second});
+        assert_int_equal(channel.outcome, cases[i].folded);
+    }
+    struct verdict channel = channel_verdict_start();
+    channel_verdict_fold(&channel, &(struct verdict){.outcome = OUTCOME_BLOCKED, .confidence = CONFIDENCE_WEAK});
+    channel_verdict_fold(&channel, &(struct verdict){.outcome = OUTCOME_BLOCKED, .confidence = CONFIDENCE_CERTAIN});
+    assert_int_equal(channel.confidence, CONFIDENCE_CERTAIN);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_of_one_channel_are_gathered), cmocka_unit_test(broken_lists_are_refused),
+        cmocka_unit_test(too_long_a_list_is_refused),       cmocka_unit_test(the_default_list_holds_what_it_must),
+        cmocka_unit_test(targets_leave_circumvention_out),  cmocka_unit_test(verdicts_fold),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

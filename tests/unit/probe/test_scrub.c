@@ -1,0 +1,134 @@
+/* What is taken out of records, and what must stay.
+ * Owner: trees made here.
+ * Why: a volunteer's address in a public record cannot be taken back. */
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "measurement/base/json.h"
+#include "probe/scrub.h"
+
+static struct scrub_addresses own(void)
+{
+    struct scrub_addresses addresses = {0};
+    assert_int_equal(scrub_add_text(&addresses, "198.51.100.7"), STATUS_OK);
+    assert_int_equal(scrub_add_text(&addresses, "2001:db8::a:1"), STATUS_OK);
+    return addresses;
+}
+
+static void text_becomes(const char *before, const char *after)
+{
+    struct scrub_addresses addresses = own();
+    json_t *tree = json_pack("{s:[{s:s}]}", "a", "b", before);
+    assert_int_equal(scrub_json(&addresses, tree), STATUS_OK);
+    const json_t *object = json_array_get(json_member_array(tree, "a"), 0);
+    assert_string_equal(json_member_text(object, "b"), after);
+    json_decref(tree);
+}
+
+static void forms_are_replaced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *after;
+    } cases[] = {
+        {"198.51.100.7", "[scrubbed]"},
+        {"Your IP is 198.51.100.7.", "Your IP is [scrubbed]."},
+        {"198.51.100.7:443,198.51.100.7", "[scrubbed]:443,[scrubbed]"},
+        {"ip-198-51-100-7.isp.example", "ip-[scrubbed].isp.example"},
+        {"7.100.51.198.in-addr.arpa", "[scrubbed].arpa"},
+        {"::ffff:198.51.100.7", "::ffff:[scrubbed]"},
+        {"[2001:DB8::A:1]:443", "[[scrubbed]]:443"},
+        {"at 2001:db8::a:1: refused", "at [scrubbed]: refused"},
+        {"ip:2001:db8::a:1", "ip:[scrubbed]"},
+        {"2001:0db8:0000:0000:0000:0000:000a:0001", "[scrubbed]"},
+        {"2001:db8:0:0:0:0:a:1", "[scrubbed]"},
+        {"?ip=2001%3Adb8%3A%3Aa%3A1&x", "?ip=[scrubbed]&x"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        text_becomes(cases[i].before, cases[i].after);
+}
+
+static void others_stay(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",       "198.51.100.70", "198.51.100.71:80", "1198.51.100.7", "5.198.51.100.7", "198.51.100.",
+        "7",      "2001:db8::a:12", "2001:db8::a",     "127.0.0.1",     "::1",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        text_becomes(texts[i], texts[i]);
+}
+
+static void base64_bodies_are_scrubbed_inside(void **state)
+{
+    (void)state;
+    static const char body[] = "\xff\xfe you are 198.51.100.7 \xff";
+    struct scrub_addresses addresses = own();
+    struct buffer plain = {0};
+    json_t *tree = json_pack("{s:o}", "body", json_maybe_binary(body, sizeof body - 1));
+    assert_int_equal(scrub_json(&addresses, tree), STATUS_OK);
+    const char *data = json_member_text(json_member_object(tree, "body"), "data");
+    assert_non_null(data);
+    assert_int_equal(base64_decode(data, strlen(data), &plain), STATUS_OK);
+    static const char expected[] = "\xff\xfe you are [scrubbed] \xff";
+    assert_int_equal(plain.count, sizeof expected - 1);
+    assert_memory_equal(plain.bytes, expected, plain.count);
+    buffer_free(&plain);
+    json_decref(tree);
+}
+
+static void loopback_and_doubles_are_left_out(void **state)
+{
+    (void)state;
+    struct scrub_addresses addresses = {0};
+    assert_int_equal(scrub_add_text(&addresses, "127.0.0.1"), STATUS_OK);
+    assert_int_equal(scrub_add_text(&addresses, "0.0.0.0"), STATUS_OK);
+    assert_int_equal(scrub_add_text(&addresses, "::1"), STATUS_OK);
+    assert_int_equal(addresses.count, 0);
+    assert_int_equal(scrub_add_text(&addresses, "192.0.2.1"), STATUS_OK);
+    assert_int_equal(scrub_add_text(&addresses, "192.0.2.1"), STATUS_OK);
+    assert_int_equal(addresses.count, 1);
+    assert_int_equal(scrub_add_text(&addresses, "192.0.2.1x"), STATUS_MALFORMED);
+}
+
+static void too_many_addresses_are_told(void **state)
+{
+    (void)state;
+    struct scrub_addresses addresses = {0};
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    for (uint32_t i = 0; i < SCRUB_ADDRESSES_MAX; i++) {
+        address.sin_addr.s_addr = htonl(0x0a000001u + i);
+        assert_int_equal(scrub_add(&addresses, (const struct sockaddr *)&address), STATUS_OK);
+    }
+    address.sin_addr.s_addr = htonl(0x0b000001u);
+    assert_int_equal(scrub_add(&addresses, (const struct sockaddr *)&address), STATUS_FULL);
+}
+
+static void depth_is_bounded(void **state)
+{
+    (void)state;
+    struct scrub_addresses addresses = own();
+    json_t *tree = json_string("198.51.100.7");
+    for (int i = 0; i < JSON_DEPTH_LIMIT + 5; i++)
+        tree = json_pack("[o]", tree);
+    assert_int_equal(scrub_json(&addresses, tree), STATUS_TOO_LARGE);
+    json_decref(tree);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forms_are_replaced),
+        cmocka_unit_test(others_stay),
+        cmocka_unit_test(base64_bodies_are_scrubbed_inside),
+        cmocka_unit_test(loopback_and_doubles_are_left_out),
+        cmocka_unit_test(too_many_addresses_are_told),
+        cmocka_unit_test(depth_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
