@@ -1,0 +1,199 @@
+/* The demo's eight probes.
+ * Owner: a fleet owns its processes; their states lie in the lab's folder.
+ * Why: what is shown must come from the programs that volunteers run. */
+#include "tests/lab/fleet.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "measurement/base/clock.h"
+#include "measurement/base/file.h"
+#include "tests/lab/internet.h"
+
+#define CONSENT_PATIENCE_US (30 * US_PER_S)
+#define STOP_PATIENCE_US (10 * US_PER_S)
+#define WORD_BYTES 48
+
+#define PLACE(label, third, isp, delay_ms, where, number)                                                             \
+    {                                                                                                                 \
+        .client = {.name = label, .address = "130.192." third ".211", .gateway = "130.192." third ".1",               \
+                   .resolver = "130.192." isp ".53", .up = {.delay_us = (delay_ms) * US_PER_MS, .jitter_us = 2000},   \
+                   .down = {.delay_us = (delay_ms) * US_PER_MS, .jitter_us = 2000}},                                  \
+        .subdivision = (where), .asn = (number)                                                                       \
+    }
+
+const struct fleet_place fleet_places[FLEET_COUNT] = {
+    PLACE("n1", "110", "100", 5, "XD-N", 64500),  PLACE("n2", "111", "100", 12, "XD-N", 64500),
+    PLACE("n3", "112", "101", 20, "XD-N", 64501), PLACE("e1", "113", "101", 8, "XD-E", 64501),
+    PLACE("e2", "114", "102", 15, "XD-E", 64502), PLACE("s1", "115", "102", 10, "XD-S", 64502),
+    PLACE("s2", "116", "103", 25, "XD-S", 64503), PLACE("s3", "117", "103", 30, "XD-S", 64503),
+};
+
+struct fleet {
+    struct lab *lab;
+    pid_t pids[FLEET_COUNT];
+    bool is_uploaded[FLEET_COUNT];
+};
+
+uint64_t fleet_in(const char *subdivision)
+{
+    uint64_t bits = 0;
+    for (int i = 0; i < FLEET_COUNT; i++)
+        if (strcmp(fleet_places[i].subdivision, subdivision) == 0)
+            bits |= UINT64_C(1) << i;
+    return bits;
+}
+
+static char *state_folder(const struct lab *lab, int number)
+{
+    char name[WORD_BYTES];
+    snprintf(name, sizeof name, "probe-%s", fleet_places[number].client.name);
+    return lab_file(lab, name);
+}
+
+static char *log_file(const struct lab *lab, int number)
+{
+    char name[WORD_BYTES];
+    snprintf(name, sizeof name, "probe-%s.log", fleet_places[number].client.name);
+    return lab_file(lab, name);
+}
+
+static enum status consent_give(struct lab *lab, int number, const char *state, const char *log, struct why *why)
+{
+    char *program = lab_program(lab, "dialtone-probe");
+    const char *const argv[] = {program, "consent", "--state", state, "--yes-i-understand-the-risks", NULL};
+    struct child_plan plan = lab_child(lab, number);
+    plan.argv = argv;
+    plan.output = plan.error = log;
+    int exit_code = 0;
+    enum status status = program ? child_run(&plan, CONSENT_PATIENCE_US, &exit_code, why) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK && exit_code != 0) {
+        why_set(why, "dialtone-probe consent ended with status %d; read %s", exit_code, log);
+        status = STATUS_IO;
+    }
+    free(program);
+    return status;
+}
+
+static enum status daemon_start(struct fleet *fleet, int number, const char *targets, const struct fleet_pace *pace,
+                                struct why *why)
+{
+    const struct fleet_place *place = &fleet_places[number];
+    struct lab *lab = fleet->lab;
+    char web[WORD_BYTES], ladder[WORD_BYTES], upload[WORD_BYTES], limit[WORD_BYTES], asn[WORD_BYTES];
+    char network[WORD_BYTES];
+    snprintf(web, sizeof web, "%" PRId64 "ms", pace->web_us / US_PER_MS);
+    snprintf(ladder, sizeof ladder, "%" PRId64 "ms", pace->ladder_us / US_PER_MS);
+    snprintf(upload, sizeof upload, "%" PRId64 "ms", pace->upload_us / US_PER_MS);
+    snprintf(limit, sizeof limit, "%" PRId64 "ms", pace->step_limit_us / US_PER_MS);
+    snprintf(asn, sizeof asn, "%" PRIu32, place->asn);
+    snprintf(network, sizeof network, "Emulated Network %" PRIu32, place->asn);
+    char *program = lab_program(lab, "dialtone-probe");
+    char *state = state_folder(lab, number);
+    char *log = log_file(lab, number);
+    char *ca = lab_file(lab, "ca.pem");
+    char *anchors = lab_file(lab, "anchors.csv");
+    const char *const argv[] = {
+        program, "run", "--state", state, "--collector", "https://" INTERNET_COLLECTOR_ADDRESS, "--targets", targets,
+        "--web-interval", web, "--ladder-interval", ladder, "--upload-interval", upload, "--timeout", limit,
+        "--ca-file", ca, "--anchors", anchors, "--resolver", place->client.resolver, "--country", FLEET_COUNTRY,
+        "--subdivision", place->subdivision, "--asn", asn, "--network", network, "--access", "fixed", NULL};
+    struct child_plan plan = lab_child(lab, number);
+    plan.argv = argv;
+    plan.output = plan.error = log;
+    enum status status = STATUS_NO_MEMORY;
+    if (program && state && log && ca && anchors)
+        status = consent_give(lab, number, state, log, why);
+    if (status == STATUS_OK)
+        status = child_start(&plan, &fleet->pids[number], why);
+    free(anchors);
+    free(ca);
+    free(log);
+    free(state);
+    free(program);
+    return status;
+}
+
+enum status fleet_start(struct lab *lab, const char *targets, const struct fleet_pace *pace, struct fleet **out,
+                        struct why *why)
+{
+    struct fleet *fleet = calloc(1, sizeof *fleet);
+    if (!fleet)
+        return STATUS_NO_MEMORY;
+    fleet->lab = lab;
+    enum status status = STATUS_OK;
+    for (int i = 0; i < FLEET_COUNT && status == STATUS_OK; i++)
+        status = daemon_start(fleet, i, targets, pace, why);
+    if (status != STATUS_OK) {
+        fleet_stop(fleet, NULL);
+        return status;
+    }
+    *out = fleet;
+    return STATUS_OK;
+}
+
+/* A probe's sealed bundles stay in its spool until the collector's receipt for them is on the disk. */
+static size_t bundles_waiting(const struct lab *lab, int number)
+{
+    static const char ending[] = ".jsonl.zst";
+    char *state = state_folder(lab, number);
+    char *spool = state ? path_join(state, "spool") : NULL;
+    DIR *folder = spool ? opendir(spool) : NULL;
+    size_t count = 0;
+    for (const struct dirent *entry = folder ? readdir(folder) : NULL; entry; entry = readdir(folder)) {
+        size_t length = strlen(entry->d_name);
+        count += length >= sizeof ending && strcmp(entry->d_name + length - sizeof ending + 1, ending) == 0;
+    }
+    if (folder)
+        closedir(folder);
+    free(spool);
+    free(state);
+    return folder ? count : 1;
+}
+
+bool fleet_is_uploaded(struct fleet *fleet)
+{
+    bool is_whole = true;
+    for (int i = 0; i < FLEET_COUNT; i++) {
+        fleet->is_uploaded[i] = fleet->is_uploaded[i] || bundles_waiting(fleet->lab, i) == 0;
+        is_whole = is_whole && fleet->is_uploaded[i];
+    }
+    return is_whole;
+}
+
+void fleet_forget_uploads(struct fleet *fleet)
+{
+    memset(fleet->is_uploaded, 0, sizeof fleet->is_uploaded);
+}
+
+enum status fleet_check(struct fleet *fleet, struct why *why)
+{
+    for (int i = 0; i < FLEET_COUNT; i++) {
+        int exit_code = 0;
+        if (fleet->pids[i] == 0 || child_wait(fleet->pids[i], 0, &exit_code) != STATUS_OK)
+            continue;
+        fleet->pids[i] = 0;
+        why_set(why, "probe %s ended by itself with status %d; read probe-%s.log in the lab's folder",
+                fleet_places[i].client.name, exit_code, fleet_places[i].client.name);
+        return STATUS_IO;
+    }
+    return STATUS_OK;
+}
+
+void fleet_stop(struct fleet *fleet, int *out_exit)
+{
+    if (!fleet)
+        return;
+    int worst = 0;
+    for (int i = 0; i < FLEET_COUNT; i++) {
+        int exit_code = child_stop(fleet->pids[i], STOP_PATIENCE_US);
+        worst = exit_code > worst ? exit_code : worst;
+    }
+    if (out_exit)
+        *out_exit = worst;
+    free(fleet);
+}

@@ -1,0 +1,40 @@
+/* The demo's eight probes: real dialtone-probe daemons, each in a client's network of the lab. */
+#ifndef TESTS_LAB_FLEET_H
+#define TESTS_LAB_FLEET_H
+
+#include "tests/lab/lab.h"
+
+struct fleet_place {
+    struct lab_client client;
+    const char *subdivision; /* "XD-N" */
+    uint32_t asn;
+};
+
+#define FLEET_COUNT 8
+extern const struct fleet_place fleet_places[FLEET_COUNT];
+#define FLEET_COUNTRY "XD"
+
+/* Bits of the clients that stand in a subdivision, for box_rule_add. */
+uint64_t fleet_in(const char *subdivision);
+
+struct fleet_pace {
+    int64_t web_us;
+    int64_t ladder_us;
+    int64_t upload_us;
+    int64_t step_limit_us; /* of each step of a measurement */
+};
+
+struct fleet;
+
+/* Gives consent for and starts every probe. `targets` is a Citizen Lab list. */
+enum status fleet_start(struct lab *lab, const char *targets, const struct fleet_pace *pace, struct fleet **out,
+                        struct why *why);
+/* Whether every probe's sealed bundles were receipted at some moment since the fleet was last asked to forget. */
+bool fleet_is_uploaded(struct fleet *fleet);
+void fleet_forget_uploads(struct fleet *fleet);
+/* IO with a reason where a probe has ended by itself. */
+enum status fleet_check(struct fleet *fleet, struct why *why);
+/* Stops them in order; the exit code of the worst in *out_exit (may be NULL). Takes NULL. */
+void fleet_stop(struct fleet *fleet, int *out_exit);
+
+#endif
