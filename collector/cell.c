@@ -69,6 +69,8 @@ static void presence_count(struct presence *row, const struct observation *obser
         if (observation->verdict.outcome == OUTCOME_OK) {
             row->ok_count++;
             time_widen(&row->first_ok_us, &row->last_ok_us, observation->time_us);
+        } else if (observation->verdict.outcome == OUTCOME_OFFLINE) {
+            row->local_count++; /* a test without its ladder: nothing tells the device's fault from the network's */
         } else {
             row->other_count++;
         }

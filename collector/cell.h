@@ -18,7 +18,8 @@ struct presence {
     bool is_signed;
     uint32_t ok_count;    /* climbs that found the network working, or any other successful measurement */
     uint32_t fail_count;  /* climbs for which ladder_result_is_failure */
-    uint32_t local_count; /* climbs that found a local fault (no link, no gateway): the device lives, the network is not to blame */
+    uint32_t local_count; /* climbs that found a local fault (no link, no gateway): the device lives, the network is not to
+                             * blame; or other tests that ran offline */
     uint32_t other_count; /* alive, neither of these (DNS failure, captive portal, domestic only, ...) */
     enum connectivity_state worst_state; /* of the failing climbs; of the others where none fails */
     int64_t first_ok_us, last_ok_us;     /* 0: none */

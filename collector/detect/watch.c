@@ -175,7 +175,7 @@ static enum status silence_step_take(struct watch *watch, enum silence_scope sco
     silence_sum(&watch->baseline, scope, watch->settings.ratio_alarm, &sums);
     if (scope == SILENCE_ALL)
         watch->state.expected = sums.expected;
-    if (watch->bin > watch->judged_until_bin)
+    if (watch->bin > watch->judged_until_bin || watch->is_masked)
         return STATUS_OK;
     enum silence_step step = silence_bin(silence, &watch->settings, &sums, watch->bin);
     if (step == SILENCE_OPENED) {
@@ -240,6 +240,7 @@ enum status watch_bin_end(struct watch *watch, struct bin_state *out_state)
     enum status status = STATUS_OK;
     for (int scope = 0; scope < SILENCE_SCOPE_COUNT && status == STATUS_OK; scope++)
         status = silence_step_take(watch, (enum silence_scope)scope);
+    watch->baseline.slot_frozen = watch->baseline.slot_frozen || watch->is_masked;
     bool counts = watch->bin - watch->tally.last_failure_bin <= FAILURE_FRESH_BINS || failure_is_open(watch);
     if (status == STATUS_OK && counts)
         status = failure_count(&watch->tally, &watch->roster, watch->bin);

@@ -51,6 +51,7 @@ struct watch {
     int64_t frozen_bins;
     int64_t positive_bin; /* last in which the network was seen to work well enough to say so */
     int64_t judged_until_bin; /* later ones are too young for silence to mean something */
+    bool is_masked;           /* the collector itself was not reached: silence in this bin says nothing */
     struct bin_state state;   /* of the bin under way */
     uint32_t worked_networks;
 };
