@@ -48,18 +48,15 @@ uint64_t fleet_in(const char *subdivision)
     return bits;
 }
 
-static char *state_folder(const struct lab *lab, int number)
+/* A path of the probe's own in the lab's folder; the caller frees. NULL without memory. */
+static char *probe_path(const struct lab *lab, int number, const char *ending)
 {
-    char name[WORD_BYTES];
-    snprintf(name, sizeof name, "probe-%s", fleet_places[number].client.name);
-    return lab_file(lab, name);
-}
-
-static char *log_file(const struct lab *lab, int number)
-{
-    char name[WORD_BYTES];
-    snprintf(name, sizeof name, "probe-%s.log", fleet_places[number].client.name);
-    return lab_file(lab, name);
+    struct buffer name = {0};
+    buffer_printf(&name, "probe-%s%s", fleet_places[number].client.name, ending);
+    char *text = buffer_take_text(&name);
+    char *path = text ? lab_file(lab, text) : NULL;
+    free(text);
+    return path;
 }
 
 static enum status consent_give(struct lab *lab, int number, const char *state, const char *log, struct why *why)
@@ -93,8 +90,8 @@ static enum status daemon_start(struct fleet *fleet, int number, const char *tar
     snprintf(asn, sizeof asn, "%" PRIu32, place->asn);
     snprintf(network, sizeof network, "Emulated Network %" PRIu32, place->asn);
     char *program = lab_program(lab, "dialtone-probe");
-    char *state = state_folder(lab, number);
-    char *log = log_file(lab, number);
+    char *state = probe_path(lab, number, "");
+    char *log = probe_path(lab, number, ".log");
     char *ca = lab_file(lab, "ca.pem");
     char *anchors = lab_file(lab, "anchors.csv");
     const char *const argv[] = {
@@ -140,7 +137,7 @@ enum status fleet_start(struct lab *lab, const char *targets, const struct fleet
 static size_t bundles_waiting(const struct lab *lab, int number)
 {
     static const char ending[] = ".jsonl.zst";
-    char *state = state_folder(lab, number);
+    char *state = probe_path(lab, number, "");
     char *spool = state ? path_join(state, "spool") : NULL;
     DIR *folder = spool ? opendir(spool) : NULL;
     size_t count = 0;
