@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "collector/store/store.h"
+#include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
 #include "measurement/base/random.h"
