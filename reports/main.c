@@ -193,7 +193,7 @@ static const struct cli_command site_command = {
             "the exact\n"
             "times of the probe that signed it, and is copied only for countries with at least 3 probes: "
             "--evidence\n"
-            "lines leaves bundles out, --evidence none all copies.\n\n"
+            "lines leaves bundles out, --evidence none all copies; what an earlier run copied stays.\n\n"
             "example: dialtone-report site --data /var/lib/dialtone --out /var/www/dialtone\n\n" EXIT_HELP,
     .run = site_run,
 };

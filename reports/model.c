@@ -211,7 +211,7 @@ static enum status services_build(struct build *build)
     struct store_span span = {0};
     if (region->last_s > 0) {
         span.to_us = (region->last_s + bin_length_s) * US_PER_S;
-        span.from_us = span.to_us - build->settings->service_bins * bin_length_s * US_PER_S;
+        span.from_us = span.to_us - build->model->service_span_s * US_PER_S;
     }
     enum status status = service_tally_open(&build->tally);
     if (status != STATUS_OK)
@@ -486,6 +486,7 @@ enum status report_model_build(struct query *query, const struct report_settings
         return STATUS_NO_MEMORY;
     struct build build = {.query = query, .settings = settings, .model = model, .why = why};
     model->bin_length_s = query_bin_length_s(query);
+    model->service_span_s = settings->service_bins * model->bin_length_s;
     model->generated_s = bin_start_s(settings->now_us, model->bin_length_s);
     enum status status = query_regions(query, region_row, &build);
     if (status != STATUS_OK)

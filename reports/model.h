@@ -119,6 +119,7 @@ struct report_region {
 struct report_model {
     int64_t generated_s;
     int64_t bin_length_s;
+    int64_t service_span_s; /* services are told over this long before a region's last measurement */
     bool has_data_files;           /* data/NAME.csv and data/NAME.json stand beside the pages */
     struct report_region *regions; /* by code, so that a country comes before its subdivisions */
     size_t region_count;

@@ -30,7 +30,7 @@ const char *shown_state_title(enum shown_state state)
 const char *event_state_title(enum shown_state state)
 {
     static const char *const titles[SHOWN_STATE_COUNT] = {
-        "No data", "Too few probes to tell", "Not confirmed", "Suspected", "Probable", "Confirmed"};
+        "No data", "Too few probes to tell", "Withdrawn", "Suspected", "Probable", "Confirmed"};
     return titles[state];
 }
 

@@ -20,6 +20,7 @@
 #define STRIP_HEIGHT    16
 #define SERVICE_COLUMNS 60
 #define PART_COLUMNS    30
+#define SEEN_WIDTH_PX   1.0
 #define ALARM_WIDTH_PX  2.0 /* an alarm is never too short to be seen */
 
 /* Height of a state's bar in percent: the shape that says as much as the colour. */
@@ -140,8 +141,8 @@ static void bars_path(struct buffer *out, enum chart_kind kind, const struct str
             continue;
         double left = x_of(window, strip->segments[i].start_s);
         double width = x_of(window, strip->segments[i].end_s) - left;
-        if (state > calm_state(kind) && width < ALARM_WIDTH_PX)
-            width = ALARM_WIDTH_PX;
+        double least = state > calm_state(kind) ? ALARM_WIDTH_PX : state > STRIP_NO_DATA ? SEEN_WIDTH_PX : 0;
+        width = width < least ? least : width;
         if (left + width > window->width)
             left = window->width - width;
         buffer_printf(out, "%sM%.4g %dh%.4gv%dh-%.4gz", is_open ? "" : "<path d=\"", left, top + height - bar,

@@ -1,6 +1,7 @@
 /* The static site: one folder of pages, a style sheet, no script.
  * Owner: one buffer a page, freed when its file stands.
  * Why: pages that work on any phone, on paper, from a USB stick and behind any content security policy. */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,46 @@ static enum status events_publish(const struct report_model *model, const char *
     return status;
 }
 
+static bool event_is_told(const struct report_model *model, const char *id)
+{
+    for (size_t i = 0; i < model->event_count; i++)
+        if (strcmp(model->events[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+/* The id in "ID.html"; false where the name is none of ours. */
+static bool event_id_of(const char *name, char out[EVENT_ID_BYTES])
+{
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+    if (length == 0 || length >= EVENT_ID_BYTES || strcmp(name + length, ".html") != 0)
+        return false;
+    memcpy(out, name, length);
+    out[length] = '\0';
+    return true;
+}
+
+/* Pages of an earlier run that nothing stands behind any more say so, rather than go on telling. */
+static enum status events_withdraw(const struct report_model *model, const char *folder, struct why *why)
+{
+    enum status status = STATUS_OK;
+    char *path = path_join(folder, "event");
+    DIR *entries = path ? opendir(path) : NULL;
+    free(path);
+    if (!entries)
+        return STATUS_OK;
+    for (struct dirent *entry = readdir(entries); entry && status == STATUS_OK; entry = readdir(entries)) {
+        char id[EVENT_ID_BYTES];
+        struct buffer text = {0};
+        if (!event_id_of(entry->d_name, id) || event_is_told(model, id))
+            continue;
+        page_withdrawn(model, id, &text);
+        status = page_publish(folder, "event/", entry->d_name, &text, why);
+    }
+    closedir(entries);
+    return status;
+}
+
 /* index.html last: who starts there finds everything it links to. */
 static enum status html_write(const struct report_model *model, const char *folder, struct why *why)
 {
@@ -76,6 +117,8 @@ static enum status html_write(const struct report_model *model, const char *fold
     status = page_publish(folder, "", "style.css", &style, why);
     if (status == STATUS_OK)
         status = events_publish(model, folder, why);
+    if (status == STATUS_OK)
+        status = events_withdraw(model, folder, why);
     if (status == STATUS_OK)
         status = regions_publish(model, folder, why);
     for (size_t i = 0; i < sizeof pages / sizeof pages[0] && status == STATUS_OK; i++) {

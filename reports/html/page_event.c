@@ -188,3 +188,17 @@ void page_event(const struct report_model *model, const struct report_event *eve
         event->id, event->revision);
     markup_close(out, &page, model);
 }
+
+void page_withdrawn(const struct report_model *model, const char *id, struct buffer *out)
+{
+    static const struct markup_page page = {"Withdrawn", "../", ""};
+    markup_open(out, &page);
+    buffer_text(
+        out, "<nav class=\"path\" aria-label=\"Place\"><a href=\"../index.html\">World</a></nav>\n"
+             "<h1>This event was withdrawn</h1>\n<p>An earlier report told of an event under this address, "
+             "<code>");
+    markup_text(out, id);
+    buffer_text(out, "</code>. In the light of data that came later the collector no longer holds it to have "
+                     "happened.</p>\n");
+    markup_close(out, &page, model);
+}

@@ -18,6 +18,8 @@ extern const char html_style[]; /* style.css, zero-terminated */
 void page_index(const struct report_model *model, struct buffer *out);
 void page_region(const struct report_model *model, const struct report_region *region, struct buffer *out);
 void page_event(const struct report_model *model, const struct report_event *event, struct buffer *out);
+/* What stands at an address once told of, where the collector no longer tells of the event. */
+void page_withdrawn(const struct report_model *model, const char *id, struct buffer *out);
 void page_method(const struct report_model *model, struct buffer *out);
 void page_coverage(const struct report_model *model, struct buffer *out);
 

@@ -58,7 +58,10 @@ void region_services(const struct report_model *model, const struct report_regio
             strip->segments[strip->count - 1].end_s > to_s ? strip->segments[strip->count - 1].end_s : to_s;
     }
     if (to_s <= from_s) {
-        buffer_text(out, "<p>No data: no service was tested here.</p>\n</section>\n");
+        char words[TIME_TEXT_BYTES];
+        duration_words(model->service_span_s, words);
+        buffer_printf(
+            out, "<p>No data: no service was tested in the last %s of this record.</p>\n</section>\n", words);
         return;
     }
     size_t shown = 0;

@@ -38,6 +38,7 @@ static struct {
     size_t sighting_count;
     struct store_measurement measurements[64];
     size_t measurement_count;
+    char public_key[PUBLIC_KEY_TEXT_BYTES]; /* of every bundle */
 } fake;
 
 static inline void fake_reset(void)
@@ -45,6 +46,7 @@ static inline void fake_reset(void)
     free(fake.states);
     free(fake.sightings);
     memset(&fake, 0, sizeof fake);
+    memcpy(fake.public_key, FAKE_KEY_TEXT, sizeof FAKE_KEY_TEXT);
     fake.states = calloc(400000, sizeof *fake.states);
     fake.sightings = calloc(200000, sizeof *fake.sightings);
 }
@@ -236,7 +238,8 @@ enum status query_evidence(struct query *query, const uint8_t identity[SHA256_BY
 enum status query_bundle(struct query *query, const uint8_t hash[SHA256_BYTES], struct store_bundle *out)
 {
     (void)query, (void)hash;
-    *out = (struct store_bundle){.is_signed = true, .public_key = FAKE_KEY_TEXT};
+    *out = (struct store_bundle){.is_signed = true};
+    memcpy(out->public_key, fake.public_key, sizeof out->public_key);
     return STATUS_OK;
 }
 

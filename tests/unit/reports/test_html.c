@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <zlib.h>
 
+#include "measurement/base/file.h"
+#include "reports/format.h"
 #include "reports/html/markup.h"
 #include "reports/html/pages.h"
 
@@ -239,6 +241,38 @@ static void the_first_view_of_the_world_is_small(void **state)
     report_model_free(model);
 }
 
+/* A judgement that was taken back does not go on being told at its old address. */
+static void a_withdrawn_event_says_so(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/dialtone-withdrawn-XXXXXX", path[128], command[128];
+    struct why why = {0};
+    struct buffer text = {0};
+    assert_non_null(mkdtemp(folder));
+    fake_country();
+    struct report_model *model = fake_model();
+    assert_int_equal(report_format_find("html")->write(model, folder, &why), STATUS_OK);
+    report_model_free(model);
+    fake.event_count = 2; /* the two revisions of e-cut */
+    model = fake_model();
+    assert_int_equal(report_format_find("html")->write(model, folder, &why), STATUS_OK);
+    snprintf(path, sizeof path, "%s/event/e-block.html", folder);
+    assert_int_equal(file_read(path, PAGE_BYTES_MAX, &text, &why), STATUS_OK);
+    char *page = buffer_take_text(&text);
+    assert_non_null(strstr(page, "was withdrawn"));
+    assert_null(strstr(page, "Confirmed"));
+    page_is_balanced(page);
+    free(page);
+    snprintf(path, sizeof path, "%s/event/e-cut.html", folder);
+    assert_int_equal(file_read(path, PAGE_BYTES_MAX, &text, &why), STATUS_OK);
+    page = buffer_take_text(&text);
+    assert_non_null(strstr(page, "Confirmed"));
+    free(page);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+    report_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +281,7 @@ int main(void)
         cmocka_unit_test(nothing_at_all_is_told_as_no_data),
         cmocka_unit_test(a_year_of_everything_fits_a_page),
         cmocka_unit_test(the_first_view_of_the_world_is_small),
+        cmocka_unit_test(a_withdrawn_event_says_so),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     free(fake.states);
