@@ -28,7 +28,10 @@ static void folders_make(struct folders *folders)
     struct random_source random = random_system();
     struct secret_key key;
     struct buffer packed = {0}, signature = {0};
-    struct bundle_label label = {.sequence = 1, .start_us = 1, .end_us = 2};
+    struct bundle_label label = {.sequence = 1,
+                                 .start_us = FAKE_NOW_S * US_PER_S,
+                                 .end_us = FAKE_NOW_S * US_PER_S,
+                                 .boot_id = "0123456789abcdef"};
     uint8_t hash[SHA256_BYTES], identity[SHA256_BYTES];
     char path[192];
     memcpy(folders->data, "/tmp/dialtone-data-XXXXXX", sizeof "/tmp/dialtone-data-XXXXXX");
