@@ -1,0 +1,360 @@
+/* Uploading against a real HTTP server that plays every kind of collector.
+ * Owner: each test has a state folder, a loop and a server of its own.
+ * Why: a bundle deleted without a receipt is lost, and one kept for ever fills a volunteer's disk. */
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "measurement/base/file.h"
+#include "measurement/minisig.h"
+#include "probe/receipt.h"
+#include "probe/state.h"
+#include "probe/upload.h"
+
+#define BOOT_ID "00000000-0000-4000-8000-000000000000"
+
+enum play {
+    PLAY_HONEST,
+    PLAY_PORTAL,        /* 200 and a page */
+    PLAY_OTHER_BUNDLE,  /* a receipt for something else */
+    PLAY_FORGED,        /* a signature that does not hold */
+    PLAY_REFUSE,        /* 400 with an error word */
+    PLAY_REFUSE_PORTAL, /* 403 and a page, by something on the way */
+    PLAY_BUSY,          /* 429 with Retry-After */
+    PLAY_BROKEN,        /* 500 */
+    PLAY_HUGE,          /* an answer without end */
+};
+
+struct fixture {
+    char folder[64];
+    struct loop *loop;
+    struct fetcher *fetcher;
+    struct log log;
+    struct secret_key key, collector_key;
+    struct spool *spool;
+    struct upload *upload;
+    struct evhttp *http;
+    char url[64];
+    enum play play;
+    int request_count;
+    bool has_bad_request; /* headers or body were not what they must be */
+    int done_count;
+    enum upload_outcome outcome;
+    int64_t retry_after_us;
+};
+
+static void receipt_send(struct fixture *fixture, struct evhttp_request *request, const uint8_t hash[SHA256_BYTES],
+                         bool is_forged)
+{
+    char digits[2 * SHA256_BYTES + 1], key[PUBLIC_KEY_TEXT_BYTES];
+    struct buffer receipt = {0}, minisig = {0}, answer = {0};
+    hex_encode(hash, SHA256_BYTES, digits);
+    public_key_format(&fixture->collector_key.public_key, key);
+    buffer_printf(&receipt, "{\"bundle\":\"%s\",\"log_index\":7,\"received\":\"2026-01-02T03:04:05Z\"}", digits);
+    assert_int_equal(minisig_sign(is_forged ? &fixture->key : &fixture->collector_key, receipt.bytes, receipt.count,
+                                  "dialtone receipt", &minisig),
+                     STATUS_OK);
+    buffer_printf(&answer, "{\"receipt\":%.*s,\"key\":\"%s\",\"signature\":\"", (int)receipt.count,
+                  (const char *)receipt.bytes, key);
+    base64url_append(&answer, minisig.bytes, minisig.count);
+    buffer_text(&answer, "\"}\n");
+    struct evbuffer *body = evbuffer_new();
+    evbuffer_add(body, answer.bytes, answer.count);
+    evhttp_send_reply(request, 201, "Created", body);
+    evbuffer_free(body);
+    buffer_free(&receipt);
+    buffer_free(&minisig);
+    buffer_free(&answer);
+}
+
+static void page_send(struct evhttp_request *request, int code, const char *text)
+{
+    struct evbuffer *body = evbuffer_new();
+    evbuffer_add(body, text, strlen(text));
+    evhttp_send_reply(request, code, "Answer", body);
+    evbuffer_free(body);
+}
+
+/* As the collector does: the signature is verified over what came. */
+static bool request_is_good(struct evhttp_request *request, struct buffer *body)
+{
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    const char *signature = evhttp_find_header(headers, "Dialtone-Signature");
+    const char *key_text = evhttp_find_header(headers, "Dialtone-Key");
+    struct buffer minisig = {0}, lines = {0};
+    struct public_key key;
+    struct bundle_label label;
+    bool is_good = signature && key_text && public_key_parse(key_text, &key) == STATUS_OK &&
+                   base64_decode(signature, strlen(signature), &minisig) == STATUS_OK &&
+                   bundle_open(&key, body->bytes, body->count, (const char *)minisig.bytes, minisig.count, &label,
+                               &lines, NULL) == STATUS_OK;
+    buffer_free(&minisig);
+    buffer_free(&lines);
+    return is_good;
+}
+
+static void on_request(struct evhttp_request *request, void *arg)
+{
+    struct fixture *fixture = arg;
+    struct evbuffer *input = evhttp_request_get_input_buffer(request);
+    struct buffer body = {0};
+    uint8_t hash[SHA256_BYTES];
+    buffer_append(&body, evbuffer_pullup(input, -1), evbuffer_get_length(input));
+    sha256(body.bytes, body.count, hash);
+    fixture->request_count++;
+    if (strcmp(evhttp_request_get_uri(request), "/v1/bundles") != 0 || !request_is_good(request, &body))
+        fixture->has_bad_request = true;
+    switch (fixture->play) {
+    case PLAY_HONEST:
+        receipt_send(fixture, request, hash, false);
+        break;
+    case PLAY_PORTAL:
+        page_send(request, 200, "<html>Please log in</html>");
+        break;
+    case PLAY_OTHER_BUNDLE:
+        hash[0] ^= 1;
+        receipt_send(fixture, request, hash, false);
+        break;
+    case PLAY_FORGED:
+        receipt_send(fixture, request, hash, true);
+        break;
+    case PLAY_REFUSE:
+        page_send(request, 400, "{\"error\":\"malformed\",\"detail\":\"no\"}");
+        break;
+    case PLAY_REFUSE_PORTAL:
+        page_send(request, 401, "<html>Please log in</html>");
+        break;
+    case PLAY_BUSY:
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", "90");
+        page_send(request, 429, "{\"error\":\"busy\"}");
+        break;
+    case PLAY_BROKEN:
+        page_send(request, 500, "{\"error\":\"io\"}");
+        break;
+    case PLAY_HUGE: {
+        char *text = calloc(1, 300001);
+        memset(text, ' ', 300000);
+        page_send(request, 200, text);
+        free(text);
+        break;
+    }
+    }
+    buffer_free(&body);
+}
+
+static void server_open(struct fixture *fixture)
+{
+    fixture->http = evhttp_new(loop_base(fixture->loop));
+    struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(fixture->http, "127.0.0.1", 0);
+    assert_non_null(bound);
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    assert_int_equal(getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &length), 0);
+    snprintf(fixture->url, sizeof fixture->url, "http://127.0.0.1:%d/",
+             ntohs(((struct sockaddr_in *)&address)->sin_port));
+    evhttp_set_gencb(fixture->http, on_request, fixture);
+}
+
+static int setup_fixture(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    struct random_seeded seed;
+    struct random_source random = random_of_seed(&seed, 21);
+    snprintf(fixture->folder, sizeof fixture->folder, "/tmp/dialtone-upload-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    fixture->log.clock = clock_system();
+    assert_int_equal(key_make(&random, &fixture->key), STATUS_OK);
+    assert_int_equal(key_make(&random, &fixture->collector_key), STATUS_OK);
+    assert_int_equal(loop_open(&fixture->loop), STATUS_OK);
+    assert_int_equal(fetcher_open(fixture->loop, &fixture->fetcher), STATUS_OK);
+    assert_int_equal(spool_open(fixture->folder, &fixture->key, BOOT_ID, 1 << 20, &fixture->spool, NULL), STATUS_OK);
+    server_open(fixture);
+    *state = fixture;
+    return 0;
+}
+
+static int entry_remove(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static int teardown_fixture(void **state)
+{
+    struct fixture *fixture = *state;
+    upload_free(fixture->upload);
+    fetcher_free(fixture->fetcher);
+    if (fixture->http)
+        evhttp_free(fixture->http);
+    spool_free(fixture->spool);
+    loop_free(fixture->loop);
+    nftw(fixture->folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+    free(fixture);
+    return 0;
+}
+
+static void bundle_add(struct fixture *fixture, int number)
+{
+    char line[100];
+    snprintf(line, sizeof line, "{\"n\":%d,\"measurement_start_time\":\"2026-01-02 03:04:05\"}", number);
+    assert_int_equal(spool_append(fixture->spool, line, strlen(line), true, NULL), STATUS_OK);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+}
+
+static void on_done(enum upload_outcome outcome, int64_t retry_after_us, void *arg)
+{
+    struct fixture *fixture = arg;
+    fixture->done_count++;
+    fixture->outcome = outcome;
+    fixture->retry_after_us = retry_after_us;
+    loop_stop(fixture->loop);
+}
+
+static void upload_all(struct fixture *fixture)
+{
+    if (!fixture->upload) {
+        const struct upload_config config = {.fetcher = fixture->fetcher,
+                                             .log = &fixture->log,
+                                             .spool = fixture->spool,
+                                             .state_folder = fixture->folder,
+                                             .collector_url = fixture->url,
+                                             .timeout_us = 5 * US_PER_S};
+        assert_int_equal(upload_open(&config, &fixture->upload, NULL), STATUS_OK);
+    }
+    fixture->done_count = 0;
+    assert_int_equal(upload_start(fixture->upload, on_done, fixture), STATUS_OK);
+    while (fixture->done_count == 0)
+        assert_int_equal(loop_run(fixture->loop), STATUS_OK);
+    assert_int_equal(fixture->done_count, 1);
+}
+
+static void receipted_bundles_go(void **state)
+{
+    struct fixture *fixture = *state;
+    struct public_key pinned;
+    struct buffer receipts = {0};
+    for (int i = 0; i < 3; i++)
+        bundle_add(fixture, i);
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_DRAINED);
+    assert_int_equal(fixture->request_count, 3);
+    assert_false(fixture->has_bad_request);
+    assert_int_equal(spool_count(fixture->spool).bundle_count, 0);
+    assert_int_equal(upload_count(fixture->upload).accepted_count, 3);
+    assert_int_equal(state_collector_read(fixture->folder, &pinned, NULL), STATUS_OK);
+    assert_memory_equal(pinned.key, fixture->collector_key.public_key.key, PUBLIC_KEY_BYTES);
+    char *path = path_join(fixture->folder, STATE_RECEIPTS);
+    assert_int_equal(file_read(path, 65536, &receipts, NULL), STATUS_OK);
+    int line_count = 0;
+    for (size_t i = 0; i < receipts.count; i++)
+        line_count += receipts.bytes[i] == '\n';
+    assert_int_equal(line_count, 3);
+    buffer_free(&receipts);
+    free(path);
+}
+
+static void nothing_is_deleted_without_a_receipt(void **state)
+{
+    struct fixture *fixture = *state;
+    static const enum play plays[] = {PLAY_PORTAL, PLAY_OTHER_BUNDLE,  PLAY_FORGED, PLAY_REFUSE_PORTAL,
+                                      PLAY_BUSY,   PLAY_BROKEN,       PLAY_HUGE};
+    struct public_key pinned;
+    bundle_add(fixture, 1);
+    for (size_t i = 0; i < sizeof plays / sizeof plays[0]; i++) {
+        fixture->play = plays[i];
+        upload_all(fixture);
+        assert_int_equal(fixture->outcome, UPLOAD_LATER);
+        assert_int_equal(fixture->retry_after_us, plays[i] == PLAY_BUSY ? 90 * US_PER_S : 0);
+        assert_int_equal(spool_count(fixture->spool).bundle_count, 1);
+        assert_int_equal(state_collector_read(fixture->folder, &pinned, NULL), STATUS_NOT_FOUND);
+    }
+    fixture->play = PLAY_HONEST;
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_DRAINED);
+    assert_int_equal(spool_count(fixture->spool).bundle_count, 0);
+}
+
+static void another_collectors_receipt_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct random_seeded seed;
+    struct random_source random = random_of_seed(&seed, 77);
+    bundle_add(fixture, 1);
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_DRAINED);
+    assert_int_equal(key_make(&random, &fixture->collector_key), STATUS_OK);
+    bundle_add(fixture, 2);
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_LATER);
+    assert_int_equal(spool_count(fixture->spool).bundle_count, 1);
+}
+
+static void refused_bundles_do_not_hold_up_the_rest(void **state)
+{
+    struct fixture *fixture = *state;
+    bundle_add(fixture, 1);
+    bundle_add(fixture, 2);
+    fixture->play = PLAY_REFUSE;
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_DRAINED);
+    assert_int_equal(spool_count(fixture->spool).rejected_count, 2);
+    assert_int_equal(upload_count(fixture->upload).rejected_count, 2);
+}
+
+static void an_unreachable_collector_is_tried_later(void **state)
+{
+    struct fixture *fixture = *state;
+    bundle_add(fixture, 1);
+    evhttp_free(fixture->http);
+    fixture->http = NULL;
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_LATER);
+    assert_int_equal(spool_count(fixture->spool).bundle_count, 1);
+    assert_int_equal(upload_count(fixture->upload).failed_count, 1);
+}
+
+static void an_empty_spool_asks_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_DRAINED);
+    assert_int_equal(fixture->request_count, 0);
+}
+
+static void damaged_receipts_are_malformed(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "", "{}", "[]", "null", "{\"receipt\":1}", "{\"receipt\":{},\"key\":\"\",\"signature\":\"\"}",
+        "{\"receipt\":{\"bundle\":\"00\",\"log_index\":-1,\"received\":\"\"}}",
+    };
+    uint8_t hash[SHA256_BYTES] = {0};
+    struct public_key key;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_int_equal(receipt_check(texts[i], strlen(texts[i]), hash, NULL, &key, NULL), STATUS_MALFORMED);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_fixture, teardown_fixture)
+    const struct CMUnitTest tests[] = {
+        TEST(receipted_bundles_go),
+        TEST(nothing_is_deleted_without_a_receipt),
+        TEST(another_collectors_receipt_is_refused),
+        TEST(refused_bundles_do_not_hold_up_the_rest),
+        TEST(an_unreachable_collector_is_tried_later),
+        TEST(an_empty_spool_asks_nobody),
+        cmocka_unit_test(damaged_receipts_are_malformed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
