@@ -1,0 +1,630 @@
+/* One suite for every store in the registry: the guarantees of store.h.
+ * Owner: each test has a folder of its own.
+ * Why: a second backend is right when it passes what the first one passes. */
+#include "tests/unit/collector/fixture.h"
+
+#include <math.h>
+
+#include "collector/store/store.h"
+
+#define BIN_S 600
+
+struct opened {
+    const struct store *store;
+    char *folder;
+    struct store_handle *handle;
+    int64_t bin_length_s;
+};
+
+static int setup(void **state)
+{
+    struct opened *opened = *state;
+    struct why why = {""};
+    opened->folder = fixture_folder();
+    opened->bin_length_s = BIN_S;
+    assert_int_equal(opened->store->open(opened->folder, false, &opened->bin_length_s, &opened->handle, &why), STATUS_OK);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct opened *opened = *state;
+    opened->store->close(opened->handle);
+    fixture_folder_free(opened->folder);
+    opened->handle = NULL;
+    return 0;
+}
+
+/* An observation that `n` makes different from others. */
+static struct observation observation_of(int n, const char *country, const char *subdivision, const char *probe)
+{
+    struct observation observation = {.time_us = FIXTURE_TIME_US + n * US_PER_S,
+                                      .is_signed = true,
+                                      .asn = 64500,
+                                      .access = ACCESS_MOBILE,
+                                      .verdict = {.outcome = OUTCOME_OK}};
+    sha256(&n, sizeof n, observation.identity);
+    snprintf(observation.probe, sizeof observation.probe, "%s", probe);
+    snprintf(observation.country, sizeof observation.country, "%s", country);
+    snprintf(observation.subdivision, sizeof observation.subdivision, "%s", subdivision);
+    snprintf(observation.test_name, sizeof observation.test_name, "web_connectivity");
+    snprintf(observation.input, sizeof observation.input, "https://example.org/");
+    snprintf(observation.subject, sizeof observation.subject, "example.org");
+    return observation;
+}
+
+static struct store_bundle bundle_of(uint8_t hash, const char *probe, int64_t sequence)
+{
+    struct store_bundle bundle = {.hash = {hash},
+                                  .is_signed = true,
+                                  .label = {.sequence = sequence,
+                                            .previous_hash = {1, 2},
+                                            .start_us = 5,
+                                            .end_us = 9,
+                                            .boot_id = "boot",
+                                            .measurement_count = 3},
+                                  .received_us = FIXTURE_TIME_US + 7};
+    snprintf(bundle.probe, sizeof bundle.probe, "%s", probe);
+    snprintf(bundle.public_key, sizeof bundle.public_key, "key of %s", probe);
+    return bundle;
+}
+
+static struct store_put_result put(struct opened *opened, uint8_t hash, const char *probe, int64_t sequence,
+                                   const struct observation *observations, size_t count)
+{
+    struct store_bundle bundle = bundle_of(hash, probe, sequence);
+    struct store_put_result result = {0};
+    struct why why = {""};
+    enum status status = opened->store->put_bundle(opened->handle, &bundle, observations, count, &result, &why);
+    if (status != STATUS_OK) {
+        fail_msg("put_bundle: %s: %s", status_name(status), why.text);
+    }
+    return result;
+}
+
+/* Gathers rows of any kind. */
+struct gathered {
+    size_t count;
+    union {
+        struct presence presence[64];
+        struct sighting sightings[64];
+        struct store_measurement measurements[64];
+        struct store_region regions[64];
+        struct bin_state states[64];
+        struct event events[64];
+        char dirty[64][REGION_BYTES];
+    } rows;
+};
+
+#define GATHERER(name, type, member)                                                                                  \
+    static enum status name(const type *row, void *arg)                                                               \
+    {                                                                                                                 \
+        struct gathered *gathered = arg;                                                                              \
+        assert_true(gathered->count < 64);                                                                            \
+        gathered->rows.member[gathered->count++] = *row;                                                              \
+        return STATUS_OK;                                                                                             \
+    }
+GATHERER(gather_presence, struct presence, presence)
+GATHERER(gather_sighting, struct sighting, sightings)
+GATHERER(gather_measurement, struct store_measurement, measurements)
+GATHERER(gather_region, struct store_region, regions)
+GATHERER(gather_state, struct bin_state, states)
+GATHERER(gather_event, struct event, events)
+
+static enum status gather_dirty(const char *region, void *arg)
+{
+    struct gathered *gathered = arg;
+    snprintf(gathered->rows.dirty[gathered->count++], REGION_BYTES, "%s", region);
+    return STATUS_OK;
+}
+
+static struct gathered *presence_of(struct opened *opened, const char *region, struct store_span span)
+{
+    struct gathered *gathered = calloc(1, sizeof *gathered);
+    assert_int_equal(opened->store->each_presence(opened->handle, region, span, gather_presence, gathered), STATUS_OK);
+    return gathered;
+}
+
+static void test_put_and_find(void **state)
+{
+    struct opened *opened = *state;
+    struct observation rows[] = {observation_of(1, "XD", "XD-N", "p1"), observation_of(2, "XD", "XD-N", "p1")};
+    struct store_put_result result = put(opened, 1, "p1", 1, rows, 2);
+    assert_int_equal(result.log_index, 0);
+    assert_int_equal(result.accepted_count, 2);
+    assert_int_equal(result.duplicate_count, 0);
+    assert_false(result.is_duplicate_bundle);
+    struct store_bundle bundle;
+    uint8_t hash[SHA256_BYTES] = {1};
+    assert_int_equal(opened->store->find_bundle(opened->handle, hash, &bundle, &result), STATUS_OK);
+    struct store_bundle expected = bundle_of(1, "p1", 1);
+    assert_memory_equal(bundle.hash, expected.hash, SHA256_BYTES);
+    assert_string_equal(bundle.probe, "p1");
+    assert_string_equal(bundle.public_key, expected.public_key);
+    assert_true(bundle.is_signed);
+    assert_int_equal(bundle.label.sequence, 1);
+    assert_memory_equal(bundle.label.previous_hash, expected.label.previous_hash, SHA256_BYTES);
+    assert_int_equal(bundle.label.start_us, 5);
+    assert_int_equal(bundle.label.end_us, 9);
+    assert_string_equal(bundle.label.boot_id, "boot");
+    assert_int_equal(bundle.label.measurement_count, 3);
+    assert_int_equal(bundle.received_us, FIXTURE_TIME_US + 7);
+    assert_int_equal(result.accepted_count, 2);
+    uint8_t other[SHA256_BYTES] = {2};
+    assert_int_equal(opened->store->find_bundle(opened->handle, other, &bundle, &result), STATUS_NOT_FOUND);
+}
+
+static void test_again_changes_nothing(void **state)
+{
+    struct opened *opened = *state;
+    struct observation rows[] = {observation_of(1, "XD", "XD-N", "p1"), observation_of(2, "XD", "XD-N", "p1"),
+                                 observation_of(1, "XD", "XD-N", "p1")};
+    struct store_put_result first = put(opened, 1, "p1", 1, rows, 3);
+    assert_int_equal(first.accepted_count, 2);
+    assert_int_equal(first.duplicate_count, 1);
+    struct gathered *before = presence_of(opened, "XD", (struct store_span){0});
+    struct store_put_result again = put(opened, 1, "p1", 1, rows, 3);
+    assert_true(again.is_duplicate_bundle);
+    assert_int_equal(again.log_index, first.log_index);
+    assert_int_equal(again.received_us, first.received_us);
+    assert_int_equal(again.accepted_count, 0);
+    assert_int_equal(again.duplicate_count, 3);
+    /* The same measurements in another bundle: the bundle is new, they are not. */
+    struct store_put_result other = put(opened, 2, "p1", 2, rows, 2);
+    assert_false(other.is_duplicate_bundle);
+    assert_int_equal(other.log_index, 1);
+    assert_int_equal(other.accepted_count, 0);
+    assert_int_equal(other.duplicate_count, 2);
+    struct gathered *after = presence_of(opened, "XD", (struct store_span){0});
+    assert_int_equal(before->count, 1);
+    assert_int_equal(after->count, 1);
+    assert_int_equal(after->rows.presence[0].ok_count, 2);
+    assert_memory_equal(&before->rows.presence[0], &after->rows.presence[0], sizeof(struct presence));
+    free(before);
+    free(after);
+}
+
+static void test_sequence_conflict(void **state)
+{
+    struct opened *opened = *state;
+    struct observation row = observation_of(1, "XD", "", "p1");
+    put(opened, 1, "p1", 1, &row, 1);
+    struct observation other = observation_of(2, "XD", "", "p1");
+    struct store_bundle bundle = bundle_of(9, "p1", 1);
+    struct store_put_result result = {.log_index = -7};
+    struct why why = {""};
+    assert_int_equal(opened->store->put_bundle(opened->handle, &bundle, &other, 1, &result, &why), STATUS_CONFLICT);
+    assert_true(why.text[0] != 0);
+    assert_int_equal(result.log_index, -7);
+    /* Nothing of it stayed, and the log has no gap. */
+    struct gathered *rows = presence_of(opened, "XD", (struct store_span){0});
+    assert_int_equal(rows->rows.presence[0].ok_count, 1);
+    free(rows);
+    assert_int_equal(put(opened, 3, "p2", 1, &other, 1).log_index, 1);
+    /* Unsigned bundles have no sequence. */
+    struct store_bundle plain = bundle_of(10, "", 0);
+    struct store_bundle plain_again = bundle_of(11, "", 0);
+    plain.is_signed = plain_again.is_signed = false;
+    assert_int_equal(opened->store->put_bundle(opened->handle, &plain, NULL, 0, &result, &why), STATUS_OK);
+    assert_int_equal(opened->store->put_bundle(opened->handle, &plain_again, NULL, 0, &result, &why), STATUS_OK);
+    assert_int_equal(result.log_index, 3);
+}
+
+static void test_cells_fold_over_bundles(void **state)
+{
+    struct opened *opened = *state;
+    struct observation rows[5];
+    for (int i = 0; i < 5; i++) {
+        rows[i] = observation_of(i + 1, "XD", "XD-N", "p1");
+    }
+    rows[1].verdict = (struct verdict){OUTCOME_BLOCKED, LAYER_TLS, "connection_reset", CONFIDENCE_MEDIUM};
+    rows[2].verdict = (struct verdict){OUTCOME_BLOCKED, LAYER_DNS, "dns_forged_answer", CONFIDENCE_CERTAIN};
+    rows[3].time_us += BIN_S * US_PER_S; /* the next bin */
+    snprintf(rows[4].subject, sizeof rows[4].subject, "%s", SUBJECT_CONNECTIVITY);
+    rows[4].ladder = (struct ladder_result){.state = CONNECTIVITY_FULL_SHUTDOWN,
+                                            .controls_failed_count = 3,
+                                            .operators_failed_count = 2};
+    rows[4].verdict.outcome = OUTCOME_OFFLINE;
+    put(opened, 1, "p1", 1, &rows[0], 2);
+    put(opened, 2, "p1", 2, &rows[2], 3);
+    struct gathered *presence = presence_of(opened, "XD", (struct store_span){0});
+    assert_int_equal(presence->count, 2);
+    const struct presence *first = &presence->rows.presence[0];
+    assert_int_equal(first->bin_s, FIXTURE_TIME_US / US_PER_S);
+    assert_int_equal(first->ok_count, 1);
+    assert_int_equal(first->fail_count, 1);
+    assert_int_equal(first->other_count, 2);
+    assert_int_equal(first->worst_state, CONNECTIVITY_FULL_SHUTDOWN);
+    assert_int_equal(first->access, ACCESS_MOBILE);
+    assert_string_equal(first->subdivision, "XD-N");
+    assert_int_equal(first->asn, 64500);
+    assert_int_equal(first->first_fail_us, rows[4].time_us);
+    free(presence);
+    struct gathered *sightings = calloc(1, sizeof *sightings);
+    struct store_span all = {0};
+    assert_int_equal(opened->store->each_sighting(opened->handle, "XD", all, gather_sighting, sightings), STATUS_OK);
+    assert_int_equal(sightings->count, 2); /* none for the ladder */
+    const struct sighting *row = &sightings->rows.sightings[0];
+    assert_string_equal(row->subject, "example.org");
+    assert_int_equal(row->ok_count, 1);
+    assert_int_equal(row->blocked_count[CONFIDENCE_MEDIUM], 1);
+    assert_int_equal(row->blocked_count[CONFIDENCE_CERTAIN], 1);
+    assert_int_equal(row->layer, LAYER_DNS);
+    assert_string_equal(row->method, "dns_forged_answer");
+    assert_memory_equal(row->example, rows[2].identity, SHA256_BYTES);
+    free(sightings);
+}
+
+static void test_regions_and_spans(void **state)
+{
+    struct opened *opened = *state;
+    struct observation rows[] = {observation_of(1, "XD", "XD-N", "p1"), observation_of(2, "XD", "XD-S", "p1"),
+                                 observation_of(3, "XD", "", "p2"), observation_of(4, "XE", "XE-N", "p3"),
+                                 observation_of(5, "ZZ", "", "p4")};
+    rows[1].asn = 64501;
+    rows[2].asn = 0;
+    rows[2].time_us += 10 * BIN_S * US_PER_S;
+    put(opened, 1, "p1", 1, rows, 5);
+    struct store_span all = {0};
+    struct gathered *gathered = presence_of(opened, "XD", all);
+    assert_int_equal(gathered->count, 3); /* p1 in two places of one bin, p2 */
+    free(gathered);
+    gathered = presence_of(opened, "XD-S", all);
+    assert_int_equal(gathered->count, 1);
+    assert_int_equal(gathered->rows.presence[0].asn, 64501);
+    free(gathered);
+    /* A bin belongs to every span that overlaps it; the end is not in it. */
+    struct store_span within = {FIXTURE_TIME_US + 3, FIXTURE_TIME_US + 4};
+    gathered = presence_of(opened, "XD", within);
+    assert_int_equal(gathered->count, 2);
+    free(gathered);
+    struct store_span before = {1, FIXTURE_TIME_US};
+    gathered = presence_of(opened, "XD", before);
+    assert_int_equal(gathered->count, 0);
+    free(gathered);
+    struct store_span later = {FIXTURE_TIME_US + BIN_S * US_PER_S, 0};
+    gathered = presence_of(opened, "XD", later);
+    assert_int_equal(gathered->count, 1);
+    free(gathered);
+    gathered = calloc(1, sizeof *gathered);
+    assert_int_equal(opened->store->each_region(opened->handle, gather_region, gathered), STATUS_OK);
+    for (size_t i = 0; i < gathered->count; i++) {
+        const struct store_region *row = &gathered->rows.regions[i];
+        assert_string_not_equal(row->region, "ZZ");
+        if (strcmp(row->region, "XD") == 0 && row->asn == 0) {
+            assert_int_equal(row->measurement_count, 3);
+            assert_int_equal(row->probe_count, 2);
+            assert_int_equal(row->network_count, 2);
+            assert_int_equal(row->first_us, rows[0].time_us);
+            assert_int_equal(row->last_us, rows[2].time_us);
+        }
+    }
+    assert_int_equal(gathered->count, 11); /* XD and its two networks; XD-N, XD-S, XE and XE-N each with one */
+    free(gathered);
+}
+
+static void test_measurement_filters(void **state)
+{
+    struct opened *opened = *state;
+    struct observation rows[6];
+    for (int i = 0; i < 6; i++) {
+        rows[i] = observation_of(i + 1, i < 4 ? "XD" : "XE", i % 2 ? "XD-N" : "", "p1");
+    }
+    rows[1].verdict.outcome = OUTCOME_BLOCKED;
+    memset(rows[2].subject, 0, sizeof rows[2].subject);
+    memcpy(rows[2].subject, "other.org", 9);
+    memset(rows[3].test_name, 0, sizeof rows[3].test_name);
+    memcpy(rows[3].test_name, "whatsapp", 8);
+    rows[3].ladder = (struct ladder_result){CONNECTIVITY_DNS_FAILURE, 1, 2, 3, "boot", 4.5};
+    put(opened, 1, "p1", 1, rows, 6);
+    const struct {
+        struct store_measurement_filter filter;
+        size_t count;
+        int first; /* index of the first row given */
+    } cases[] = {
+        {{.limit = 10}, 6, 5},
+        {{.limit = 2}, 2, 5},
+        {{.limit = 2, .offset = 1}, 2, 4},
+        {{.limit = 10, .offset = 6}, 0, 0},
+        {{.region = "XD", .limit = 10}, 4, 3},
+        {{.region = "XD-N", .limit = 10}, 2, 3},
+        {{.subject = "other.org", .limit = 10}, 1, 2},
+        {{.test_name = "whatsapp", .limit = 10}, 1, 3},
+        {{.outcome = OUTCOME_BLOCKED, .has_outcome = true, .limit = 10}, 1, 1},
+        {{.outcome = OUTCOME_UNKNOWN, .has_outcome = true, .limit = 10}, 0, 0},
+        {{.identity = rows[4].identity, .limit = 10}, 1, 4},
+        {{.span = {rows[1].time_us, rows[3].time_us}, .limit = 10}, 2, 2},
+        {{.region = "XX", .limit = 10}, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct gathered *gathered = calloc(1, sizeof *gathered);
+        print_message("case %zu\n", i);
+        assert_int_equal(opened->store->each_measurement(opened->handle, &cases[i].filter, gather_measurement, gathered),
+                         STATUS_OK);
+        assert_int_equal(gathered->count, cases[i].count);
+        if (gathered->count > 0) {
+            const struct store_measurement *row = &gathered->rows.measurements[0];
+            assert_memory_equal(&row->observation, &rows[cases[i].first], sizeof row->observation);
+            assert_int_equal(row->line, cases[i].first);
+            assert_int_equal(row->bundle_hash[0], 1);
+        }
+        free(gathered);
+    }
+}
+
+static struct event event_of(const char *id, int64_t onset_us)
+{
+    struct event event = {.kind = EVENT_FULL_SHUTDOWN,
+                          .state = REGION_PROBABLE,
+                          .confidence = 0.9,
+                          .onset_earliest_us = onset_us,
+                          .onset_latest_us = onset_us + 5,
+                          .probe_count = 3,
+                          .network_count = 2,
+                          .evidence_count = {0, 1, 2, 3, 4},
+                          .example = {9}};
+    snprintf(event.id, sizeof event.id, "%s", id);
+    snprintf(event.region, sizeof event.region, "XD");
+    snprintf(event.cause_hint, sizeof event.cause_hint, "power");
+    snprintf(event.explanation, sizeof event.explanation, "It was dark.");
+    return event;
+}
+
+static size_t events_gather(struct opened *opened, const struct store_event_filter *filter, struct gathered *out)
+{
+    out->count = 0;
+    assert_int_equal(opened->store->each_event(opened->handle, filter, gather_event, out), STATUS_OK);
+    return out->count;
+}
+
+static void detection_put(struct opened *opened, struct bin_state *states, size_t state_count, struct event *events,
+                          size_t event_count)
+{
+    struct detection detection = {states, state_count, events, event_count};
+    struct why why = {""};
+    enum status status = opened->store->put_detection(opened->handle, "XD", &detection, &why);
+    if (status != STATUS_OK) {
+        fail_msg("put_detection: %s", why.text);
+    }
+}
+
+static void test_states_are_replaced(void **state)
+{
+    struct opened *opened = *state;
+    int64_t start_s = FIXTURE_TIME_US / US_PER_S;
+    struct bin_state rows[4];
+    for (int i = 0; i < 4; i++) {
+        rows[i] = (struct bin_state){start_s + i * BIN_S, REGION_OK, 3.25, 5, 4, 1, 2};
+    }
+    detection_put(opened, rows, 4, NULL, 0);
+    rows[2].state = REGION_CONFIRMED;
+    detection_put(opened, &rows[1], 2, NULL, 0); /* from the second on, and it ends earlier now */
+    struct gathered *gathered = calloc(1, sizeof *gathered);
+    struct store_span all = {0};
+    assert_int_equal(opened->store->each_state(opened->handle, "XD", all, gather_state, gathered), STATUS_OK);
+    assert_int_equal(gathered->count, 3);
+    assert_int_equal(gathered->rows.states[0].bin_s, start_s);
+    assert_int_equal(gathered->rows.states[2].state, REGION_CONFIRMED);
+    assert_true(fabs(gathered->rows.states[0].expected - 3.25) < 1e-9);
+    assert_int_equal(gathered->rows.states[0].seen_count, 5);
+    assert_int_equal(gathered->rows.states[0].ok_count, 4);
+    assert_int_equal(gathered->rows.states[0].fail_count, 1);
+    assert_int_equal(gathered->rows.states[0].network_count, 2);
+    gathered->count = 0;
+    struct store_span one = {(start_s + BIN_S) * US_PER_S, (start_s + 2 * BIN_S) * US_PER_S};
+    assert_int_equal(opened->store->each_state(opened->handle, "XD", one, gather_state, gathered), STATUS_OK);
+    assert_int_equal(gathered->count, 1);
+    gathered->count = 0;
+    assert_int_equal(opened->store->each_state(opened->handle, "XE", all, gather_state, gathered), STATUS_OK);
+    assert_int_equal(gathered->count, 0);
+    free(gathered);
+}
+
+static void test_events_are_revised(void **state)
+{
+    struct opened *opened = *state;
+    struct bin_state bin = {.bin_s = FIXTURE_TIME_US / US_PER_S};
+    struct event events[] = {event_of("a", FIXTURE_TIME_US), event_of("b", FIXTURE_TIME_US + 10)};
+    struct gathered *gathered = calloc(1, sizeof *gathered);
+    struct store_event_filter latest = {.region = "XD"};
+    struct store_event_filter revisions = {.id = "a"};
+    detection_put(opened, &bin, 1, events, 2);
+    detection_put(opened, &bin, 1, events, 2); /* the same: no revision */
+    assert_int_equal(events_gather(opened, &latest, gathered), 2);
+    assert_int_equal(gathered->rows.events[0].revision, 1);
+    struct event expected = events[0];
+    expected.revision = 1;
+    assert_memory_equal(&gathered->rows.events[0], &expected, sizeof expected);
+    /* A drift of the confidence and other words make none; an end does. */
+    events[0].confidence = 0.904;
+    snprintf(events[0].explanation, sizeof events[0].explanation, "It was dark for long.");
+    detection_put(opened, &bin, 1, events, 2);
+    assert_int_equal(events_gather(opened, &revisions, gathered), 1);
+    events[0].end_earliest_us = FIXTURE_TIME_US + 100;
+    events[0].end_latest_us = FIXTURE_TIME_US + 101;
+    events[0].state = REGION_CONFIRMED;
+    detection_put(opened, &bin, 1, events, 2);
+    assert_int_equal(events_gather(opened, &revisions, gathered), 2);
+    assert_int_equal(gathered->rows.events[0].end_latest_us, 0);
+    assert_int_equal(gathered->rows.events[1].revision, 2);
+    assert_int_equal(gathered->rows.events[1].end_latest_us, FIXTURE_TIME_US + 101);
+    assert_int_equal(events_gather(opened, &latest, gathered), 2);
+    assert_int_equal(gathered->rows.events[0].revision, 2);
+    struct store_event_filter confirmed = {.region = "XD", .least_state = REGION_CONFIRMED};
+    assert_int_equal(events_gather(opened, &confirmed, gathered), 1);
+    struct store_event_filter after = {.region = "XD", .span = {FIXTURE_TIME_US + 200, 0}};
+    assert_int_equal(events_gather(opened, &after, gathered), 1); /* b is still open */
+    struct store_event_filter before = {.region = "XD", .span = {0, FIXTURE_TIME_US + 5}};
+    assert_int_equal(events_gather(opened, &before, gathered), 1);
+    free(gathered);
+}
+
+static void test_events_are_withdrawn(void **state)
+{
+    struct opened *opened = *state;
+    struct bin_state bin = {.bin_s = FIXTURE_TIME_US / US_PER_S};
+    struct event events[] = {event_of("a", FIXTURE_TIME_US), event_of("b", FIXTURE_TIME_US + 10),
+                             event_of("old", FIXTURE_TIME_US - 10)};
+    struct gathered *gathered = calloc(1, sizeof *gathered);
+    struct store_event_filter latest = {.region = "XD"};
+    struct store_event_filter revisions = {.id = "b"};
+    detection_put(opened, &bin, 1, events, 3);
+    detection_put(opened, &bin, 1, events, 1);
+    assert_int_equal(events_gather(opened, &latest, gathered), 2); /* "old" began before the judged bins */
+    assert_int_equal(events_gather(opened, &revisions, gathered), 2);
+    assert_int_equal(gathered->rows.events[1].state, REGION_OK);
+    detection_put(opened, &bin, 1, events, 1); /* once is enough */
+    assert_int_equal(events_gather(opened, &revisions, gathered), 2);
+    detection_put(opened, &bin, 1, events, 2); /* and it may come back */
+    assert_int_equal(events_gather(opened, &revisions, gathered), 3);
+    assert_int_equal(events_gather(opened, &latest, gathered), 3);
+    free(gathered);
+}
+
+static size_t dirty_count(struct opened *opened, const char *region)
+{
+    struct gathered *gathered = calloc(1, sizeof *gathered);
+    size_t count = 0;
+    assert_int_equal(opened->store->each_dirty_region(opened->handle, gather_dirty, gathered), STATUS_OK);
+    for (size_t i = 0; i < gathered->count; i++) {
+        count += strcmp(gathered->rows.dirty[i], region) == 0;
+    }
+    free(gathered);
+    return count;
+}
+
+static void test_dirt(void **state)
+{
+    struct opened *opened = *state;
+    struct bin_state bin = {.bin_s = FIXTURE_TIME_US / US_PER_S};
+    struct observation row = observation_of(1, "XD", "XD-N", "p1");
+    assert_int_equal(dirty_count(opened, "XD"), 0);
+    put(opened, 1, "p1", 1, &row, 1);
+    assert_int_equal(dirty_count(opened, "XD"), 1);
+    assert_int_equal(dirty_count(opened, "XD-N"), 1);
+    detection_put(opened, &bin, 1, NULL, 0);
+    assert_int_equal(dirty_count(opened, "XD"), 0);
+    assert_int_equal(dirty_count(opened, "XD-N"), 1);
+    /* Rows that came after the region was listed were not judged. */
+    struct observation later = observation_of(2, "XD", "", "p1");
+    put(opened, 2, "p1", 2, &later, 1);
+    detection_put(opened, &bin, 1, NULL, 0);
+    assert_int_equal(dirty_count(opened, "XD"), 1);
+    /* A bundle of known measurements makes no dirt. */
+    detection_put(opened, &bin, 1, NULL, 0);
+    put(opened, 3, "p1", 3, &later, 1);
+    assert_int_equal(dirty_count(opened, "XD"), 0);
+}
+
+static void test_wrong_clocks_stay_out_of_cells(void **state)
+{
+    struct opened *opened = *state;
+    struct observation rows[] = {observation_of(1, "XD", "", "p1"), observation_of(2, "XD", "", "p1"),
+                                 observation_of(3, "XD", "", "p1")};
+    rows[0].time_us = 5 * US_PER_S;                           /* 1970 */
+    rows[1].time_us = FIXTURE_TIME_US + 86400 * 3 * US_PER_S; /* in three days */
+    struct store_put_result result = put(opened, 1, "p1", 1, rows, 3);
+    assert_int_equal(result.accepted_count, 3);
+    struct gathered *gathered = presence_of(opened, "XD", (struct store_span){0});
+    assert_int_equal(gathered->count, 1);
+    assert_int_equal(gathered->rows.presence[0].first_ok_us, rows[2].time_us);
+    free(gathered);
+}
+
+static enum status stop(const struct presence *row, void *arg)
+{
+    (void)row;
+    (*(int *)arg)++;
+    return STATUS_BUSY;
+}
+
+static void test_a_callback_may_stop_and_may_read(void **state)
+{
+    struct opened *opened = *state;
+    struct observation rows[] = {observation_of(1, "XD", "XD-N", "p1"), observation_of(2, "XD", "XD-S", "p1")};
+    int count = 0;
+    put(opened, 1, "p1", 1, rows, 2);
+    struct store_span all = {0};
+    assert_int_equal(opened->store->each_presence(opened->handle, "XD", all, stop, &count), STATUS_BUSY);
+    assert_int_equal(count, 1);
+    /* The read was ended: writing works. */
+    struct observation more = observation_of(3, "XD", "", "p1");
+    put(opened, 2, "p1", 2, &more, 1);
+}
+
+static void test_reopen(void **state)
+{
+    struct opened *opened = *state;
+    struct observation row = observation_of(1, "XD", "", "p1");
+    struct why why = {""};
+    put(opened, 1, "p1", 1, &row, 1);
+    struct store_handle *reader = NULL;
+    int64_t bin_length_s = 0;
+    /* A reader beside the writer sees what is committed, and what comes later. */
+    assert_int_equal(opened->store->open(opened->folder, true, &bin_length_s, &reader, &why), STATUS_OK);
+    assert_int_equal(bin_length_s, BIN_S);
+    struct opened second = {opened->store, opened->folder, reader, bin_length_s};
+    struct gathered *gathered = presence_of(&second, "XD", (struct store_span){0});
+    assert_int_equal(gathered->count, 1);
+    free(gathered);
+    struct observation other = observation_of(2, "XD", "XD-N", "p1");
+    put(opened, 2, "p1", 2, &other, 1);
+    gathered = presence_of(&second, "XD", (struct store_span){0});
+    assert_int_equal(gathered->count, 2);
+    free(gathered);
+    struct store_bundle bundle = bundle_of(3, "p1", 3);
+    struct store_put_result result;
+    assert_int_not_equal(opened->store->put_bundle(reader, &bundle, &other, 1, &result, &why), STATUS_OK);
+    opened->store->close(reader);
+    /* Closed and opened again, another bin length changes nothing. */
+    opened->store->close(opened->handle);
+    opened->handle = NULL;
+    bin_length_s = 60;
+    assert_int_equal(opened->store->open(opened->folder, false, &bin_length_s, &opened->handle, &why), STATUS_OK);
+    assert_int_equal(bin_length_s, BIN_S);
+    gathered = presence_of(opened, "XD", (struct store_span){0});
+    assert_int_equal(gathered->count, 2);
+    free(gathered);
+    assert_int_equal(put(opened, 4, "p1", 4, &row, 1).log_index, 2);
+}
+
+static void test_open_what_is_not_there(void **state)
+{
+    struct opened *opened = *state;
+    struct store_handle *handle = NULL;
+    int64_t bin_length_s = 0;
+    struct why why = {""};
+    assert_int_equal(opened->store->open("/nonexistent/folder", true, &bin_length_s, &handle, &why), STATUS_NOT_FOUND);
+    assert_true(why.text[0] != 0);
+    assert_int_not_equal(opened->store->open("/nonexistent/folder", false, &bin_length_s, &handle, &why), STATUS_OK);
+    assert_null(handle);
+}
+
+static void test_find_by_name(void **state)
+{
+    struct opened *opened = *state;
+    assert_ptr_equal(store_find(opened->store->name), opened->store);
+    assert_null(store_find("no such store"));
+}
+
+int main(void)
+{
+    int failed_count = 0;
+    for (const struct store *const *store = store_registry; *store; store++) {
+        struct opened opened = {.store = *store};
+#define CASE(test) {#test, test, setup, teardown, &opened}
+        const struct CMUnitTest tests[] = {
+            CASE(test_put_and_find),         CASE(test_again_changes_nothing),
+            CASE(test_sequence_conflict),    CASE(test_cells_fold_over_bundles),
+            CASE(test_regions_and_spans),    CASE(test_measurement_filters),
+            CASE(test_states_are_replaced),  CASE(test_events_are_revised),
+            CASE(test_events_are_withdrawn), CASE(test_dirt),
+            CASE(test_reopen),               CASE(test_wrong_clocks_stay_out_of_cells),
+            CASE(test_open_what_is_not_there), CASE(test_find_by_name),
+            CASE(test_a_callback_may_stop_and_may_read),
+        };
+        print_message("store %s\n", (*store)->name);
+        failed_count += cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return failed_count;
+}
