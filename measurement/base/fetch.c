@@ -6,10 +6,12 @@
 #include "measurement/base/fetch.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "measurement/base/clock.h"
@@ -39,6 +41,9 @@ struct fetch {
     struct curl_slist *sent_headers;
     struct curl_slist *connect_to;
     int connected_fd; /* -1 once curl owns it */
+    int curl_fd;      /* what curl connects instead; curl's own */
+    int64_t sent_bytes;
+    int64_t received_bytes;
     fetch_callback callback;
     void *arg;
     bool is_finished; /* its callback runs: fetch_cancel has nothing left to do */
@@ -76,11 +81,13 @@ static enum status status_of_curl(const struct fetch *fetch, CURLcode code)
         return STATUS_OFFLINE;
     if (code == CURLE_OUT_OF_MEMORY)
         return STATUS_NO_MEMORY;
-    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+    if (code == CURLE_URL_MALFORMAT)
         return STATUS_USAGE;
     if (code == CURLE_PEER_FAILED_VERIFICATION)
         return STATUS_BAD_SIGNATURE;
-    if (code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM)
+    /* Unsupported: an answer without a status line, once HTTP/0.9. Other schemes never come so far. */
+    if (code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_HTTP2 ||
+        code == CURLE_HTTP2_STREAM)
         return STATUS_MALFORMED;
     return STATUS_IO;
 }
@@ -93,16 +100,10 @@ static void fetch_deliver(struct fetch *fetch, CURLcode code)
                                       .header_count = fetch->arrival.header_count,
                                       .body = fetch->arrival.body.bytes,
                                       .body_bytes = fetch->arrival.body.count,
-                                      .is_truncated = fetch->arrival.is_truncated};
-    long header_bytes = 0, request_bytes = 0;
-    curl_off_t uploaded = 0, downloaded = 0;
+                                      .is_truncated = fetch->arrival.is_truncated,
+                                      .sent_bytes = fetch->sent_bytes,
+                                      .received_bytes = fetch->received_bytes};
     curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &response.code);
-    curl_easy_getinfo(fetch->easy, CURLINFO_HEADER_SIZE, &header_bytes);
-    curl_easy_getinfo(fetch->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-    curl_easy_getinfo(fetch->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-    curl_easy_getinfo(fetch->easy, CURLINFO_SIZE_DOWNLOAD_T, &downloaded);
-    response.sent_bytes = request_bytes + uploaded;
-    response.received_bytes = header_bytes + downloaded;
     fetch->is_finished = true;
     fetch->callback(&response, fetch->arg);
 }
@@ -248,22 +249,60 @@ void fetcher_free(struct fetcher *fetcher)
         fetcher_destroy(fetcher);
 }
 
-static curl_socket_t socket_hand_over(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+/* How curl is made to speak on a socket that is already connected: it insists on connect(2), whatever its
+ * CURL_SOCKOPT_ALREADY_CONNECTED says (7.88, curl issue 10988). So it is given a socket of ours and that
+ * socket's own name to connect to, which succeeds at once and needs no network; before the request goes out,
+ * the connected socket takes that descriptor's place. */
+static curl_socket_t socket_give(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)purpose;
-    (void)address;
     struct fetch *fetch = arg;
-    int fd = fetch->connected_fd;
-    fetch->connected_fd = -1; /* curl closes it from now on */
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+    if (fetch->connected_fd < 0 || fetch->curl_fd >= 0)
+        return CURL_SOCKET_BAD; /* one connection only */
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    /* The kernel gives a name of six bytes where only the family is told (unix(7), autobind). */
+    struct sockaddr name = {.sa_family = AF_UNIX};
+    socklen_t name_bytes = sizeof name;
+    if (fd < 0 || bind(fd, &name, sizeof name.sa_family) < 0 || getsockname(fd, &name, &name_bytes) < 0 ||
+        name_bytes > sizeof name) {
+        if (fd >= 0)
+            close(fd);
+        return CURL_SOCKET_BAD;
+    }
+    address->family = AF_UNIX;
+    address->addrlen = name_bytes;
+    address->addr = name;
+    fetch->curl_fd = fd;
+    return fd;
 }
 
-static int socket_is_connected(void *arg, curl_socket_t fd, curlsocktype purpose)
+static int socket_exchange(void *arg, char *remote, char *local, int remote_port, int local_port)
 {
-    (void)arg;
-    (void)fd;
-    (void)purpose;
-    return CURL_SOCKOPT_ALREADY_CONNECTED;
+    (void)remote;
+    (void)local;
+    (void)remote_port;
+    (void)local_port;
+    struct fetch *fetch = arg;
+    int flags = fcntl(fetch->connected_fd, F_GETFL);
+    if (flags < 0 || fcntl(fetch->connected_fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        dup3(fetch->connected_fd, fetch->curl_fd, O_CLOEXEC) < 0)
+        return CURL_PREREQFUNC_ABORT;
+    close(fetch->connected_fd);
+    fetch->connected_fd = -1;
+    return CURL_PREREQFUNC_OK;
+}
+
+/* Bytes as they pass: HTTP's, and the handshake's where curl speaks TLS. */
+static int bytes_passed(CURL *easy, curl_infotype type, char *bytes, size_t count, void *arg)
+{
+    (void)easy;
+    (void)bytes;
+    struct fetch *fetch = arg;
+    if (type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT || type == CURLINFO_SSL_DATA_OUT)
+        fetch->sent_bytes += (int64_t)count;
+    else if (type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN || type == CURLINFO_SSL_DATA_IN)
+        fetch->received_bytes += (int64_t)count;
+    return 0;
 }
 
 static void method_set(CURL *easy, const struct fetch_request *request)
@@ -313,6 +352,9 @@ static void exchange_set(struct fetch *fetch, const struct fetch_request *reques
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &fetch->arrival);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, fetch_arrival_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, &fetch->arrival);
+    curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, bytes_passed);
+    curl_easy_setopt(easy, CURLOPT_DEBUGDATA, fetch);
+    curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L); /* or the function is not called */
     curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
 }
 
@@ -325,9 +367,10 @@ static enum status connected_set(struct fetch *fetch, const struct fetch_request
     if (!fetch->connect_to)
         return STATUS_NO_MEMORY;
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, fetch->connect_to);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, socket_hand_over);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, socket_give);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch);
-    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, socket_is_connected);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, socket_exchange);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, fetch);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
@@ -353,7 +396,8 @@ enum status fetch_start(struct fetcher *fetcher, const struct fetch_request *req
     struct fetch *fetch = calloc(1, sizeof *fetch);
     if (!fetch)
         return STATUS_NO_MEMORY;
-    *fetch = (struct fetch){.fetcher = fetcher, .connected_fd = -1, .callback = callback, .arg = arg};
+    *fetch = (struct fetch){
+        .fetcher = fetcher, .connected_fd = -1, .curl_fd = -1, .callback = callback, .arg = arg};
     fetch->arrival.body_limit_bytes = request->body_limit_bytes;
     enum status status = fetch_lines_make(request, &fetch->sent_headers);
     if (status != STATUS_OK)

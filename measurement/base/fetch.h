@@ -47,7 +47,7 @@ struct fetch_response {
     const uint8_t *body;
     size_t body_bytes;
     bool is_truncated;
-    int64_t sent_bytes; /* of HTTP on the wire, headers included; TLS adds its own */
+    int64_t sent_bytes; /* headers included; of TLS the handshake, not what each record adds */
     int64_t received_bytes;
 };
 
