@@ -148,6 +148,14 @@ static void revisions(const struct report_model *model, const struct report_even
     buffer_text(out, "</section>\n");
 }
 
+static bool rests_on_silence(const struct report_event *event)
+{
+    for (int i = 0; i < CONFIDENCE_COUNT; i++)
+        if (event->evidence[i].value != 0)
+            return false;
+    return true;
+}
+
 void page_event(const struct report_model *model, const struct report_event *event, struct buffer *out)
 {
     char what[SUBJECT_BYTES + 64], title[SUBJECT_BYTES + 192];
@@ -178,7 +186,9 @@ void page_event(const struct report_model *model, const struct report_event *eve
     if (event->example != EVIDENCE_NONE)
         check(&model->evidence[event->example], out);
     else
-        buffer_text(out, "<p>No single measurement shows it: it rests on silence.</p>\n");
+        buffer_text(out, rests_on_silence(event)
+                             ? "<p>No single measurement shows it: it rests on silence.</p>\n"
+                             : "<p>The collector names no single measurement as an example of it.</p>\n");
     buffer_text(out, "</section>\n");
     revisions(model, event, out);
     buffer_printf(
