@@ -124,8 +124,8 @@ static void files_are_private_and_checked(void **state)
         "not PEM",
         "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VuBCIEIHB2\n-----END PRIVATE KEY-----\n",
         /* X25519, not Ed25519 */
-        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VuBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n"
-        "-----END PRIVATE KEY-----\n",
+        ("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VuBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n"
+         "-----END PRIVATE KEY-----\n"),
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         assert_int_equal(file_publish(path, others[i], strlen(others[i]), 0600, NULL), STATUS_OK);
