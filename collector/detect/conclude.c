@@ -14,13 +14,16 @@
 #include "collector/detect/explain.h"
 #include "measurement/base/clock.h"
 
-#define LOG_ODDS_PRIOR     6.9
+#define LOG_ODDS_PRIOR     6.9 /* of silence */
+#define LOG_ODDS_QUORUM    5.0 /* where the quorum of failures is met already; calibrated on simulated fleets */
 #define LOG_ODDS_FAILURE   3.8
 #define LOG_ODDS_MORE      1.1 /* each further failing climb of the same probe */
-#define LOG_ODDS_WORKING   3.0
+#define LOG_ODDS_WITNESS   4.0 /* against it: a probe that went on working, beyond one in three, which may be spared */
+#define WITNESS_ALLOWED    3u
 #define LOG_ODDS_MOST      6.0 /* of one probe, and of one network */
 #define CONFIRMED_LEAST    0.99
 #define PROBABLE_LEAST     0.9
+#define AGREEMENT_MOST     200u /* probes: beyond, chance does not make a quorum */
 #define OFF_SHARE          0.6
 #define OPERATOR_MOST      0.95
 #define POWER_PROBABLE     0.9
@@ -113,7 +116,8 @@ static void runs_gather(const struct watch *watch, const struct span *span, stru
     }
 }
 
-static void evidence_sum(const struct watch *watch, const struct span *span, struct tally *tally, struct event *event)
+static void evidence_sum(const struct watch *watch, const struct span *span, struct tally *tally,
+                         struct event *event)
 {
     const struct roster *roster = &watch->roster;
     for (size_t i = 0; i < roster->probe_count; i++) {
@@ -128,14 +132,12 @@ static void evidence_sum(const struct watch *watch, const struct span *span, str
     }
     double log_odds = 0;
     double most = span->network == NETWORK_ANY ? LOG_ODDS_MOST : 2 * LOG_ODDS_MOST;
-    double witnesses = event->probe_count > 0 ? span->working_mean / event->probe_count : 0;
-    for (size_t i = 0; i < roster->network_count; i++) {
-        if (tally->probe_counts[i] == 0)
-            continue;
-        double against = LOG_ODDS_WORKING * witnesses * tally->probe_counts[i];
-        log_odds += fmax(-most, fmin(most, tally->log_odds[i] - against));
-    }
-    event->confidence = conclude_sigmoid(log_odds);
+    for (size_t i = 0; i < roster->network_count; i++)
+        log_odds += fmin(most, tally->log_odds[i]);
+    uint32_t spared = event->probe_count / WITNESS_ALLOWED;
+    if (span->witness_count > spared)
+        log_odds -= LOG_ODDS_WITNESS * (span->witness_count - spared);
+    event->confidence = conclude_sigmoid(log_odds + LOG_ODDS_PRIOR - LOG_ODDS_QUORUM);
 }
 
 static void dates_estimate(const struct watch *watch, const struct span *span, struct tally *tally,
@@ -161,6 +163,37 @@ static void dates_estimate(const struct watch *watch, const struct span *span, s
     dating_estimate(tally->bounds, count, bin_us, &estimate);
     event->end_earliest_us = count > 0 ? estimate.after_us : span->last_bin * bin_us;
     event->end_latest_us = count > 0 ? estimate.by_us : (span->last_bin + 1) * bin_us;
+}
+
+static bool holds(const struct bound *bound, int64_t time_us, int64_t slack_us)
+{
+    return (bound->after_us == 0 || bound->after_us - slack_us < time_us) && bound->by_us + slack_us >= time_us;
+}
+
+/* A cut comes at one moment: whether a quorum of the probes, and half of them, can have lost the network together.
+ * Two lines that broke half an hour apart have not. */
+static bool onsets_agree(const struct watch *watch, const struct tally *tally, uint32_t probe_count)
+{
+    const struct roster *roster = &watch->roster;
+    int64_t slack_us = watch->settings.bin_length_s * US_PER_S * 3 / 2;
+    if (probe_count > AGREEMENT_MOST)
+        return true;
+    for (size_t i = 0; i < roster->probe_count; i++) {
+        if (tally->shares[i].fail_count == 0)
+            continue;
+        int64_t time_us = tally->shares[i].onset.by_us;
+        uint32_t count = 0, network = roster->probes[i].network;
+        bool several = false;
+        for (size_t j = 0; j < roster->probe_count; j++) {
+            if (tally->shares[j].fail_count == 0 || !holds(&tally->shares[j].onset, time_us, slack_us))
+                continue;
+            count++;
+            several = several || roster->probes[j].network != network;
+        }
+        if (several && count >= 2 && 2 * count > probe_count)
+            return true;
+    }
+    return false;
 }
 
 static enum event_kind kind_of(const struct span *span, const struct tally *tally, struct event *event)
@@ -204,11 +237,12 @@ static enum status conclude_failure(const struct watch *watch, const struct span
     dates_estimate(watch, span, &tally, event);
     event->kind = kind_of(span, &tally, event);
     bool quorum = event->probe_count >= 2 && event->network_count >= 2;
+    bool agreed = quorum && onsets_agree(watch, &tally, event->probe_count);
     if (span->network != NETWORK_ANY) {
         event->asn = watch->roster.networks[span->network];
         event->confidence = fmin(event->confidence, OPERATOR_MOST);
     }
-    event->state = quorum && event->confidence >= CONFIRMED_LEAST          ? REGION_CONFIRMED
+    event->state = agreed && event->confidence >= CONFIRMED_LEAST          ? REGION_CONFIRMED
                    : quorum || event->confidence >= PROBABLE_LEAST         ? REGION_PROBABLE
                                                                            : REGION_SUSPECTED;
     tally_free(&tally);

@@ -264,6 +264,7 @@ enum status detect_region(const struct detect_settings *settings, const char *re
     status = finals_note(&judgement, row_count);
     if (status == STATUS_OK)
         status = bins_walk(&judgement, row_count, now_s);
+    watch_finish(&judgement.watch);
     if (status == STATUS_OK && row_count > 0)
         status = conclude_connectivity(&judgement.watch, region, &judgement.conclusions,
                                        &judgement.conclusion_count, &judgement.conclusion_room);

@@ -106,8 +106,8 @@ static void add_failure(struct text *text, const struct event *event, const stru
     text_add(text, " had a working link and gateway and reported it (%u failing checks of independent controls);"
              " their journals ran on, which rules out a power cut and faults of single devices.",
              event->evidence_count[CONFIDENCE_STRONG]);
-    if (span->working_mean >= 0.5)
-        text_add(text, " About %.0f probes went on working meanwhile.", span->working_mean);
+    if (span->witness_count > 0)
+        text_add(text, " %u probe%s went on working meanwhile.", span->witness_count, plural(span->witness_count));
 }
 
 static void add_silence(struct text *text, const struct event *event, const struct span *span)

@@ -15,6 +15,7 @@
 #define SHARE_CLOSE         0.4
 #define SHARE_OF_NETWORK    0.5
 #define SHARE_OTHERS        0.25 /* failing elsewhere: then it is not this network's own outage */
+#define SHARE_FIXED         0.6  /* of the fixed lines expected: fewer, and it is the power */
 #define SHARE_OF_LOST       0.5
 #define MOBILE_PENDING_BINS 2
 
@@ -85,7 +86,8 @@ uint32_t failure_of_network(const struct failure_tally *tally, uint32_t network)
 struct failure_sums {
     double failed, working, lost;
     int failed_networks;
-    double fixed_failed, fixed_working;
+    double class_failed[CLASS_COUNT], class_expected[CLASS_COUNT];
+    double fixed_failed, fixed_working, fixed_expected;
     double other_failed, other_working; /* in networks that the track is not about */
     bool several_places;                /* hold failing probes of the track */
 };
@@ -109,9 +111,14 @@ static void network_sum(const struct failure_track *track, const struct failure_
         if (class == CLASS_FIXED) {
             sums->fixed_failed += cell_failed(cell, track->family);
             sums->fixed_working += cell->working_count;
+            if (network < baseline->network_count)
+                sums->fixed_expected += baseline->cells[network * CLASS_COUNT + class].expected;
             if (track->mobile_only)
                 continue;
         }
+        sums->class_failed[class] += cell_failed(cell, track->family);
+        if (network < baseline->network_count)
+            sums->class_expected[class] += baseline->cells[network * CLASS_COUNT + class].expected;
         sums->several_places = sums->several_places || cell->several_places;
         failed += cell_failed(cell, track->family);
         working += cell->working_count;
@@ -149,8 +156,9 @@ static bool rule_is_met(const struct failure_track *track, const struct failure_
     if (one_network) /* of a country: a network that fails in one subdivision only is told there */
         return (tally->place_count < 2 || sums->several_places) && sums->other_working >= 1 && sums->other_failed < SHARE_OTHERS * sums->failed;
     if (track->mobile_only)
-        return sums->fixed_working >= 1 && sums->fixed_working > sums->fixed_failed;
-    return places_agree(tally);
+        return sums->fixed_working >= 1 && sums->fixed_working > sums->fixed_failed &&
+               sums->fixed_working >= SHARE_FIXED * sums->fixed_expected;
+    return places_agree(tally) && (sums->class_failed[CLASS_FIXED] > 0 || sums->class_expected[CLASS_FIXED] < 1);
 }
 
 static bool is_over(const struct failure_sums *sums)
@@ -170,8 +178,6 @@ enum failure_step failure_bin(struct failure_track *track, const struct failure_
             track->pending_count = 0;
             return FAILURE_CLOSED;
         }
-        track->open_bin_count++;
-        track->working_sum += sums.working;
         return FAILURE_QUIET;
     }
     if (!rule_is_met(track, tally, &sums)) {
@@ -185,8 +191,6 @@ enum failure_step failure_bin(struct failure_track *track, const struct failure_
         return FAILURE_QUIET;
     track->is_open = true;
     track->alarm_bin = bin;
-    track->open_bin_count = 1;
-    track->working_sum = sums.working;
     return FAILURE_OPENED;
 }
 

@@ -35,8 +35,6 @@ struct failure_track {
     int64_t pending_count; /* bins in a row that met the rule */
     int64_t first_bin;     /* that met it */
     int64_t alarm_bin;
-    int64_t open_bin_count;
-    double working_sum;    /* of fresh working probes over the open bins: the witnesses against it */
 };
 
 enum failure_step { FAILURE_QUIET, FAILURE_OPENED, FAILURE_CLOSED };

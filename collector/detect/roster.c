@@ -108,6 +108,7 @@ enum status roster_add(struct roster *roster, uint32_t asn, const char *place, e
                                                                   .is_signed = is_signed,
                                                                   .first_bin = -1,
                                                                   .heard_bin = -1,
+                                                                  .failed_bin = -1,
                                                                   .worked_bin = -1,
                                                                   .final_bin = -1,
                                                                   .open_run = RUN_NONE};
@@ -176,8 +177,12 @@ enum status roster_take(struct roster *roster, const struct sign *sign, int64_t 
         probe->status = sign->kind;
         probe->status_bin = bin;
     }
-    if (sign->kind == SIGN_OK || sign->kind == SIGN_OTHER)
+    if (sign->kind == SIGN_OK || sign->kind == SIGN_OTHER) {
+        probe->worked_count += probe->worked_bin != bin;
         probe->worked_bin = bin;
+    }
+    if (sign->fail_count > 0)
+        probe->failed_bin = bin;
     if (worked)
         probe->last_ok_us = sign->last_ok_us;
     return status;

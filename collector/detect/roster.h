@@ -52,7 +52,9 @@ struct roster_probe {
     int64_t first_bin;
     int64_t heard_bin;       /* last bin with any sign */
     int64_t heard_tick;      /* the same on the clock that stands still while an event is open */
+    int64_t failed_bin;      /* last bin with a failure; -1 never */
     int64_t worked_bin;      /* last bin in which its network worked; -1 never */
+    uint32_t worked_count;   /* bins in which it worked */
     int64_t final_bin;       /* of the last row there is of it; -1 unknown: then absence is silence */
     int64_t last_ok_us;
     uint32_t open_run;

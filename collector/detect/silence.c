@@ -119,6 +119,13 @@ enum silence_step silence_bin(struct silence *silence, const struct detect_setti
     return SILENCE_OPENED;
 }
 
+void silence_withdraw(struct silence *silence, const struct detect_settings *settings)
+{
+    silence->is_open = false;
+    silence->alarm_bin = -1;
+    silence->alarm_score = settings->alarm_threshold;
+}
+
 bool silence_is_frozen(const struct silence *silence, const struct detect_settings *settings)
 {
     return silence->is_open || silence->alarm_score > settings->alarm_threshold / 2;

@@ -38,6 +38,8 @@ void silence_sum(const struct baseline *baseline, enum silence_scope scope, doub
                  struct silence_sums *out);
 enum silence_step silence_bin(struct silence *silence, const struct detect_settings *settings,
                               const struct silence_sums *sums, int64_t bin);
+/* Takes back the alarm that silence_bin just raised: it stays at the threshold, to rise again with the next bin. */
+void silence_withdraw(struct silence *silence, const struct detect_settings *settings);
 /* Whether what is seen now must not be learnt as normal. */
 bool silence_is_frozen(const struct silence *silence, const struct detect_settings *settings);
 

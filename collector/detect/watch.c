@@ -12,9 +12,13 @@
 #define POSITIVE_FRESH_BINS 3
 #define POSITIVE_PROBES     2
 #define POSITIVE_NETWORKS   2
+#define RECENT_BINS         3
+#define LOST_TO_WORKING     2
+#define LOST_NETWORKS       2
 #define FROZEN_BINS_MOST    (45 * 144)
 #define LOG_ODDS_NETWORK    6.0
 #define LOG_ODDS_WORKING    3.0
+#define WITNESS_BINS        3 /* in which a probe worked, for it to be one: fewer, and it came back at the end */
 
 static enum status track_add(struct watch *watch, struct failure_track track)
 {
@@ -146,7 +150,7 @@ static void evidence_weigh(const struct watch *watch, const struct span *span, u
             !baseline_is_warm(&watch->baseline, probe, watch->bin, watch->tick))
             continue;
         double presence = baseline_presence(&watch->baseline, probe);
-        if (probe->worked_bin > span->first_bin) {
+        if (probe->worked_bin > span->first_bin && probe->worked_bin > watch->bin - RECENT_BINS) {
             out->working_count++;
             log_odds -= LOG_ODDS_WORKING;
             continue;
@@ -168,6 +172,14 @@ static void evidence_weigh(const struct watch *watch, const struct span *span, u
     out->log_odds += fmax(-LOG_ODDS_NETWORK, fmin(LOG_ODDS_NETWORK, log_odds));
 }
 
+/* One bin may be thin by chance; an alarm stands only where few of the usual probes were heard in the last bins, and
+ * the missing are of several networks. */
+static bool alarm_stands(const struct silence_evidence *evidence)
+{
+    uint32_t lost = evidence->silent_count + evidence->off_count + evidence->failed_count;
+    return lost >= LOST_TO_WORKING * evidence->working_count && evidence->network_count >= LOST_NETWORKS;
+}
+
 static enum status silence_step_take(struct watch *watch, enum silence_scope scope)
 {
     struct silence *silence = &watch->silences[scope];
@@ -183,6 +195,10 @@ static enum status silence_step_take(struct watch *watch, enum silence_scope sco
                             .first_bin = silence->onset_bin, .alarm_bin = watch->bin, .last_bin = -1};
         for (uint32_t network = 0; network < watch->roster.network_count; network++)
             evidence_weigh(watch, &span, network, &span.evidence);
+        if (!alarm_stands(&span.evidence)) {
+            silence_withdraw(silence, &watch->settings);
+            return STATUS_OK;
+        }
         enum status status = span_add(watch, span, &watch->silence_span[scope]);
         if (status != STATUS_OK)
             return status;
@@ -197,6 +213,39 @@ static enum status silence_step_take(struct watch *watch, enum silence_scope sco
     return STATUS_OK;
 }
 
+/* Who worked when the failures began is remembered until they end. */
+static enum status worked_note(const struct watch *watch, struct span *span)
+{
+    span->known_before = (uint32_t)watch->roster.probe_count;
+    span->worked_before = malloc((watch->roster.probe_count + 1) * sizeof *span->worked_before);
+    if (span->worked_before == NULL)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < watch->roster.probe_count; i++)
+        span->worked_before[i] = watch->roster.probes[i].worked_count;
+    return STATUS_OK;
+}
+
+/* Probes of the span's scope that went on working all along speak against it. */
+static void witnesses_count(const struct watch *watch, struct span *span)
+{
+    for (size_t i = 0; i < span->known_before; i++) {
+        const struct roster_probe *probe = &watch->roster.probes[i];
+        bool in_scope = (!span->mobile_only || probe->is_mobile) &&
+                        (span->network == NETWORK_ANY || span->network == probe->network);
+        span->witness_count += in_scope && probe->failed_bin < span->first_bin &&
+                               probe->worked_count - span->worked_before[i] >= WITNESS_BINS;
+    }
+    free(span->worked_before);
+    span->worked_before = NULL;
+}
+
+void watch_finish(struct watch *watch)
+{
+    for (size_t i = 0; i < watch->span_count; i++)
+        if (watch->spans[i].worked_before != NULL)
+            witnesses_count(watch, &watch->spans[i]);
+}
+
 static enum status failure_step_take(struct watch *watch, size_t index)
 {
     struct failure_track *track = &watch->tracks[index];
@@ -208,14 +257,14 @@ static enum status failure_step_take(struct watch *watch, size_t index)
     if (step == FAILURE_OPENED) {
         struct span span = {.family = track->family, .mobile_only = track->mobile_only, .network = track->network,
                             .first_bin = track->first_bin, .alarm_bin = watch->bin, .last_bin = -1};
-        return span_add(watch, span, &watch->track_span[index]);
+        enum status status = span_add(watch, span, &watch->track_span[index]);
+        return status == STATUS_OK ? worked_note(watch, &watch->spans[watch->track_span[index]]) : status;
     }
-    if (step == FAILURE_CLOSED || track->is_open) {
-        struct span *span = &watch->spans[watch->track_span[index]];
-        span->working_mean = track->working_sum / (double)track->open_bin_count;
-        if (step == FAILURE_CLOSED)
-            span->last_bin = watch->bin;
-    }
+    if (step != FAILURE_CLOSED)
+        return STATUS_OK;
+    struct span *span = &watch->spans[watch->track_span[index]];
+    span->last_bin = watch->bin;
+    witnesses_count(watch, span);
     return STATUS_OK;
 }
 
@@ -260,6 +309,8 @@ bool watch_is_idle(const struct watch *watch)
 
 void watch_free(struct watch *watch)
 {
+    for (size_t i = 0; i < watch->span_count; i++)
+        free(watch->spans[i].worked_before);
     roster_free(&watch->roster);
     baseline_free(&watch->baseline);
     failure_tally_free(&watch->tally);

@@ -25,7 +25,9 @@ struct span {
     uint32_t network; /* index; NETWORK_ANY */
     int64_t first_bin, alarm_bin;
     int64_t last_bin; /* in which it closed; -1: still open */
-    double working_mean;
+    uint32_t *worked_before; /* of failures: worked_count of each probe when it opened; owned */
+    uint32_t known_before;   /* probes that the roster held then */
+    uint32_t witness_count;  /* probes of its scope that went on working all along */
     double lost, expected;
     struct silence_evidence evidence;
 };
@@ -61,6 +63,8 @@ enum status watch_bin_begin(struct watch *watch, int64_t bin);
 enum status watch_take(struct watch *watch, const struct sign *sign);
 /* *out_state is OK or BLIND here; spans colour it later. */
 enum status watch_bin_end(struct watch *watch, struct bin_state *out_state);
+/* After the last bin: weighs what is still open. */
+void watch_finish(struct watch *watch);
 /* Nothing is expected, nothing is open: bins without rows say nothing. */
 bool watch_is_idle(const struct watch *watch);
 void watch_free(struct watch *watch);

@@ -157,6 +157,7 @@ static enum status region_conclude(struct fleet *fleet, enum view view, size_t r
 {
     struct conclusion *conclusions = NULL;
     size_t count = 0, room = 0;
+    watch_finish(&fleet->watches[view][region]);
     enum status status = conclude_connectivity(&fleet->watches[view][region], fleet->world->regions[region].code,
                                                &conclusions, &count, &room);
     if (count > 0)

@@ -261,21 +261,33 @@ static void device_make(const struct world *world, struct device *device, const 
     device->fault_from_us = device->fault_until_us = world->start_us;
 }
 
+/* 50/30/20, each kind of device spread over the networks as evenly as it goes: who recruits, sees to that. (golden-ratio
+ * sequence from a random start, devices in order of kind) */
+static void networks_assign(struct world *world, size_t first, size_t count, const struct random_source *random)
+{
+    double at = random_unit(random);
+    for (uint8_t type = 0; type < 3; type++)
+        for (size_t i = first; i < first + count; i++) {
+            if (world->devices[i].type != type)
+                continue;
+            world->devices[i].network = at < 0.5 ? 0 : at < 0.8 ? 1 : 2;
+            at += 0.6180339887498949;
+            at -= floor(at);
+        }
+}
+
 static void region_populate(struct world *world, uint32_t number, size_t first, size_t count, uint8_t *scratch)
 {
-    static const double type_shares[3] = {0.40, 0.25, 0.35}, network_shares[3] = {0.5, 0.3, 0.2};
+    static const double type_shares[3] = {0.40, 0.25, 0.35};
     struct random_seeded seeded;
     struct random_source random =
         random_of_seed(&seeded, world_mix((uint64_t)world->plan.seed, number, 0x64657673));
     assign_shares(type_shares, scratch, count, &random);
     for (size_t i = 0; i < count; i++)
         world->devices[first + i] = (struct device){.region = number, .type = scratch[i]};
-    assign_shares(network_shares, scratch, count, &random);
-    for (size_t i = 0; i < count; i++) {
-        struct device *device = &world->devices[first + i];
-        device->network = scratch[i];
-        device_make(world, device, &random);
-    }
+    networks_assign(world, first, count, &random);
+    for (size_t i = 0; i < count; i++)
+        device_make(world, &world->devices[first + i], &random);
     size_t liars = (size_t)(world->plan.liar_share * (double)count + 0.5);
     memset(scratch, 0, count);
     memset(scratch, 1, liars < count ? liars : count);
@@ -303,7 +315,7 @@ static enum status faults_make(struct world *world)
 
 struct plan plan_default(void)
 {
-    return (struct plan){.probe_count = 360, .region_count = 30, .day_count = 90, .seed = 1, .never_share = 0.1,
+    return (struct plan){.probe_count = 360, .region_count = 30, .day_count = 90, .seed = 1, .never_share = 0.05,
                          .late_share = 0.03, .has_random = true};
 }
 
