@@ -76,6 +76,11 @@ static int64_t own_sequence(const struct spool *spool, const char *name)
     return -1;
 }
 
+bool spool_is_unchained(const struct spool *spool, const char *name)
+{
+    return own_sequence(spool, name) >= spool->chain.next_sequence;
+}
+
 /* Calls back for each file of a folder, in no order. */
 typedef enum status (*file_callback)(struct spool *spool, const char *folder, const char *name, struct why *why);
 
@@ -104,7 +109,7 @@ static enum status file_count(struct spool *spool, const char *folder, const cha
     bool is_bundle = ends_with(name, SPOOL_PACKED);
     if ((is_bundle || ends_with(name, SPOOL_MINISIG)) && stat(path, &found) == 0)
         spool->sealed_bytes += found.st_size;
-    if (is_bundle && folder == spool->folder)
+    if (is_bundle && folder == spool->folder && !spool_is_unchained(spool, name))
         spool->counts.bundle_count++;
     if (is_bundle && folder == spool->rejected_folder)
         spool->counts.rejected_count++;
@@ -137,7 +142,7 @@ static enum status file_clean(struct spool *spool, const char *folder, const cha
 {
     bool is_leftover = strstr(name, ".tmp.") != NULL;
     if (folder == spool->folder) {
-        is_leftover = is_leftover || own_sequence(spool, name) >= spool->chain.next_sequence;
+        is_leftover = is_leftover || spool_is_unchained(spool, name);
         if (!is_leftover && ends_with(name, SPOOL_MINISIG)) {
             char *path = path_join(folder, name);
             if (!path)

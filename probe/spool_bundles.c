@@ -24,7 +24,7 @@ static enum status first_name(const struct spool *spool, char out[SPOOL_NAME_BYT
     while ((entry = readdir(directory))) {
         size_t length = strlen(entry->d_name), ending = strlen(SPOOL_PACKED);
         if (length <= ending || length - ending >= SPOOL_NAME_BYTES ||
-            strcmp(entry->d_name + length - ending, SPOOL_PACKED) != 0)
+            strcmp(entry->d_name + length - ending, SPOOL_PACKED) != 0 || spool_is_unchained(spool, entry->d_name))
             continue;
         char name[SPOOL_NAME_BYTES];
         snprintf(name, sizeof name, "%.*s", (int)(length - ending), entry->d_name);

@@ -32,6 +32,8 @@ struct spool {
 enum status spool_seal_batch(struct spool *spool, int64_t generation, struct why *why);
 /* STATE/spool/sealing-G.jsonl; caller frees. */
 char *spool_batch_path(const struct spool *spool, int64_t generation);
+/* Whether a file's name is that of a bundle, or signature, which the chain does not yet name as past: half-made. */
+bool spool_is_unchained(const struct spool *spool, const char *name);
 /* Counts the bundles anew. */
 enum status spool_recount(struct spool *spool, struct why *why);
 /* STATE/spool/NAME + ending; caller frees. */

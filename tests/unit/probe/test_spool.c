@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -362,6 +363,26 @@ static void leftovers_are_swept(void **state)
     expect_each_once(&census, 10);
 }
 
+/* Its signature or the chain could not be written: it is not handed out, and made anew. */
+static void half_made_bundle_is_not_sent(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    struct spool_bundle bundle = {0};
+    char name[128], key_name[KEY_NAME_BYTES];
+    census = (struct census){0};
+    public_key_name(&fixture->key.public_key, key_name);
+    snprintf(name, sizeof name, "spool/%s-0000000001.jsonl.zst", key_name);
+    write_file(fixture, name, "half-made");
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    assert_int_equal(spool_count(fixture->spool).bundle_count, 0);
+    assert_int_equal(spool_first(fixture->spool, &bundle, NULL), STATUS_NOT_FOUND);
+    lines_append(fixture, 0, 4);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundles_take(fixture, &census);
+    expect_each_once(&census, 4);
+}
+
 static void damaged_chain_is_told(void **state)
 {
     struct fixture *fixture = *state;
@@ -390,6 +411,54 @@ static void limit_keeps_room_for_the_ladder(void **state)
     assert_int_equal(spool_count(fixture->spool).dropped_count, 2);
     assert_int_equal(spool_append(fixture->spool, "a\nb", 3, true, NULL), STATUS_TOO_LARGE);
     assert_int_equal(spool_append(fixture->spool, "", 0, true, NULL), STATUS_TOO_LARGE);
+}
+
+/* A disk that takes half a line: the half is taken back, and what fits later is written. */
+static void a_full_disk_leaves_whole_lines(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    struct rlimit before, small = {.rlim_cur = 1000, .rlim_max = RLIM_INFINITY};
+    char line[160];
+    int64_t taken_count = 0;
+    census = (struct census){0};
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (;; taken_count++) {
+        line_make(taken_count, line);
+        if (spool_append(fixture->spool, line, strlen(line), true, NULL) != STATUS_OK)
+            break;
+    }
+    assert_in_range(taken_count, 5, 20);
+    assert_int_equal(spool_count(fixture->spool).dropped_count, 1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    lines_append(fixture, taken_count, 3);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundles_take(fixture, &census);
+    expect_each_once(&census, taken_count + 3);
+}
+
+/* Sealing fails for want of space half-way: the lines stay, and are sealed once when there is space. */
+static void a_full_disk_delays_sealing(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    struct rlimit before, small;
+    census = (struct census){0};
+    lines_append(fixture, 0, 300);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){.rlim_cur = 100, .rlim_max = before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_not_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    assert_int_equal(spool_count(fixture->spool).bundle_count, 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    lines_append(fixture, 300, 5);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundles_take(fixture, &census);
+    expect_each_once(&census, 305);
 }
 
 /* Lines that hardly compress: fewer go into a bundle. */
@@ -543,8 +612,11 @@ int main(void)
         TEST(half_sealed_batch_is_finished),
         TEST(sealed_batch_is_not_sealed_again),
         TEST(leftovers_are_swept),
+        TEST(half_made_bundle_is_not_sent),
         TEST(damaged_chain_is_told),
         TEST(limit_keeps_room_for_the_ladder),
+        TEST(a_full_disk_leaves_whole_lines),
+        TEST(a_full_disk_delays_sealing),
         TEST(bundles_stay_below_their_bound),
         TEST(a_new_key_begins_a_new_chain),
         TEST(refused_bundles_are_kept_aside),
