@@ -1,6 +1,7 @@
 /* The anchors of the ladder, read from CSV.
  * Owner: an anchor_list owns its anchors; anchor_list_free.
- * Why: a rung mistaken by one letter would report a shutdown, so that any broken line refuses the whole file. */
+ * Why: a rung mistaken by one letter would report a shutdown, so that any broken line refuses the whole file.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,8 @@ static enum status row_parse(const struct csv_row *row, struct anchor *out, stru
 {
     *out = (struct anchor){0};
     if (row->field_count != 4) {
-        why_set(why, "anchors line %zu has %zu fields; write kind,operator,host,port", row->line, row->field_count);
+        why_set(why, "anchors line %zu has %zu fields; write kind,operator,host,port", row->line,
+                row->field_count);
         return STATUS_MALFORMED;
     }
     if (!kind_parse(row->fields[0], &out->kind)) {
@@ -65,12 +67,13 @@ static enum status row_parse(const struct csv_row *row, struct anchor *out, stru
         return STATUS_MALFORMED;
     }
     if (!name_copy(row->fields[1], out->operator_name, sizeof out->operator_name)) {
-        why_set(why, "anchors line %zu: operator is empty, has spaces or is over %zu bytes; shorten it", row->line,
-                sizeof out->operator_name - 1);
+        why_set(why, "anchors line %zu: operator is empty, has spaces or is over %zu bytes; shorten it",
+                row->line, sizeof out->operator_name - 1);
         return STATUS_MALFORMED;
     }
     if (!name_copy(row->fields[2], out->host, sizeof out->host)) {
-        why_set(why, "anchors line %zu: '%.40s' is no host; write a name or an address", row->line, row->fields[2]);
+        why_set(why, "anchors line %zu: '%.40s' is no host; write a name or an address", row->line,
+                row->fields[2]);
         return STATUS_MALFORMED;
     }
     if (!port_parse(row->fields[3], &out->port)) {

@@ -31,7 +31,8 @@ static bool field_read_quoted(struct reader *left, size_t *line, struct buffer *
 
 static bool field_read_bare(struct reader *left, struct buffer *text)
 {
-    while (left->left_bytes > 0 && left->bytes[0] != ',' && left->bytes[0] != '\n' && left->bytes[0] != '\r') {
+    while (left->left_bytes > 0 && left->bytes[0] != ',' && left->bytes[0] != '\n' &&
+           left->bytes[0] != '\r') {
         uint8_t byte = reader_u8(left);
         if (byte == 0 || byte == '"' || text->count > CSV_ROW_BYTES_MAX) {
             return false;

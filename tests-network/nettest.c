@@ -96,7 +96,8 @@ static enum status resolvers_parse(const char *list, struct nettest_context *con
         char item[80] = "";
         size_t length = strcspn(left, ",");
         if (count == NETTEST_RESOLVERS_MAX) {
-            why_set(why, "more than %d resolvers are given: '%.120s'; name fewer", NETTEST_RESOLVERS_MAX, list);
+            why_set(why, "more than %d resolvers are given: '%.120s'; name fewer", NETTEST_RESOLVERS_MAX,
+                    list);
             return STATUS_USAGE;
         }
         if (length < sizeof item) {
@@ -123,8 +124,8 @@ static bool node_fill(const struct ares_addr_port_node *node, struct sockaddr_st
     uint16_t port = node->udp_port > 0 ? (uint16_t)node->udp_port : DNS_PORT;
     struct sockaddr_storage address = {0};
     if (node->family == AF_INET) {
-        *(struct sockaddr_in *)&address =
-            (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = node->addr.addr4};
+        *(struct sockaddr_in *)&address = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = node->addr.addr4};
     } else if (node->family == AF_INET6) {
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
         *v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -147,11 +148,13 @@ static enum status resolvers_of_system(struct nettest_context *context, struct w
         code = ares_get_servers_ports(channel, &nodes);
     }
     if (code != ARES_SUCCESS) {
-        why_set(why, "cannot read the system's resolvers: %s; name one with --resolver IP", ares_strerror(code));
+        why_set(why, "cannot read the system's resolvers: %s; name one with --resolver IP",
+                ares_strerror(code));
         status = code == ARES_ENOMEM ? STATUS_NO_MEMORY : STATUS_IO;
         goto done;
     }
-    for (struct ares_addr_port_node *node = nodes; node != NULL && count < NETTEST_RESOLVERS_MAX; node = node->next) {
+    for (struct ares_addr_port_node *node = nodes; node != NULL && count < NETTEST_RESOLVERS_MAX;
+         node = node->next) {
         count += node_fill(node, &context->resolvers[count]);
     }
     context->resolver_count = count;

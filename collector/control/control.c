@@ -16,12 +16,13 @@
 #include "tests-network/steps/address.h"
 #include "tests-network/steps/failure.h"
 
-#define OWN_FIRST_COUNT 2 /* own addresses that are tried before the asker's: its list cannot push them out */
+#define OWN_FIRST_COUNT 2 /* own addresses that are tried before the asker's: its list cannot push them out  \
+                           */
 
-#define IP_FLAG_PROBE   1
-#define IP_FLAG_HELPER  2
-#define IP_FLAG_BOGON   4
-#define IP_FLAG_TLS     8
+#define IP_FLAG_PROBE  1
+#define IP_FLAG_HELPER 2
+#define IP_FLAG_BOGON  4
+#define IP_FLAG_TLS    8
 
 struct control {
     struct control_config config;
@@ -37,7 +38,7 @@ struct control {
 struct control_job {
     struct control *control;
     struct control_job *next;
-    struct control_job **link; /* what points at this job */
+    struct control_job **link;      /* what points at this job */
     struct nettest_context context; /* the service's, with the asker's user agent */
     struct step_trace trace;
     struct control_request request;
@@ -124,7 +125,8 @@ static json_t *dns_encode_addresses(const struct control_job *job)
 }
 
 /* A failure of this machine's own network says nothing of the endpoint and is left out. */
-static void endpoint_encode(const struct control_job *job, size_t index, json_t *tcp_connect, json_t *tls_handshake)
+static void endpoint_encode(const struct control_job *job, size_t index, json_t *tcp_connect,
+                            json_t *tls_handshake)
 {
     char text[ENDPOINT_TEXT_BYTES];
     const struct dial *dial = job->dials[index];
@@ -147,7 +149,8 @@ static void endpoint_encode(const struct control_job *job, size_t index, json_t 
                                   tls_failure == NULL, "failure", json_text_or_null(tls_failure)));
 }
 
-static void ip_note(const struct control_job *job, json_t *ip_info, const struct sockaddr_storage *address, int flags)
+static void ip_note(const struct control_job *job, json_t *ip_info, const struct sockaddr_storage *address,
+                    int flags)
 {
     const struct control_config *config = &job->control->config;
     char text[ADDRESS_TEXT_BYTES];
@@ -184,8 +187,8 @@ static json_t *ip_info_encode(const struct control_job *job)
 /* Of a job whose page never started: the lookup took all the time, or we had no memory for it. */
 static json_t *page_missing(void)
 {
-    return json_pack("{s:i, s:s, s:s, s:s, s:{}, s:i}", "body_length", -1, "discovered_h3_endpoint", "", "failure",
-                     FAILURE_TIMEOUT, "title", "", "headers", "status_code", -1);
+    return json_pack("{s:i, s:s, s:s, s:s, s:{}, s:i}", "body_length", -1, "discovered_h3_endpoint", "",
+                     "failure", FAILURE_TIMEOUT, "title", "", "headers", "status_code", -1);
 }
 
 static json_t *response_encode(const struct control_job *job)
@@ -196,9 +199,9 @@ static json_t *response_encode(const struct control_job *job)
         endpoint_encode(job, i, tcp_connect, tls_handshake);
     }
     json_t *page = job->page != NULL ? page_encode(job->page) : page_missing();
-    return json_pack("{s:o, s:o, s:{}, s:o, s:n, s:o, s:o}", "tcp_connect", tcp_connect, "tls_handshake", tls_handshake,
-                     "quic_handshake", "http_request", page, "http3_request", "dns", dns_encode_addresses(job),
-                     "ip_info", ip_info_encode(job));
+    return json_pack("{s:o, s:o, s:{}, s:o, s:n, s:o, s:o}", "tcp_connect", tcp_connect, "tls_handshake",
+                     tls_handshake, "quic_handshake", "http_request", page, "http3_request", "dns",
+                     dns_encode_addresses(job), "ip_info", ip_info_encode(job));
 }
 
 static void job_finish(struct control_job *job)
@@ -237,10 +240,9 @@ static void on_deadline(void *arg)
 
 static void endpoint_add(struct control_job *job, const struct sockaddr_storage *address, uint16_t port)
 {
-    char text[ADDRESS_TEXT_BYTES];
-    struct sockaddr_storage endpoint;
-    address_format(address, text);
-    if (job->endpoint_count == CONTROL_ENDPOINTS_MAX || address_parse(text, port, &endpoint) != STATUS_OK ||
+    struct sockaddr_storage endpoint = *address;
+    address_port_set(&endpoint, port);
+    if (job->endpoint_count == CONTROL_ENDPOINTS_MAX ||
         !policy_endpoint_allowed(&endpoint, job->control->config.allow_private)) {
         return;
     }
@@ -314,9 +316,10 @@ static enum status job_begin(struct control_job *job)
     if (job->request.user_agent[0] != '\0') {
         job->context.user_agent = job->request.user_agent;
     }
-    job->trace = (struct step_trace){.context = &job->context, .zero_us = clock_monotonic_us(&context->clock)};
-    enum status status = loop_after(context->loop, context->limits.control_timeout_us / 6 * 5, on_deadline, job,
-                                    &job->deadline);
+    job->trace =
+        (struct step_trace){.context = &job->context, .zero_us = clock_monotonic_us(&context->clock)};
+    enum status status = loop_after(context->loop, context->limits.control_timeout_us / 6 * 5, on_deadline,
+                                    job, &job->deadline);
     if (status != STATUS_OK) {
         return status;
     }
@@ -341,7 +344,8 @@ enum status control_start(struct control *control, const char *text, size_t coun
     if (status == STATUS_OK) {
         status = job_begin(job);
         if (status != STATUS_OK) {
-            why_set(why, "the helper cannot start to look at the URL (%s); check its resolvers", status_name(status));
+            why_set(why, "the helper cannot start to look at the URL (%s); check its resolvers",
+                    status_name(status));
         }
     }
     if (status != STATUS_OK) {

@@ -45,8 +45,8 @@ static void on_tcp(struct tcp_attempt *attempt, void *arg)
     dial->callback(dial, dial->arg);
 }
 
-enum status dial_start(const struct step_trace *trace, const struct dial_request *request, dial_callback callback,
-                       void *arg, struct dial **out)
+enum status dial_start(const struct step_trace *trace, const struct dial_request *request,
+                       dial_callback callback, void *arg, struct dial **out)
 {
     const struct tcp_request tcp = {.remote = request->remote};
     struct dial *dial = calloc(1, sizeof *dial);

@@ -57,7 +57,8 @@ static void result_gather(struct lookup *lookup)
 
 static bool is_unanswered(const struct lookup *lookup)
 {
-    return dns_result(lookup->queries[QUERY_A])->chosen < 0 && dns_result(lookup->queries[QUERY_AAAA])->chosen < 0;
+    return dns_result(lookup->queries[QUERY_A])->chosen < 0 &&
+           dns_result(lookup->queries[QUERY_AAAA])->chosen < 0;
 }
 
 static void on_dns(struct dns_query *query, enum dns_moment moment, void *arg)
@@ -107,8 +108,8 @@ static void on_literal(void *arg)
     lookup->callback(&lookup->result, lookup->arg);
 }
 
-enum status lookup_start(const struct step_trace *trace, const char *host, lookup_callback callback, void *arg,
-                         struct lookup **out)
+enum status lookup_start(const struct step_trace *trace, const char *host, lookup_callback callback,
+                         void *arg, struct lookup **out)
 {
     enum status status = STATUS_NO_MEMORY;
     struct lookup *lookup = calloc(1, sizeof *lookup);

@@ -15,10 +15,10 @@ struct lookup_result {
 struct lookup;
 typedef void (*lookup_callback)(const struct lookup_result *result, void *arg);
 
-/* `host` may be an address: then it is its own result. The callback comes from the loop, once; the lookup may be freed
- * inside it. */
-enum status lookup_start(const struct step_trace *trace, const char *host, lookup_callback callback, void *arg,
-                         struct lookup **out);
+/* `host` may be an address: then it is its own result. The callback comes from the loop, once; the lookup may
+ * be freed inside it. */
+enum status lookup_start(const struct step_trace *trace, const char *host, lookup_callback callback,
+                         void *arg, struct lookup **out);
 void lookup_free(struct lookup *lookup);
 
 #endif

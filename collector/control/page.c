@@ -143,11 +143,9 @@ static void endpoints_choose(struct page *page, const struct lookup_result *foun
     page->endpoint = 0;
     page->endpoint_count = 0;
     for (size_t i = 0; i < found->address_count && page->endpoint_count < DIALS_MAX; i++) {
-        char text[ADDRESS_TEXT_BYTES];
-        struct sockaddr_storage endpoint;
-        address_format(&found->addresses[i], text);
-        if (address_parse(text, page->url.port, &endpoint) == STATUS_OK &&
-            policy_endpoint_allowed(&endpoint, page->allow_private)) {
+        struct sockaddr_storage endpoint = found->addresses[i];
+        address_port_set(&endpoint, page->url.port);
+        if (policy_endpoint_allowed(&endpoint, page->allow_private)) {
             page->endpoints[page->endpoint_count++] = endpoint;
         }
     }
@@ -192,8 +190,8 @@ static void on_first(void *arg)
     }
 }
 
-enum status page_start(const struct step_trace *trace, const struct page_request *request, page_callback callback,
-                       void *arg, struct page **out)
+enum status page_start(const struct step_trace *trace, const struct page_request *request,
+                       page_callback callback, void *arg, struct page **out)
 {
     struct page *page = calloc(1, sizeof *page);
     if (page == NULL) {
@@ -221,12 +219,15 @@ enum status page_start(const struct step_trace *trace, const struct page_request
     return STATUS_OK;
 }
 
-/* "HOST:PORT" of an h3 service that the page's Alt-Svc offers (RFC 7838 section 3); "" where it offers none. */
+/* "HOST:PORT" of an h3 service that the page's Alt-Svc offers (RFC 7838 section 3); "" where it offers none.
+ */
 static void h3_find(const struct page *page, const struct http_result *http, char *out, size_t out_bytes)
 {
     out[0] = '\0';
     for (size_t i = 0; i < http->header_count; i++) {
-        const char *at = strcasecmp(http->header_names[i], "alt-svc") == 0 ? strstr(http->header_values[i], "h3=\"") : NULL;
+        const char *at = strcasecmp(http->header_names[i], "alt-svc") == 0
+                             ? strstr(http->header_values[i], "h3=\"")
+                             : NULL;
         if (at == NULL || (at != http->header_values[i] && strchr(" ,", at[-1]) == NULL)) {
             continue;
         }
@@ -258,10 +259,10 @@ json_t *page_encode(const struct page *page)
         h3_find(page, http, h3, sizeof h3);
     }
     json_t *title = http != NULL ? json_string(http->title) : json_string("");
-    return json_pack("{s:I, s:s, s:o, s:o, s:o, s:I}", "body_length", (json_int_t)(http != NULL ? http->body_length : -1),
-                     "discovered_h3_endpoint", h3, "failure", json_text_or_null(failure), "title",
-                     title != NULL ? title : json_string(""), "headers",
-                     http != NULL ? headers_encode(http) : json_object(), "status_code",
+    return json_pack("{s:I, s:s, s:o, s:o, s:o, s:I}", "body_length",
+                     (json_int_t)(http != NULL ? http->body_length : -1), "discovered_h3_endpoint", h3,
+                     "failure", json_text_or_null(failure), "title", title != NULL ? title : json_string(""),
+                     "headers", http != NULL ? headers_encode(http) : json_object(), "status_code",
                      (json_int_t)(http != NULL ? http->code : -1));
 }
 

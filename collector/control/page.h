@@ -18,8 +18,8 @@ struct page_request {
 struct page;
 typedef void (*page_callback)(struct page *page, void *arg);
 
-enum status page_start(const struct step_trace *trace, const struct page_request *request, page_callback callback,
-                       void *arg, struct page **out);
+enum status page_start(const struct step_trace *trace, const struct page_request *request,
+                       page_callback callback, void *arg, struct page **out);
 /* The helper's "http_request": {"body_length", "discovered_h3_endpoint", "failure", "title", "headers",
  * "status_code"}; of a page that has not ended, a timeout. New reference. */
 json_t *page_encode(const struct page *page);

@@ -10,8 +10,9 @@
 bool policy_endpoint_allowed(const struct sockaddr_storage *endpoint, bool allow_private);
 bool policy_port_allowed(uint16_t port, bool allow_private);
 
-/* OONI's helper keeps the words of its first version, per section of the response; NULL stays NULL. The argument is a
- * word of tests-network/steps/failure.h. (probe-cli internal/cmd/oohelperd, "legacy" mapping) */
+/* OONI's helper keeps the words of its first version, per section of the response; NULL stays NULL. The
+ * argument is a word of tests-network/steps/failure.h. (probe-cli internal/cmd/oohelperd, "legacy" mapping)
+ */
 const char *policy_dns_word(const char *failure);
 const char *policy_tcp_word(const char *failure);
 const char *policy_http_word(const char *failure);

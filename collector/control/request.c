@@ -15,7 +15,6 @@ static enum status url_take(const json_t *root, bool allow_private, struct url *
 {
     const char *text = json_member_text(root, "http_request");
     struct sockaddr_storage literal;
-    char address[ADDRESS_TEXT_BYTES];
     if (text == NULL) {
         why_set(why, "request has no http_request; send the URL to look at");
         return STATUS_MALFORMED;
@@ -25,14 +24,15 @@ static enum status url_take(const json_t *root, bool allow_private, struct url *
         return status;
     }
     if (url_parse(text, out) != STATUS_OK) {
-        why_set(why, "http_request is no URL that can be fetched: '%.80s'; send http://HOST/ or https://HOST/", text);
+        why_set(why,
+                "http_request is no URL that can be fetched: '%.80s'; send http://HOST/ or https://HOST/",
+                text);
         return STATUS_MALFORMED;
     }
     bool is_allowed = policy_port_allowed(out->port, allow_private);
     if (is_allowed && dns_host_is_address(out->host, &literal)) {
-        address_format(&literal, address);
-        is_allowed = address_parse(address, out->port, &literal) == STATUS_OK &&
-                     policy_endpoint_allowed(&literal, allow_private);
+        address_port_set(&literal, out->port);
+        is_allowed = policy_endpoint_allowed(&literal, allow_private);
     }
     if (!is_allowed) {
         why_set(why, "http_request names an address or a port that is not looked at; "
@@ -77,8 +77,8 @@ static void endpoints_take(const json_t *root, bool allow_private, struct contro
     }
 }
 
-enum status control_request_read(const char *text, size_t count, bool allow_private, struct control_request *out,
-                                 struct why *why)
+enum status control_request_read(const char *text, size_t count, bool allow_private,
+                                 struct control_request *out, struct why *why)
 {
     struct control_request request = {0};
     json_t *root = NULL;

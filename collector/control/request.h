@@ -13,14 +13,14 @@
 
 struct control_request {
     struct url url;
-    char user_agent[REQUEST_AGENT_BYTES];                    /* "" none: the context's */
+    char user_agent[REQUEST_AGENT_BYTES];                     /* "" none: the context's */
     struct sockaddr_storage endpoints[CONTROL_ENDPOINTS_MAX]; /* allowed by the policy, each once */
     size_t endpoint_count;
 };
 
 /* MALFORMED, TOO_LARGE, or REFUSED where the URL's port or literal address is not allowed; with a reason. */
-enum status control_request_read(const char *text, size_t count, bool allow_private, struct control_request *out,
-                                 struct why *why);
+enum status control_request_read(const char *text, size_t count, bool allow_private,
+                                 struct control_request *out, struct why *why);
 void control_request_free(struct control_request *request);
 
 #endif

@@ -13,27 +13,28 @@ struct range {
     uint8_t bit_count;
 };
 
-/* IANA IPv4 Special-Purpose Address Registry, what is not globally reachable, and multicast (RFC 5771). The anycast
- * exceptions inside 192.0.0.0/24 serve no web site. */
+/* IANA IPv4 Special-Purpose Address Registry, what is not globally reachable, and multicast (RFC 5771). The
+ * anycast exceptions inside 192.0.0.0/24 serve no web site. */
 static const struct range special_v4[] = {
-    {{0}, 8},              /* this network, RFC 791 */
-    {{10}, 8},             /* private, RFC 1918 */
-    {{100, 64}, 10},       /* carrier-grade NAT, RFC 6598 */
-    {{127}, 8},            /* loopback, RFC 1122 */
-    {{169, 254}, 16},      /* link-local, RFC 3927 */
-    {{172, 16}, 12},       /* private, RFC 1918 */
-    {{192, 0, 0}, 24},     /* IETF protocols, RFC 6890 */
-    {{192, 0, 2}, 24},     /* documentation, RFC 5737 */
-    {{192, 88, 99}, 24},   /* 6to4 relays, withdrawn by RFC 7526 */
-    {{192, 168}, 16},      /* private, RFC 1918 */
-    {{198, 18}, 15},       /* benchmarking, RFC 2544 */
-    {{198, 51, 100}, 24},  /* documentation, RFC 5737 */
-    {{203, 0, 113}, 24},   /* documentation, RFC 5737 */
-    {{224}, 4},            /* multicast, RFC 5771 */
-    {{240}, 4},            /* reserved and broadcast, RFC 1112, RFC 8190 */
+    {{0}, 8},             /* this network, RFC 791 */
+    {{10}, 8},            /* private, RFC 1918 */
+    {{100, 64}, 10},      /* carrier-grade NAT, RFC 6598 */
+    {{127}, 8},           /* loopback, RFC 1122 */
+    {{169, 254}, 16},     /* link-local, RFC 3927 */
+    {{172, 16}, 12},      /* private, RFC 1918 */
+    {{192, 0, 0}, 24},    /* IETF protocols, RFC 6890 */
+    {{192, 0, 2}, 24},    /* documentation, RFC 5737 */
+    {{192, 88, 99}, 24},  /* 6to4 relays, withdrawn by RFC 7526 */
+    {{192, 168}, 16},     /* private, RFC 1918 */
+    {{198, 18}, 15},      /* benchmarking, RFC 2544 */
+    {{198, 51, 100}, 24}, /* documentation, RFC 5737 */
+    {{203, 0, 113}, 24},  /* documentation, RFC 5737 */
+    {{224}, 4},           /* multicast, RFC 5771 */
+    {{240}, 4},           /* reserved and broadcast, RFC 1112, RFC 8190 */
 };
 
-/* Inside 2000::/3, what the IPv6 registry says is not globally reachable. All else outside 2000::/3 is special. */
+/* Inside 2000::/3, what the IPv6 registry says is not globally reachable. All else outside 2000::/3 is
+ * special. */
 static const struct range special_v6[] = {
     {{0x20, 0x01, 0x00, 0x00}, 23}, /* IETF protocols, Teredo among them, RFC 2928 */
     {{0x20, 0x01, 0x0d, 0xb8}, 32}, /* documentation, RFC 3849 */
@@ -47,9 +48,9 @@ static const struct {
     struct range range;
     size_t offset;
 } embedding_v6[] = {
-    {{{[10] = 0xff, [11] = 0xff}, 96}, 12},                 /* mapped, RFC 4291 */
-    {{{0x00, 0x64, 0xff, 0x9b}, 96}, 12},                   /* NAT64, RFC 6052 */
-    {{{0x20, 0x02}, 16}, 2},                                /* 6to4, RFC 3056 */
+    {{{[10] = 0xff, [11] = 0xff}, 96}, 12}, /* mapped, RFC 4291 */
+    {{{0x00, 0x64, 0xff, 0x9b}, 96}, 12},   /* NAT64, RFC 6052 */
+    {{{0x20, 0x02}, 16}, 2},                /* 6to4, RFC 3056 */
 };
 
 static bool range_holds(const struct range *range, const uint8_t *bytes)
@@ -85,7 +86,8 @@ static bool v6_is_public(const uint8_t *bytes)
             return v4_is_public(bytes + embedding_v6[i].offset);
         }
     }
-    return range_holds(&global_v6, bytes) && !is_in(special_v6, sizeof special_v6 / sizeof special_v6[0], bytes);
+    return range_holds(&global_v6, bytes) &&
+           !is_in(special_v6, sizeof special_v6 / sizeof special_v6[0], bytes);
 }
 
 bool address_is_public(const struct sockaddr *address)

@@ -18,9 +18,9 @@
 /* A whole packet of an Ethernet's length and its cooked header fit, and a ring frame is then 2048 bytes. */
 #define SNAP_BYTES   1900
 #define RING_BYTES   (2 << 20)
-#define BATCH_COUNT  512 /* packets read before other events have their turn */
+#define BATCH_COUNT  512  /* packets read before other events have their turn */
 #define DRAIN_COUNT  4096 /* more than the ring holds */
-#define HOSTS_MAX    16  /* addresses named in the kernel's filter; with more it does not name them */
+#define HOSTS_MAX    16   /* addresses named in the kernel's filter; with more it does not name them */
 #define FILTER_BYTES 1536
 
 struct capture {
@@ -65,9 +65,10 @@ static bool hosts_append(struct buffer *filter)
     for (const struct ifaddrs *one = list; one != NULL; one = one->ifa_next) {
         char text[INET6_ADDRSTRLEN];
         int family = one->ifa_addr != NULL ? one->ifa_addr->sa_family : AF_UNSPEC;
-        const void *bytes = family == AF_INET    ? (const void *)&((const struct sockaddr_in *)one->ifa_addr)->sin_addr
-                            : family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)one->ifa_addr)->sin6_addr
-                                                 : NULL;
+        const void *bytes =
+            family == AF_INET    ? (const void *)&((const struct sockaddr_in *)one->ifa_addr)->sin_addr
+            : family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)one->ifa_addr)->sin6_addr
+                                 : NULL;
         if (bytes != NULL && inet_ntop(family, bytes, text, sizeof text) != NULL) {
             buffer_printf(filter, "%shost %s", count == 0 ? "" : " or ", text);
             count++;
@@ -88,9 +89,9 @@ static enum status filter_set(struct capture *capture, const char *text)
     return code == 0 ? STATUS_OK : STATUS_IO;
 }
 
-/* The kernel passes TCP and UDP of this machine's own addresses: what it forwards for others is never read. A filter
- * of the ports in use would be narrower, but changing a filter empties the queue and would lose packets of the flows
- * that are already there; so it changes only between none and some. */
+/* The kernel passes TCP and UDP of this machine's own addresses: what it forwards for others is never read. A
+ * filter of the ports in use would be narrower, but changing a filter empties the queue and would lose
+ * packets of the flows that are already there; so it changes only between none and some. */
 static enum status filter_open(struct capture *capture)
 {
     struct buffer filter = {.limit = FILTER_BYTES};
@@ -163,7 +164,8 @@ static json_t *flow_end(void *state, struct flow *flow, bool keep)
 static void absence_explain(struct capture *capture, int code, const char *device)
 {
     if (code == PCAP_ERROR_PERM_DENIED) {
-        why_set(&capture->absence, "no permission to capture packets on %s; grant CAP_NET_RAW to the probe", device);
+        why_set(&capture->absence, "no permission to capture packets on %s; grant CAP_NET_RAW to the probe",
+                device);
     } else {
         const char *detail = capture->pcap != NULL ? pcap_geterr(capture->pcap) : "";
         why_set(&capture->absence, "cannot capture packets on %s: %.160s; check the interface", device,
@@ -193,8 +195,8 @@ static int pcap_begin(struct capture *capture, const char *device)
     return 0;
 }
 
-enum status capture_open(struct loop *loop, const struct clock *clock, const char *interface, struct capture **out,
-                         struct why *why)
+enum status capture_open(struct loop *loop, const struct clock *clock, const char *interface,
+                         struct capture **out, struct why *why)
 {
     const char *device = interface != NULL ? interface : "any";
     struct capture *capture = calloc(1, sizeof *capture);

@@ -17,12 +17,12 @@ struct capture_counts {
     int64_t dropped_count; /* by the kernel: we were too slow */
 };
 
-/* Opens libpcap on `interface` (NULL: all of them). Needs CAP_NET_RAW here and never again. Without it, or where
- * capturing is impossible, a capture comes all the same: its tap is absent and says why; `why` repeats that sentence
- * (and stays empty otherwise). Borrows the loop and the clock. Nothing is read, and the loop not kept alive, while no
- * flow is begun. NO_MEMORY, else OK. */
-enum status capture_open(struct loop *loop, const struct clock *clock, const char *interface, struct capture **out,
-                         struct why *why);
+/* Opens libpcap on `interface` (NULL: all of them). Needs CAP_NET_RAW here and never again. Without it, or
+ * where capturing is impossible, a capture comes all the same: its tap is absent and says why; `why` repeats
+ * that sentence (and stays empty otherwise). Borrows the loop and the clock. Nothing is read, and the loop
+ * not kept alive, while no flow is begun. NO_MEMORY, else OK. */
+enum status capture_open(struct loop *loop, const struct clock *clock, const char *interface,
+                         struct capture **out, struct why *why);
 /* The tap; valid until capture_free. All flows must have ended before that. */
 struct flow_tap capture_tap(struct capture *capture);
 struct capture_counts capture_counts(const struct capture *capture);

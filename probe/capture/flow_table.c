@@ -228,8 +228,14 @@ static json_t *flags_encode(uint8_t flags)
     static const struct {
         uint8_t bit;
         char letter;
-    } letters[] = {{PACKET_FLAG_SYN, 'S'}, {PACKET_FLAG_FIN, 'F'}, {PACKET_FLAG_RST, 'R'}, {PACKET_FLAG_PSH, 'P'},
-                   {PACKET_FLAG_ACK, 'A'}, {0x20, 'U'},            {0x40, 'E'},            {0x80, 'C'}};
+    } letters[] = {{PACKET_FLAG_SYN, 'S'},
+                   {PACKET_FLAG_FIN, 'F'},
+                   {PACKET_FLAG_RST, 'R'},
+                   {PACKET_FLAG_PSH, 'P'},
+                   {PACKET_FLAG_ACK, 'A'},
+                   {0x20, 'U'},
+                   {0x40, 'E'},
+                   {0x80, 'C'}};
     char text[sizeof letters / sizeof letters[0] + 1];
     size_t count = 0;
     for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {

@@ -9,11 +9,11 @@
 
 #include "measurement/base/bytes.h"
 
-#define ETHER_IPV4 0x0800
-#define ETHER_IPV6 0x86dd
-#define ETHER_VLAN 0x8100 /* IEEE 802.1Q */
-#define ETHER_QINQ 0x88a8 /* IEEE 802.1ad */
-#define VLAN_TAGS_MAX 2
+#define ETHER_IPV4          0x0800
+#define ETHER_IPV6          0x86dd
+#define ETHER_VLAN          0x8100 /* IEEE 802.1Q */
+#define ETHER_QINQ          0x88a8 /* IEEE 802.1ad */
+#define VLAN_TAGS_MAX       2
 #define IPV6_EXTENSIONS_MAX 8
 
 /* Of the frame: consumes the link header, leaves the EtherType; 0 where it carries no EtherType. */
@@ -98,7 +98,8 @@ static enum status ipv4_read(struct reader *left, struct packet *out, size_t *ou
 static enum status extensions_read(struct reader *left, uint8_t next, struct packet *out, size_t *claimed)
 {
     for (int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
-        if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT) {
+        if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+            next != IPPROTO_FRAGMENT) {
             out->protocol = next;
             return left->failed ? STATUS_MALFORMED : STATUS_OK;
         }

@@ -33,14 +33,14 @@ struct packet {
     uint32_t acknowledgement;
     uint8_t flags;
     uint16_t window;
-    size_t payload_bytes;     /* as the headers claim */
-    const uint8_t *payload;   /* borrowed from the frame */
-    size_t payload_captured;  /* how much of it is there */
+    size_t payload_bytes;    /* as the headers claim */
+    const uint8_t *payload;  /* borrowed from the frame */
+    size_t payload_captured; /* how much of it is there */
 };
 
 /* `link_type` is libpcap's DLT_*: Ethernet (with VLAN tags), Linux cooked v1 and v2, raw IP, BSD loopback.
- * UNSUPPORTED for another link type, for what is neither TCP nor UDP over IP, and for later fragments; MALFORMED where
- * headers break their format or were cut. */
+ * UNSUPPORTED for another link type, for what is neither TCP nor UDP over IP, and for later fragments;
+ * MALFORMED where headers break their format or were cut. */
 enum status packet_decode(int link_type, const void *bytes, size_t count, struct packet *out);
 
 /* Address and port of an AF_INET or AF_INET6 socket address; UNSUPPORTED otherwise. */

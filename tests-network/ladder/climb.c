@@ -17,7 +17,8 @@
 #include "tests-network/steps/tcp.h"
 #include "tests-network/steps/url.h"
 
-#define ADDRESSES_MAX 2 /* of one name that are tried, one after the other */
+#define DNS_ADDRESSES_MAX 16
+#define ADDRESSES_MAX     2 /* of one name that are tried, one after the other */
 
 /* 1. Lookup: A, at the first resolver that answers; AAAA where there is no A.
  * 2. TCP to the first address that accepts.
@@ -85,7 +86,8 @@ static const char *http_judge(struct climb *climb, const struct http_result *htt
         }
         url_free(&base);
     }
-    climb->result.portal_seen = is_elsewhere || http->code == 511 || (http->code == 200 && http->body_length > 0);
+    climb->result.portal_seen =
+        is_elsewhere || http->code == 511 || (http->code == 200 && http->body_length > 0);
     return is_elsewhere ? "http_unexpected_redirect_url" : "http_unexpected_status_code";
 }
 
@@ -179,6 +181,22 @@ static bool lookup_next(struct climb *climb, const char *failure, bool is_answer
     return false;
 }
 
+/* What the answer lets us connect to. A forged answer must not make a volunteer's probe speak to their own
+ * router; an anchor at home may well live in the operator's private network. */
+static const char *addresses_take(struct climb *climb, const struct dns_result *dns)
+{
+    struct sockaddr_storage found[DNS_ADDRESSES_MAX];
+    size_t count = dns_addresses(dns, (uint16_t)climb->anchor.port, found, DNS_ADDRESSES_MAX);
+    bool allows_all = climb->anchor.kind == ANCHOR_DOMESTIC || climb->trace->context->allow_private_targets;
+    climb->address_count = 0;
+    for (size_t i = 0; i < count && climb->address_count < ADDRESSES_MAX; i++) {
+        if (allows_all || !address_is_bogon(&found[i])) {
+            climb->addresses[climb->address_count++] = found[i];
+        }
+    }
+    return climb->address_count > 0 ? NULL : FAILURE_BOGON;
+}
+
 static void on_dns(struct dns_query *query, enum dns_moment moment, void *arg)
 {
     struct climb *climb = arg;
@@ -186,17 +204,15 @@ static void on_dns(struct dns_query *query, enum dns_moment moment, void *arg)
     if (moment != DNS_ANSWERED) {
         return;
     }
-    const char *failure = dns->failure;
+    const char *failure = dns->failure != NULL ? dns->failure : addresses_take(climb, dns);
     bool is_answered = dns->chosen >= 0;
     climb->result.resolver_answered |= is_answered;
     rung_close(&climb->result.lookup, failure, dns->end_us - dns->start_us);
-    climb->address_count =
-        failure == NULL ? dns_addresses(dns, (uint16_t)climb->anchor.port, climb->addresses, ADDRESSES_MAX) : 0;
     dns_free(query);
     climb->query = NULL;
-    if (failure == NULL && climb->address_count > 0) {
+    if (failure == NULL) {
         tcp_begin(climb);
-    } else if (failure == NULL || !lookup_next(climb, failure, is_answered) || lookup_try(climb) != STATUS_OK) {
+    } else if (!lookup_next(climb, failure, is_answered) || lookup_try(climb) != STATUS_OK) {
         finish(climb);
     }
 }

@@ -7,7 +7,8 @@
 #include "tests-network/steps/tls.h"
 
 #define CLIMB_HTTP_PORT 80
-#define CLIMB_HTTP_PATH "/generate_204" /* what connectivity checks ask; 204 and nothing else comes from the anchor */
+#define CLIMB_HTTP_PATH                                                                                      \
+    "/generate_204" /* what connectivity checks ask; 204 and nothing else comes from the anchor */
 
 struct climb_rung {
     enum rung_outcome outcome;

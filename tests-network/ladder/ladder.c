@@ -128,18 +128,20 @@ static struct ladder_evidence evidence_gather(const struct nettest_run *run)
     return evidence;
 }
 
-static void rung_append(json_t *rungs, const char *name, const struct anchor *anchor, const struct climb_rung *rung)
+static void rung_append(json_t *rungs, const char *name, const struct anchor *anchor,
+                        const struct climb_rung *rung)
 {
     json_t *object = json_object();
     json_object_set_new(object, "name", json_string(name));
     if (anchor != NULL) {
         char endpoint[sizeof anchor->host + 16];
-        snprintf(endpoint, sizeof endpoint, strchr(anchor->host, ':') != NULL ? "[%s]:%d" : "%s:%d", anchor->host,
-                 anchor->port);
+        snprintf(endpoint, sizeof endpoint, strchr(anchor->host, ':') != NULL ? "[%s]:%d" : "%s:%d",
+                 anchor->host, anchor->port);
         json_object_set_new(object, "operator", json_string(anchor->operator_name));
         json_object_set_new(object, "anchor", json_string(endpoint));
     }
-    json_object_set_new(object, "ok", rung->outcome == RUNG_UNTRIED ? json_null() : json_boolean(rung->outcome == RUNG_OK));
+    json_object_set_new(object, "ok",
+                        rung->outcome == RUNG_UNTRIED ? json_null() : json_boolean(rung->outcome == RUNG_OK));
     json_object_set_new(object, "failure", json_text_or_null(rung->failure));
     json_object_set_new(object, "runtime", json_real((double)rung->runtime_us / (double)US_PER_S));
     json_array_append_new(rungs, object);
@@ -274,8 +276,8 @@ static enum status run_begin(struct nettest_run *run)
     }
     run->climb_count = anchors->count;
     for (size_t i = 0; i < anchors->count; i++) {
-        run->pending_count += climb_start(&run->trace, &anchors->anchors[i], trust, on_climb, run, &run->climbs[i]) ==
-                              STATUS_OK;
+        run->pending_count += climb_start(&run->trace, &anchors->anchors[i], trust, on_climb, run,
+                                          &run->climbs[i]) == STATUS_OK;
     }
     if (run->pending_count == 0) {
         return loop_after(run->context->loop, 0, on_nothing_to_climb, run, &run->timer);
@@ -283,8 +285,8 @@ static enum status run_begin(struct nettest_run *run)
     return STATUS_OK;
 }
 
-static enum status ladder_start(const struct nettest_context *context, const char *input, nettest_callback callback,
-                                void *arg, struct nettest_run **out)
+static enum status ladder_start(const struct nettest_context *context, const char *input,
+                                nettest_callback callback, void *arg, struct nettest_run **out)
 {
     (void)input;
     struct nettest_run *run = calloc(1, sizeof *run);
@@ -314,8 +316,8 @@ static void ladder_cancel(struct nettest_run *run)
 }
 
 extern const struct nettest nettest_ladder;
-/* test_keys: {"x_dialtone": {"connectivity": ladder_result.h with rungs [{"name", "operator"?, "anchor"?, "ok",
- * "failure", "runtime"}], "verdict": verdict.h}}. `ok` is null where a rung could not be tried. */
+/* test_keys: {"x_dialtone": {"connectivity": ladder_result.h with rungs [{"name", "operator"?, "anchor"?,
+ * "ok", "failure", "runtime"}], "verdict": verdict.h}}. `ok` is null where a rung could not be tried. */
 const struct nettest nettest_ladder = {
     .name = "ladder",
     .version = "0.1.0",

@@ -37,15 +37,16 @@ struct ladder_evidence {
 #define LADDER_CONTROLS_LEAST  3 /* what a claim of a cut needs; ladder_result_is_failure asks the same */
 #define LADDER_OPERATORS_LEAST 2
 
-/* Pure. What answers beyond the gateway outweighs what the machine says of its link and gateway. Too few controls
- * for a claim: UNKNOWN. Fills state and counts; boot_id and monotonic_s are left empty. */
+/* Pure. What answers beyond the gateway outweighs what the machine says of its link and gateway. Too few
+ * controls for a claim: UNKNOWN. Fills state and counts; boot_id and monotonic_s are left empty. */
 struct ladder_result ladder_state_of(const struct ladder_evidence *evidence);
 
 /* The machine's own side, and pure readers of what Linux says in /proc/net. */
 enum rung_outcome ladder_link_read(void);
 enum rung_outcome ladder_gateway_read(void);
 bool ladder_routes_have_default(const char *route, const char *ipv6_route);
-/* Whether each default gateway of `route` stands in `arp` and is unresolved there. False where none is listed. */
+/* Whether each default gateway of `route` stands in `arp` and is unresolved there. False where none is
+ * listed. */
 bool ladder_gateway_is_silent(const char *route, const char *arp);
 void ladder_boot_id_read(char out[LADDER_BOOT_BYTES]); /* "" where unknown */
 

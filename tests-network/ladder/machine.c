@@ -47,8 +47,8 @@ enum rung_outcome ladder_link_read(void)
     return outcome;
 }
 
-/* Gateways (in the kernel's byte order) of the default routes; 0 where a route has none. Half-space routes, as VPNs
- * lay them over the default, count as one. */
+/* Gateways (in the kernel's byte order) of the default routes; 0 where a route has none. Half-space routes,
+ * as VPNs lay them over the default, count as one. */
 static size_t gateways_read(const char *route, uint32_t *out, size_t room)
 {
     struct reader reader = reader_of(route, strlen(route));
@@ -60,8 +60,8 @@ static size_t gateways_read(const char *route, uint32_t *out, size_t room)
         uint32_t gateway = 0;
         uint32_t mask = 0;
         unsigned flags = 0;
-        if (sscanf(line, "%15s %" SCNx32 " %" SCNx32 " %x %*s %*s %*s %" SCNx32, name, &destination, &gateway, &flags,
-                   &mask) != 5) {
+        if (sscanf(line, "%15s %" SCNx32 " %" SCNx32 " %x %*s %*s %*s %" SCNx32, name, &destination, &gateway,
+                   &flags, &mask) != 5) {
             continue;
         }
         bool is_default = destination == 0 && (mask == 0 || mask == htonl(UINT32_C(0x80000000)));
@@ -81,11 +81,12 @@ static bool ipv6_has_default(const char *ipv6_route)
         char name[IF_NAMESIZE];
         unsigned length = 0;
         unsigned flags = 0;
-        if (sscanf(line, "%32s %x %*s %*s %*s %*s %*s %*s %x %15s", destination, &length, &flags, name) != 4) {
+        if (sscanf(line, "%32s %x %*s %*s %*s %*s %*s %*s %x %15s", destination, &length, &flags, name) !=
+            4) {
             continue;
         }
-        if (strspn(destination, "0") == 32 && length == 0 && (flags & RTF_UP) != 0 && (flags & RTF_REJECT) == 0 &&
-            strcmp(name, "lo") != 0) {
+        if (strspn(destination, "0") == 32 && length == 0 && (flags & RTF_UP) != 0 &&
+            (flags & RTF_REJECT) == 0 && strcmp(name, "lo") != 0) {
             return true;
         }
     }
@@ -106,8 +107,8 @@ static bool arp_is_unresolved(const char *arp, uint32_t gateway)
     while (line_text(&reader, line, sizeof line)) {
         uint8_t bytes[4];
         unsigned flags = 0;
-        if (sscanf(line, "%" SCNu8 ".%" SCNu8 ".%" SCNu8 ".%" SCNu8 " %*s %x", &bytes[0], &bytes[1], &bytes[2],
-                   &bytes[3], &flags) == 5 &&
+        if (sscanf(line, "%" SCNu8 ".%" SCNu8 ".%" SCNu8 ".%" SCNu8 " %*s %x", &bytes[0], &bytes[1],
+                   &bytes[2], &bytes[3], &flags) == 5 &&
             memcmp(bytes, &gateway, sizeof bytes) == 0) {
             return flags == 0;
         }

@@ -58,8 +58,8 @@ static enum connectivity_state state_unreached(const struct ladder_evidence *evi
 
 struct ladder_result ladder_state_of(const struct ladder_evidence *evidence)
 {
-    bool is_reached = evidence->address_ok_count > 0 || evidence->name_ok_count > 0 || evidence->tls_ok_count > 0 ||
-                      evidence->controls_ok_count > 0;
+    bool is_reached = evidence->address_ok_count > 0 || evidence->name_ok_count > 0 ||
+                      evidence->tls_ok_count > 0 || evidence->controls_ok_count > 0;
     return (struct ladder_result){
         .state = is_reached ? state_reached(evidence) : state_unreached(evidence),
         .controls_ok_count = evidence->controls_ok_count,

@@ -43,7 +43,8 @@ struct fixture {
     int calls;
 };
 
-/* Answers A of *.example with 127.0.0.1, AAAA with nothing, other names with NXDOMAIN; "silent.example" never. */
+/* Answers A of *.example with 127.0.0.1, AAAA with nothing, other names with NXDOMAIN; "silent.example"
+ * never. */
 static void on_question(int fd, bool readable, bool writable, void *arg)
 {
     uint8_t message[512];
@@ -139,16 +140,18 @@ static int setup(void **state)
     int dns_port = 0;
     assert_non_null(fixture);
     struct nettest_context *context = &fixture->context;
-    *context = (struct nettest_context){
-        .clock = clock_system(), .random = random_system(), .limits = nettest_limits_default(), .resolver_count = 1};
+    *context = (struct nettest_context){.clock = clock_system(),
+                                        .random = random_system(),
+                                        .limits = nettest_limits_default(),
+                                        .resolver_count = 1};
     context->limits.dns_timeout_us = 500 * US_PER_MS;
     assert_int_equal(loop_open(&context->loop), STATUS_OK);
     assert_int_equal(fetcher_open(context->loop, &context->fetcher), STATUS_OK);
     fixture->dns_fd = socket_bound(SOCK_DGRAM, &dns_port);
     assert_int_equal(address_parse("127.0.0.1", (uint16_t)dns_port, &context->resolvers[0]), STATUS_OK);
-    assert_int_equal(loop_watch(context->loop, fixture->dns_fd, true, false, on_question, fixture,
-                                &fixture->dns_watch),
-                     STATUS_OK);
+    assert_int_equal(
+        loop_watch(context->loop, fixture->dns_fd, true, false, on_question, fixture, &fixture->dns_watch),
+        STATUS_OK);
     fixture->http = evhttp_new(loop_base(context->loop));
     struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(fixture->http, "127.0.0.1", 0);
     assert_non_null(bound);
@@ -233,11 +236,12 @@ static void test_page(void **state)
     struct fixture *fixture = *state;
     char text[512];
     char endpoint[64];
-    snprintf(text, sizeof text,
-             "{\"http_request\":\"http://site.example:%d/start\",\"http_request_headers\":{\"Accept\":[\"*/*\"],"
-             "\"User-Agent\":[\"agent/1\"]},\"tcp_connect\":[\"127.0.0.1:%d\",\"127.0.0.1:%d\",\"nonsense\"],"
-             "\"x_quic_enabled\":false}",
-             fixture->http_port, fixture->http_port, fixture->refused_port);
+    snprintf(
+        text, sizeof text,
+        "{\"http_request\":\"http://site.example:%d/start\",\"http_request_headers\":{\"Accept\":[\"*/*\"],"
+        "\"User-Agent\":[\"agent/1\"]},\"tcp_connect\":[\"127.0.0.1:%d\",\"127.0.0.1:%d\",\"nonsense\"],"
+        "\"x_quic_enabled\":false}",
+        fixture->http_port, fixture->http_port, fixture->refused_port);
     assert_int_equal(ask(fixture, text, NULL), STATUS_OK);
     const json_t *http = section(fixture, "http_request");
     assert_true(json_is_null(json_object_get(http, "failure")));
@@ -257,11 +261,12 @@ static void test_page(void **state)
     assert_true(json_member_bool(json_member_object(tcp, endpoint), "status", false));
     snprintf(endpoint, sizeof endpoint, "127.0.0.1:%d", fixture->refused_port);
     assert_false(json_member_bool(json_member_object(tcp, endpoint), "status", true));
-    assert_string_equal(json_member_text(json_member_object(tcp, endpoint), "failure"), "connection_refused_error");
+    assert_string_equal(json_member_text(json_member_object(tcp, endpoint), "failure"),
+                        "connection_refused_error");
     assert_int_equal(json_object_size(section(fixture, "tls_handshake")), 0);
     assert_true(json_is_null(json_object_get(fixture->response, "http3_request")));
-    assert_int_equal(json_member_int(json_member_object(section(fixture, "ip_info"), "127.0.0.1"), "flags", 0),
-                     1 | 2 | 4);
+    assert_int_equal(
+        json_member_int(json_member_object(section(fixture, "ip_info"), "127.0.0.1"), "flags", 0), 1 | 2 | 4);
 }
 
 static void test_literal_address(void **state)
@@ -309,7 +314,8 @@ static void test_deadline(void **state)
     ask_url(fixture, "site.example", fixture->silent_port, "/");
     http_failure_check(fixture, "generic_timeout_error");
     snprintf(endpoint, sizeof endpoint, "127.0.0.1:%d", fixture->silent_port);
-    assert_true(json_member_bool(json_member_object(section(fixture, "tcp_connect"), endpoint), "status", false));
+    assert_true(
+        json_member_bool(json_member_object(section(fixture, "tcp_connect"), endpoint), "status", false));
     char text[256];
     snprintf(text, sizeof text, "{\"http_request\":\"https://site.example:%d/\"}", fixture->silent_port);
     assert_int_equal(ask(fixture, text, NULL), STATUS_OK);
@@ -359,8 +365,9 @@ static void test_private_answer(void **state)
 {
     struct fixture *fixture = *state;
     service_open(fixture, false, 0);
-    assert_int_equal(ask(fixture, "{\"http_request\":\"http://site.example/\",\"tcp_connect\":[\"127.0.0.1:80\","
-                                  "\"10.0.0.1:443\",\"[::1]:443\",\"8.8.8.8:22\"]}",
+    assert_int_equal(ask(fixture,
+                         "{\"http_request\":\"http://site.example/\",\"tcp_connect\":[\"127.0.0.1:80\","
+                         "\"10.0.0.1:443\",\"[::1]:443\",\"8.8.8.8:22\"]}",
                          NULL),
                      STATUS_OK);
     assert_int_equal(json_object_size(section(fixture, "tcp_connect")), 0);
@@ -378,15 +385,17 @@ static void test_busy_and_cancel(void **state)
     snprintf(text, sizeof text, "{\"http_request\":\"http://site.example:%d/page\"}", fixture->silent_port);
     service_open(fixture, true, 2);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(control_start(fixture->control, text, strlen(text), on_response, fixture, &jobs[i], &why),
-                         STATUS_OK);
+        assert_int_equal(
+            control_start(fixture->control, text, strlen(text), on_response, fixture, &jobs[i], &why),
+            STATUS_OK);
     }
-    assert_int_equal(control_start(fixture->control, text, strlen(text), on_response, fixture, &jobs[2], &why),
-                     STATUS_BUSY);
+    assert_int_equal(
+        control_start(fixture->control, text, strlen(text), on_response, fixture, &jobs[2], &why),
+        STATUS_BUSY);
     assert_non_null(strstr(why.text, "try again"));
     control_cancel(jobs[0]);
-    assert_int_equal(control_start(fixture->control, text, strlen(text), on_response, fixture, &jobs[2], &why),
-                     STATUS_OK);
+    assert_int_equal(
+        control_start(fixture->control, text, strlen(text), on_response, fixture, &jobs[2], &why), STATUS_OK);
     /* The other two end with the service. */
     control_free(fixture->control);
     fixture->control = NULL;
@@ -401,9 +410,9 @@ static void test_policy(void **state)
         const char *endpoint;
         bool is_allowed;
     } cases[] = {
-        {"8.8.8.8:443", true},   {"8.8.8.8:80", true},         {"8.8.8.8:53", false}, {"10.1.2.3:443", false},
-        {"[::1]:80", false},     {"[2606:4700::1111]:443", true}, {"[fe80::1]:443", false},
-        {"100.64.0.1:80", false}, {"[64:ff9b::7f00:1]:80", false},
+        {"8.8.8.8:443", true},    {"8.8.8.8:80", true},     {"8.8.8.8:53", false},
+        {"10.1.2.3:443", false},  {"[::1]:80", false},      {"[2606:4700::1111]:443", true},
+        {"[fe80::1]:443", false}, {"100.64.0.1:80", false}, {"[64:ff9b::7f00:1]:80", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sockaddr_storage endpoint;

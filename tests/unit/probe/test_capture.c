@@ -72,7 +72,8 @@ static json_t *tcp_exchange(const char *interface, bool keep, bool via_loop, str
     int server = socket_bound(SOCK_STREAM);
     assert_int_equal(listen(server, 4), 0);
     int client = socket_bound(SOCK_STREAM);
-    struct flow_key key = {.protocol = IPPROTO_TCP, .local = socket_name(client), .remote = socket_name(server)};
+    struct flow_key key = {
+        .protocol = IPPROTO_TCP, .local = socket_name(client), .remote = socket_name(server)};
     struct flow *flow = tap.begin(tap.state, &key);
     assert_non_null(flow);
     assert_int_equal(connect(client, (struct sockaddr *)&key.remote, sizeof(struct sockaddr_in)), 0);
@@ -143,13 +144,16 @@ static void test_strangers(void **state)
     int server = socket_bound(SOCK_DGRAM);
     int stranger = socket_bound(SOCK_DGRAM);
     int client = socket_bound(SOCK_DGRAM);
-    struct flow_key key = {.protocol = IPPROTO_UDP, .local = socket_name(client), .remote = socket_name(server)};
+    struct flow_key key = {
+        .protocol = IPPROTO_UDP, .local = socket_name(client), .remote = socket_name(server)};
     struct flow *flow = tap.begin(tap.state, &key);
     assert_non_null(flow);
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(sendto(stranger, "s", 1, 0, (struct sockaddr *)&key.remote, sizeof(struct sockaddr_in)), 1);
+        assert_int_equal(
+            sendto(stranger, "s", 1, 0, (struct sockaddr *)&key.remote, sizeof(struct sockaddr_in)), 1);
     }
-    assert_int_equal(sendto(client, "abc", 3, 0, (struct sockaddr *)&key.remote, sizeof(struct sockaddr_in)), 3);
+    assert_int_equal(sendto(client, "abc", 3, 0, (struct sockaddr *)&key.remote, sizeof(struct sockaddr_in)),
+                     3);
     loop_run_for(loop, 20 * US_PER_MS);
     assert_int_equal(capture_counts(capture).kept_count, 1);
     assert_true(capture_counts(capture).packet_count >= 21);
@@ -162,7 +166,8 @@ static void test_strangers(void **state)
     json_decref(packets);
     /* Idle: the kernel passes nothing. */
     int64_t before_count = capture_counts(capture).packet_count;
-    assert_int_equal(sendto(stranger, "s", 1, 0, (struct sockaddr *)&key.remote, sizeof(struct sockaddr_in)), 1);
+    assert_int_equal(sendto(stranger, "s", 1, 0, (struct sockaddr *)&key.remote, sizeof(struct sockaddr_in)),
+                     1);
     flow = tap.begin(tap.state, &key);
     loop_run_for(loop, 20 * US_PER_MS);
     assert_int_equal(capture_counts(capture).packet_count, before_count);

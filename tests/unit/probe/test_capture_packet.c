@@ -20,12 +20,12 @@
 #include "measurement/base/random.h"
 #include "probe/capture/flow_table.h"
 
-#define TCP4(flags)                                                                                                  \
-    0x45, 0, 0, 43, 0x12, 0x34, 0x40, 0, 57, 6, 0, 0, 192, 0, 2, 1, 198, 51, 100, 7, 0x9c, 0x40, 0x01, 0xbb, 0, 0,   \
-        0x10, 0x00, 0, 0, 0x20, 0x01, 0x50, flags, 0xfa, 0xf0, 0, 0, 0, 0, 'a', 'b', 'c'
-#define UDP6                                                                                                         \
-    0x60, 0, 0, 0, 0, 11, 17, 61, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x20, 1, 0xd, 0xb8, 0, 0,  \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 53, 0x9c, 0x40, 0, 11, 0, 0, 'x', 'y', 'z'
+#define TCP4(flags)                                                                                          \
+    0x45, 0, 0, 43, 0x12, 0x34, 0x40, 0, 57, 6, 0, 0, 192, 0, 2, 1, 198, 51, 100, 7, 0x9c, 0x40, 0x01, 0xbb, \
+        0, 0, 0x10, 0x00, 0, 0, 0x20, 0x01, 0x50, flags, 0xfa, 0xf0, 0, 0, 0, 0, 'a', 'b', 'c'
+#define UDP6                                                                                                 \
+    0x60, 0, 0, 0, 0, 11, 17, 61, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x20, 1, 0xd,      \
+        0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 53, 0x9c, 0x40, 0, 11, 0, 0, 'x', 'y', 'z'
 #define MAC 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2
 
 static const uint8_t ethernet_tcp4[] = {MAC, 8, 0, TCP4(0x12), 0, 0, 0};
@@ -94,8 +94,9 @@ static void test_frames(void **state)
     for (size_t i = 0; i < sizeof good_cases / sizeof good_cases[0]; i++) {
         struct packet packet;
         print_message("case: %s\n", good_cases[i].name);
-        assert_int_equal(packet_decode(good_cases[i].link_type, good_cases[i].bytes, good_cases[i].count, &packet),
-                         STATUS_OK);
+        assert_int_equal(
+            packet_decode(good_cases[i].link_type, good_cases[i].bytes, good_cases[i].count, &packet),
+            STATUS_OK);
         (good_cases[i].is_tcp4 ? tcp4_check : udp6_check)(&packet);
         for (size_t count = 0; count < good_cases[i].count; count++) {
             uint8_t *cut = malloc(count + 1); /* on the heap, so that reading past it is seen */
@@ -124,16 +125,16 @@ static void test_hostile_headers(void **state)
 {
     (void)state;
     struct packet packet;
-    assert_int_equal(decode_changed(0, 0x44, &packet), STATUS_MALFORMED);  /* header of 16 bytes */
-    assert_int_equal(decode_changed(0, 0x4f, &packet), STATUS_MALFORMED);  /* options past the total length */
+    assert_int_equal(decode_changed(0, 0x44, &packet), STATUS_MALFORMED); /* header of 16 bytes */
+    assert_int_equal(decode_changed(0, 0x4f, &packet), STATUS_MALFORMED); /* options past the total length */
     assert_int_equal(decode_changed(0, 0x75, &packet), STATUS_UNSUPPORTED); /* IP version 7 */
-    assert_int_equal(decode_changed(3, 19, &packet), STATUS_MALFORMED);    /* total below the header */
-    assert_int_equal(decode_changed(3, 39, &packet), STATUS_MALFORMED);    /* total cuts the TCP header */
-    assert_int_equal(decode_changed(7, 1, &packet), STATUS_UNSUPPORTED);   /* a later fragment */
-    assert_int_equal(decode_changed(9, 1, &packet), STATUS_UNSUPPORTED);   /* ICMP */
-    assert_int_equal(decode_changed(32, 0x40, &packet), STATUS_MALFORMED); /* TCP header of 16 bytes */
-    assert_int_equal(decode_changed(32, 0xf0, &packet), STATUS_MALFORMED); /* TCP options past the packet */
-    assert_int_equal(decode_changed(2, 0xff, &packet), STATUS_OK);         /* claims more than was captured */
+    assert_int_equal(decode_changed(3, 19, &packet), STATUS_MALFORMED);     /* total below the header */
+    assert_int_equal(decode_changed(3, 39, &packet), STATUS_MALFORMED);     /* total cuts the TCP header */
+    assert_int_equal(decode_changed(7, 1, &packet), STATUS_UNSUPPORTED);    /* a later fragment */
+    assert_int_equal(decode_changed(9, 1, &packet), STATUS_UNSUPPORTED);    /* ICMP */
+    assert_int_equal(decode_changed(32, 0x40, &packet), STATUS_MALFORMED);  /* TCP header of 16 bytes */
+    assert_int_equal(decode_changed(32, 0xf0, &packet), STATUS_MALFORMED);  /* TCP options past the packet */
+    assert_int_equal(decode_changed(2, 0xff, &packet), STATUS_OK); /* claims more than was captured */
     assert_true(packet.payload_bytes > packet.payload_captured);
     assert_int_equal(packet_decode(12345, raw_tcp4, sizeof raw_tcp4, &packet), STATUS_UNSUPPORTED);
     assert_int_equal(packet_decode(DLT_RAW, NULL, 0, &packet), STATUS_UNSUPPORTED);
@@ -199,8 +200,13 @@ static struct sockaddr_storage v4_at(const char *text, int port)
 
 static struct packet tcp_of(bool is_out, uint8_t flags, uint32_t sequence, uint32_t acknowledgement)
 {
-    struct packet packet = {.protocol = IPPROTO_TCP, .ttl = is_out ? 64 : 50, .is_ipv4 = true, .flags = flags,
-                            .sequence = sequence, .acknowledgement = acknowledgement, .window = 1000};
+    struct packet packet = {.protocol = IPPROTO_TCP,
+                            .ttl = is_out ? 64 : 50,
+                            .is_ipv4 = true,
+                            .flags = flags,
+                            .sequence = sequence,
+                            .acknowledgement = acknowledgement,
+                            .window = 1000};
     struct sockaddr_storage local = v4_at("192.0.2.1", 40000);
     struct sockaddr_storage remote = v4_at("198.51.100.7", 443);
     assert_int_equal(packet_end_of(is_out ? &local : &remote, &packet.source), STATUS_OK);
@@ -208,7 +214,8 @@ static struct packet tcp_of(bool is_out, uint8_t flags, uint32_t sequence, uint3
     return packet;
 }
 
-static void packet_expect(const json_t *packets, size_t index, const char *dir, const char *flags, int seq, int ack)
+static void packet_expect(const json_t *packets, size_t index, const char *dir, const char *flags, int seq,
+                          int ack)
 {
     const json_t *packet = json_array_get(packets, index);
     assert_string_equal(json_member_text(packet, "dir"), dir);
@@ -227,9 +234,12 @@ static void test_flow_relative_numbers(void **state)
     struct flow *flow = flow_table_begin(table, &key, 5 * US_PER_S);
     assert_non_null(flow);
     /* The initial numbers stand just below the wrap. */
-    struct packet packets[] = {tcp_of(true, 0x02, 0xfffffffe, 0), tcp_of(false, 0x12, 0xffffffff, 0xffffffff),
-                               tcp_of(true, 0x10, 0xffffffff, 0x00000000), tcp_of(true, 0x18, 0xffffffff, 0),
-                               tcp_of(false, 0x04, 0, 0), tcp_of(false, 0x14, 1460, 2)};
+    struct packet packets[] = {tcp_of(true, 0x02, 0xfffffffe, 0),
+                               tcp_of(false, 0x12, 0xffffffff, 0xffffffff),
+                               tcp_of(true, 0x10, 0xffffffff, 0x00000000),
+                               tcp_of(true, 0x18, 0xffffffff, 0),
+                               tcp_of(false, 0x04, 0, 0),
+                               tcp_of(false, 0x14, 1460, 2)};
     packets[3].payload = (const uint8_t *)"abc";
     packets[3].payload_bytes = packets[3].payload_captured = 3;
     for (size_t i = 0; i < sizeof packets / sizeof packets[0]; i++) {
@@ -328,12 +338,13 @@ static void test_real_captures(void **state)
             }
             decoded_count++;
             bool is_rst = packet.protocol == IPPROTO_TCP && (packet.flags & PACKET_FLAG_RST) != 0;
-            if (cases[i].rst_count > 0 && is_rst && packet.source.port != 0 && packet.window - packet.ttl == 1375) {
+            if (cases[i].rst_count > 0 && is_rst && packet.source.port != 0 &&
+                packet.window - packet.ttl == 1375) {
                 rst_count++;
             }
         }
-        print_message("%s: %zu decoded, %zu other, %zu of the known resets\n", cases[i].path, decoded_count, other_count,
-                      rst_count);
+        print_message("%s: %zu decoded, %zu other, %zu of the known resets\n", cases[i].path, decoded_count,
+                      other_count, rst_count);
         assert_true(decoded_count > 5);
         assert_int_equal(rst_count, cases[i].rst_count);
         pcap_close(file);
@@ -343,10 +354,14 @@ static void test_real_captures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),          cmocka_unit_test(test_hostile_headers),
-        cmocka_unit_test(test_ipv6_extensions), cmocka_unit_test(test_random_bytes),
-        cmocka_unit_test(test_flow_relative_numbers), cmocka_unit_test(test_flow_bounds),
-        cmocka_unit_test(test_address_families), cmocka_unit_test(test_real_captures),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_hostile_headers),
+        cmocka_unit_test(test_ipv6_extensions),
+        cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_flow_relative_numbers),
+        cmocka_unit_test(test_flow_bounds),
+        cmocka_unit_test(test_address_families),
+        cmocka_unit_test(test_real_captures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,14 +25,14 @@ struct state_case {
     enum connectivity_state state;
 };
 
-#define UP .link = RUNG_OK, .gateway = RUNG_OK
+#define UP         .link = RUNG_OK, .gateway = RUNG_OK
 #define ALL_FAILED .controls_failed_count = 6, .operators_failed_count = 3
 
 static const struct state_case state_cases[] = {
     {"nothing known", {0}, CONNECTIVITY_UNKNOWN},
     {"all works",
-     {UP, .resolver = RUNG_OK, .address_ok_count = 3, .lookup_ok_count = 3, .name_ok_count = 3, .tls_ok_count = 3,
-      .controls_ok_count = 6},
+     {UP, .resolver = RUNG_OK, .address_ok_count = 3, .lookup_ok_count = 3, .name_ok_count = 3,
+      .tls_ok_count = 3, .controls_ok_count = 6},
      CONNECTIVITY_WORKING},
     {"one TLS control of six is enough",
      {UP, .resolver = RUNG_OK, .address_failed_count = 3, .name_ok_count = 1, .tls_ok_count = 1,
@@ -43,24 +43,37 @@ static const struct state_case state_cases[] = {
     {"no gateway", {.link = RUNG_OK, .gateway = RUNG_FAILED, ALL_FAILED}, CONNECTIVITY_NO_GATEWAY},
     {"no gateway, too few controls", {.link = RUNG_OK, .gateway = RUNG_FAILED}, CONNECTIVITY_NO_GATEWAY},
     {"a link that is said to be down but carries traffic",
-     {.link = RUNG_FAILED, .gateway = RUNG_FAILED, .address_ok_count = 1, .name_ok_count = 1, .tls_ok_count = 1,
+     {.link = RUNG_FAILED,
+      .gateway = RUNG_FAILED,
+      .address_ok_count = 1,
+      .name_ok_count = 1,
+      .tls_ok_count = 1,
       .controls_ok_count = 2},
      CONNECTIVITY_WORKING},
     {"full shutdown", {UP, .resolver = RUNG_FAILED, ALL_FAILED}, CONNECTIVITY_FULL_SHUTDOWN},
-    {"full shutdown though the ISP's resolver answers", {UP, .resolver = RUNG_OK, ALL_FAILED},
+    {"full shutdown though the ISP's resolver answers",
+     {UP, .resolver = RUNG_OK, ALL_FAILED},
      CONNECTIVITY_FULL_SHUTDOWN},
-    {"full shutdown at the bound", {UP, .controls_failed_count = 3, .operators_failed_count = 2},
+    {"full shutdown at the bound",
+     {UP, .controls_failed_count = 3, .operators_failed_count = 2},
      CONNECTIVITY_FULL_SHUTDOWN},
-    {"two controls are too few", {UP, .controls_failed_count = 2, .operators_failed_count = 2}, CONNECTIVITY_UNKNOWN},
-    {"one operator is too few", {UP, .controls_failed_count = 6, .operators_failed_count = 1}, CONNECTIVITY_UNKNOWN},
+    {"two controls are too few",
+     {UP, .controls_failed_count = 2, .operators_failed_count = 2},
+     CONNECTIVITY_UNKNOWN},
+    {"one operator is too few",
+     {UP, .controls_failed_count = 6, .operators_failed_count = 1},
+     CONNECTIVITY_UNKNOWN},
     {"no claim while link and gateway are unknown", {ALL_FAILED}, CONNECTIVITY_UNKNOWN},
     {"domestic fails too", {UP, .domestic_failed_count = 2, ALL_FAILED}, CONNECTIVITY_FULL_SHUTDOWN},
-    {"international cut", {UP, .domestic_ok_count = 1, .domestic_failed_count = 1, ALL_FAILED},
+    {"international cut",
+     {UP, .domestic_ok_count = 1, .domestic_failed_count = 1, ALL_FAILED},
      CONNECTIVITY_DOMESTIC_ONLY},
     {"international cut needs the controls too",
-     {UP, .domestic_ok_count = 2, .controls_failed_count = 2, .operators_failed_count = 2}, CONNECTIVITY_UNKNOWN},
+     {UP, .domestic_ok_count = 2, .controls_failed_count = 2, .operators_failed_count = 2},
+     CONNECTIVITY_UNKNOWN},
     {"domestic anchors answer through a link said to be down",
-     {.link = RUNG_FAILED, .gateway = RUNG_FAILED, .domestic_ok_count = 1, ALL_FAILED}, CONNECTIVITY_DOMESTIC_ONLY},
+     {.link = RUNG_FAILED, .gateway = RUNG_FAILED, .domestic_ok_count = 1, ALL_FAILED},
+     CONNECTIVITY_DOMESTIC_ONLY},
     {"no controls at all", {UP, .resolver = RUNG_OK, .domestic_ok_count = 2}, CONNECTIVITY_UNKNOWN},
     {"resolver dead",
      {UP, .resolver = RUNG_FAILED, .address_ok_count = 3, .lookup_failed_count = 3, .name_failed_count = 3,
@@ -75,18 +88,22 @@ static const struct state_case state_cases[] = {
       .controls_ok_count = 3, .controls_failed_count = 3},
      CONNECTIVITY_DNS_FAILURE},
     {"TLS blocked",
-     {UP, .resolver = RUNG_OK, .address_ok_count = 3, .lookup_ok_count = 3, .name_ok_count = 3, .tls_failed_count = 3,
-      .controls_ok_count = 3, .controls_failed_count = 3},
+     {UP, .resolver = RUNG_OK, .address_ok_count = 3, .lookup_ok_count = 3, .name_ok_count = 3,
+      .tls_failed_count = 3, .controls_ok_count = 3, .controls_failed_count = 3},
      CONNECTIVITY_TLS_BLOCKED},
     {"TLS could not be tried",
      {UP, .resolver = RUNG_OK, .address_ok_count = 3, .lookup_ok_count = 3, .name_ok_count = 3,
       .controls_ok_count = 3},
      CONNECTIVITY_WORKING},
-    {"only addresses, resolver unknown", {UP, .address_ok_count = 3, .controls_ok_count = 3}, CONNECTIVITY_UNKNOWN},
-    {"portal", {UP, .resolver = RUNG_OK, .name_ok_count = 1, .portal_seen = true, ALL_FAILED},
+    {"only addresses, resolver unknown",
+     {UP, .address_ok_count = 3, .controls_ok_count = 3},
+     CONNECTIVITY_UNKNOWN},
+    {"portal",
+     {UP, .resolver = RUNG_OK, .name_ok_count = 1, .portal_seen = true, ALL_FAILED},
      CONNECTIVITY_CAPTIVE_PORTAL},
     {"a page in place of 204 while TLS works",
-     {UP, .resolver = RUNG_OK, .name_ok_count = 3, .tls_ok_count = 2, .controls_ok_count = 2, .portal_seen = true},
+     {UP, .resolver = RUNG_OK, .name_ok_count = 3, .tls_ok_count = 2, .controls_ok_count = 2,
+      .portal_seen = true},
      CONNECTIVITY_WORKING},
 };
 
@@ -103,7 +120,8 @@ static void test_states(void **state)
     }
 }
 
-/* Over all small evidence: a shutdown is never claimed while anything answers, and failure evidence always is one. */
+/* Over all small evidence: a shutdown is never claimed while anything answers, and failure evidence always is
+ * one. */
 static void test_invariants(void **state)
 {
     (void)state;
@@ -142,18 +160,19 @@ static void test_invariants(void **state)
 }
 
 #define ROUTE_HEADER "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
-#define ROUTE_ETH "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
-#define ROUTE_NET "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
-#define ROUTE_TUN "tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n"
-#define ROUTE_HALF "tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n"
+#define ROUTE_ETH    "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+#define ROUTE_NET    "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+#define ROUTE_TUN    "tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n"
+#define ROUTE_HALF   "tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n"
 #define ROUTE_REJECT "*\t00000000\t00000000\t0201\t0\t0\t0\t00000000\t0\t0\t0\n"
-#define ZEROS "00000000000000000000000000000000"
-#define ROUTE6 ZEROS " 00 " ZEROS " 00 fd000000000000000000000000000001 00000400 00000002 00000000 00000003     eth0\n"
-#define ROUTE6_LO ZEROS " 00 " ZEROS " 00 " ZEROS " ffffffff 00000001 00000000 00200200       lo\n"
+#define ZEROS        "00000000000000000000000000000000"
+#define ROUTE6                                                                                               \
+    ZEROS " 00 " ZEROS " 00 fd000000000000000000000000000001 00000400 00000002 00000000 00000003     eth0\n"
+#define ROUTE6_LO  ZEROS " 00 " ZEROS " 00 " ZEROS " ffffffff 00000001 00000000 00200200       lo\n"
 #define ARP_HEADER "IP address       HW type     Flags       HW address            Mask     Device\n"
-#define ARP_OK "192.0.2.1        0x1         0x2         02:fc:00:00:00:05     *        eth0\n"
+#define ARP_OK     "192.0.2.1        0x1         0x2         02:fc:00:00:00:05     *        eth0\n"
 #define ARP_SILENT "192.0.2.1        0x1         0x0         00:00:00:00:00:00     *        eth0\n"
-#define ARP_OTHER "192.0.2.9        0x1         0x0         00:00:00:00:00:00     *        eth0\n"
+#define ARP_OTHER  "192.0.2.9        0x1         0x0         00:00:00:00:00:00     *        eth0\n"
 
 static void test_routes(void **state)
 {
@@ -176,7 +195,8 @@ static void test_routes(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         print_message("route case %zu\n", i);
-        assert_int_equal(ladder_routes_have_default(cases[i].route, cases[i].ipv6_route), cases[i].has_default);
+        assert_int_equal(ladder_routes_have_default(cases[i].route, cases[i].ipv6_route),
+                         cases[i].has_default);
     }
 }
 
@@ -241,10 +261,13 @@ static void on_result(struct nettest_result *result, void *arg)
 }
 
 /* Climbs the given anchors; returns the state and hands the test keys over. */
-static struct ladder_result climb(const char *csv, struct sockaddr_storage resolver, struct climb_check *check)
+static struct ladder_result climb(const char *csv, struct sockaddr_storage resolver,
+                                  struct climb_check *check)
 {
-    struct nettest_context context = {.clock = clock_system(), .random = random_system(),
-                                      .limits = nettest_limits_default(), .resolvers = {resolver},
+    struct nettest_context context = {.clock = clock_system(),
+                                      .random = random_system(),
+                                      .limits = nettest_limits_default(),
+                                      .resolvers = {resolver},
                                       .resolver_count = 1};
     struct anchor_list anchors = {0};
     struct nettest_run *run = NULL;
@@ -255,7 +278,8 @@ static struct ladder_result climb(const char *csv, struct sockaddr_storage resol
     assert_int_equal(fetcher_open(check->loop, &context.fetcher), STATUS_OK);
     context.loop = check->loop;
     context.anchors = &anchors;
-    context.limits.dns_timeout_us = context.limits.tcp_timeout_us = context.limits.tls_timeout_us = 500 * US_PER_MS;
+    context.limits.dns_timeout_us = context.limits.tcp_timeout_us = context.limits.tls_timeout_us =
+        500 * US_PER_MS;
     assert_int_equal(nettest_find("ladder")->start(&context, NULL, on_result, check, &run), STATUS_OK);
     assert_int_equal(check->calls, 0);
     assert_int_equal(loop_run(check->loop), STATUS_OK);
@@ -271,9 +295,8 @@ static struct ladder_result climb(const char *csv, struct sockaddr_storage resol
 static struct sockaddr_storage loopback_at(int port)
 {
     struct sockaddr_storage address = {0};
-    *(struct sockaddr_in *)&address = (struct sockaddr_in){.sin_family = AF_INET,
-                                                           .sin_port = htons((uint16_t)port),
-                                                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *(struct sockaddr_in *)&address = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     return address;
 }
 
@@ -292,10 +315,11 @@ static void test_climb_all_refused(void **state)
     char csv[512];
     int port = 0;
     int fd = listener_open(&port); /* bound, never listening: connects are refused */
-    snprintf(csv, sizeof csv,
-             "kind,operator,host,port\nforeign,a,127.0.0.1,%d\nforeign,b,127.0.0.1,%d\ncontrol,b,127.0.0.1,%d\n"
-             "control,c,control.example,443\n",
-             port, port, port);
+    snprintf(
+        csv, sizeof csv,
+        "kind,operator,host,port\nforeign,a,127.0.0.1,%d\nforeign,b,127.0.0.1,%d\ncontrol,b,127.0.0.1,%d\n"
+        "control,c,control.example,443\n",
+        port, port, port);
     struct ladder_result result = climb(csv, loopback_at(port), &check);
     assert_string_equal(connectivity_name(result.state), connectivity_name(state_when_lost()));
     assert_int_equal(result.controls_ok_count, 0);
@@ -319,7 +343,8 @@ static void test_climb_domestic_only(void **state)
     int dead_fd = listener_open(&dead);
     assert_int_equal(listen(home_fd, 8), 0);
     snprintf(csv, sizeof csv,
-             "kind,operator,host,port\ndomestic,home,127.0.0.1,%d\nforeign,a,127.0.0.1,%d\nforeign,b,127.0.0.1,%d\n"
+             "kind,operator,host,port\ndomestic,home,127.0.0.1,%d\nforeign,a,127.0.0.1,%d\nforeign,b,127.0.0."
+             "1,%d\n"
              "control,b,127.0.0.1,%d\n",
              home, dead, dead, dead);
     struct ladder_result result = climb(csv, loopback_at(dead), &check);
@@ -339,14 +364,14 @@ static void test_climb_tls_silent(void **state)
     int port = 0;
     int fd = listener_open(&port);
     assert_int_equal(listen(fd, 8), 0);
-    snprintf(csv, sizeof csv, "kind,operator,host,port\nforeign,a,127.0.0.1,%d\ncontrol,b,127.0.0.1,%d\n", port,
-             port);
+    snprintf(csv, sizeof csv, "kind,operator,host,port\nforeign,a,127.0.0.1,%d\ncontrol,b,127.0.0.1,%d\n",
+             port, port);
     struct ladder_result result = climb(csv, loopback_at(port), &check);
     assert_string_equal(connectivity_name(result.state), "tls_blocked");
     assert_int_equal(result.controls_ok_count, 1);
     assert_int_equal(result.controls_failed_count, 1);
-    const json_t *rungs =
-        json_member_array(json_member_object(json_member_object(check.test_keys, "x_dialtone"), "connectivity"), "rungs");
+    const json_t *rungs = json_member_array(
+        json_member_object(json_member_object(check.test_keys, "x_dialtone"), "connectivity"), "rungs");
     bool seen = false;
     for (size_t i = 0; i < json_array_size(rungs); i++) {
         const json_t *rung = json_array_get(rungs, i);
@@ -365,8 +390,8 @@ static void test_climb_tls_silent(void **state)
 static void test_cancel(void **state)
 {
     (void)state;
-    struct nettest_context context = {.clock = clock_system(), .random = random_system(),
-                                      .limits = nettest_limits_default()};
+    struct nettest_context context = {
+        .clock = clock_system(), .random = random_system(), .limits = nettest_limits_default()};
     struct climb_check check = {0};
     struct nettest_run *run = NULL;
     assert_int_equal(loop_open(&check.loop), STATUS_OK);
@@ -384,10 +409,14 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_states),          cmocka_unit_test(test_invariants),
-        cmocka_unit_test(test_routes),          cmocka_unit_test(test_silent_gateway),
-        cmocka_unit_test(test_default_anchors), cmocka_unit_test(test_climb_all_refused),
-        cmocka_unit_test(test_climb_domestic_only), cmocka_unit_test(test_climb_tls_silent),
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_invariants),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_silent_gateway),
+        cmocka_unit_test(test_default_anchors),
+        cmocka_unit_test(test_climb_all_refused),
+        cmocka_unit_test(test_climb_domestic_only),
+        cmocka_unit_test(test_climb_tls_silent),
         cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,11 +118,22 @@ static void test_broken_anchors(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "", "kind,operator,host\n", "foreign,a,192.0.2.1,443\n", HEADER, HEADER "near,a,192.0.2.1,443\n",
-        HEADER "foreign,a,192.0.2.1\n", HEADER "foreign,a,192.0.2.1,443,x\n", HEADER "foreign,,192.0.2.1,443\n",
-        HEADER "foreign,a,,443\n", HEADER "foreign,a,192.0.2.1,0\n", HEADER "foreign,a,192.0.2.1,65536\n",
-        HEADER "foreign,a,192.0.2.1,443x\n", HEADER "foreign,a,192.0.2.1, 443\n", HEADER "foreign,a,\"192.0.2.1,443\n",
-        HEADER "foreign,0123456789012345678901234567890123456789,192.0.2.1,443\n", HEADER "foreign,a,http://x/,443\n",
+        "",
+        "kind,operator,host\n",
+        "foreign,a,192.0.2.1,443\n",
+        HEADER,
+        HEADER "near,a,192.0.2.1,443\n",
+        HEADER "foreign,a,192.0.2.1\n",
+        HEADER "foreign,a,192.0.2.1,443,x\n",
+        HEADER "foreign,,192.0.2.1,443\n",
+        HEADER "foreign,a,,443\n",
+        HEADER "foreign,a,192.0.2.1,0\n",
+        HEADER "foreign,a,192.0.2.1,65536\n",
+        HEADER "foreign,a,192.0.2.1,443x\n",
+        HEADER "foreign,a,192.0.2.1, 443\n",
+        HEADER "foreign,a,\"192.0.2.1,443\n",
+        HEADER "foreign,0123456789012345678901234567890123456789,192.0.2.1,443\n",
+        HEADER "foreign,a,http://x/,443\n",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct anchor_list list = {0};
@@ -136,9 +147,9 @@ static void test_broken_anchors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_registry),         cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_resolver_list),    cmocka_unit_test(test_system_resolvers),
-        cmocka_unit_test(test_anchors),          cmocka_unit_test(test_broken_anchors),
+        cmocka_unit_test(test_registry),      cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_resolver_list), cmocka_unit_test(test_system_resolvers),
+        cmocka_unit_test(test_anchors),       cmocka_unit_test(test_broken_anchors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
