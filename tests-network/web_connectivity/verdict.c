@@ -172,7 +172,7 @@ static bool is_down(const struct web_evidence *evidence)
     const struct web_control *control = &evidence->control;
     if (lookup->failure)
         return !web_control_resolved(control);
-    if (web_all_bogon(lookup) && control->address_count > 0 && control_all_bogon(control))
+    if (evidence->endpoint_count == 0 && control->address_count > 0 && control_all_bogon(control))
         return true;
     if (!control->http_tried || control->http_failure == NULL)
         return failure_same(evidence->redirect_failure, FAILURE_HTTP_TOO_MANY);

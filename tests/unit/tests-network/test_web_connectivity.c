@@ -1,0 +1,381 @@
+/* The whole measurement against real servers on 127.0.0.0/8: resolver, site, control. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include "measurement/base/json.h"
+#include "tests/unit/tests-network/step_servers.h"
+
+#define PAGE                                                                                                         \
+    "HTTP/1.1 200 OK\r\nServer: test\r\nX-Own: 1\r\nContent-Length: 62\r\nContent-Type: text/html\r\n\r\n"            \
+    "<html><head><title>Default page</title></head><body></body></html>"
+#define BLOCK_PAGE "HTTP/1.1 200 OK\r\nServer: box\r\nContent-Length: 35\r\n\r\n<title>Access Denied</title> by law"
+
+extern const struct nettest nettest_web_connectivity;
+
+struct world {
+    struct nettest_context context;
+    struct dns_server dns;
+    struct server site;
+    struct server control;
+    char control_url[64];
+    const char *control_urls[1];
+    char *control_response;
+    struct authority authority;
+};
+
+struct outcome {
+    struct verdict verdict;
+    json_t *keys;
+    int call_count;
+};
+
+static void measured(struct nettest_result *result, void *arg)
+{
+    struct outcome *outcome = arg;
+    outcome->verdict = result->verdict;
+    outcome->keys = result->test_keys;
+    result->test_keys = NULL;
+    outcome->call_count++;
+}
+
+static void control_prepare(struct world *world, const char *json)
+{
+    struct buffer text = {0};
+    buffer_printf(&text, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                  strlen(json), json);
+    world->control_response = buffer_take_text(&text);
+    world->control.response = world->control_response;
+    server_start(&world->control);
+    snprintf(world->control_url, sizeof world->control_url, "http://127.0.0.1:%u/", (unsigned)world->control.port);
+    world->control_urls[0] = world->control_url;
+    world->context.control_urls = world->control_urls;
+    world->context.control_count = 1;
+}
+
+static void world_open(struct world *world, const struct dns_entry *entries)
+{
+    *world = (struct world){.site = {.response = PAGE}, .dns = {.entries = entries}};
+    context_open(&world->context);
+    authority_make(&world->authority);
+    assert_int_equal(tls_trust_open(world->authority.path, &world->context.trust, NULL), STATUS_OK);
+    dns_server_start(&world->dns);
+    world->context.resolvers[0] = endpoint("127.0.0.1", world->dns.port);
+    world->context.resolver_count = 1;
+}
+
+static void world_close(struct world *world)
+{
+    dns_server_stop(&world->dns);
+    if (world->site.fd > 0)
+        server_stop(&world->site);
+    if (world->control_response)
+        server_stop(&world->control);
+    free(world->control_response);
+    context_close(&world->context);
+    authority_free(&world->authority);
+}
+
+static struct outcome measure(struct world *world, const char *scheme, const char *host)
+{
+    struct outcome outcome = {0};
+    char url[128];
+    struct nettest_run *run = NULL;
+    snprintf(url, sizeof url, "%s://%s:%u/", scheme, host, (unsigned)world->site.port);
+    assert_int_equal(nettest_web_connectivity.start(&world->context, url, measured, &outcome, &run), STATUS_OK);
+    loop_run(world->context.loop);
+    assert_int_equal(outcome.call_count, 1);
+    assert_non_null(outcome.keys);
+    return outcome;
+}
+
+static const struct dns_entry good_zone[] = {{"site.test", DNS_ANSWER, {"127.0.0.1"}, NULL}, {0}};
+
+static const char *control_good(const struct world *world)
+{
+    static char text[1024];
+    snprintf(text, sizeof text,
+             "{\"tcp_connect\":{\"127.0.0.1:%u\":{\"status\":true,\"failure\":null}},"
+             "\"tls_handshake\":{\"127.0.0.1:%u\":{\"server_name\":\"site.test\",\"status\":true,\"failure\":null}},"
+             "\"http_request\":{\"body_length\":62,\"failure\":null,\"title\":\"Default page\",\"status_code\":200,"
+             "\"headers\":{\"X-Own\":\"1\",\"Server\":\"test\"}},"
+             "\"dns\":{\"failure\":null,\"addrs\":[\"127.0.0.1\"]}}",
+             (unsigned)world->site.port, (unsigned)world->site.port);
+    return text;
+}
+
+static void test_success_http(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, good_zone);
+    server_start(&world.site);
+    control_prepare(&world, control_good(&world));
+    struct outcome outcome = measure(&world, "http", "site.test");
+    assert_int_equal(outcome.verdict.outcome, OUTCOME_OK);
+    assert_true(json_is_false(json_object_get(outcome.keys, "blocking")));
+    assert_true(json_is_true(json_object_get(outcome.keys, "accessible")));
+    assert_true(json_is_true(json_object_get(outcome.keys, "title_match")));
+    assert_int_equal(json_member_int(outcome.keys, "x_blocking_flags", -1), 32);
+    assert_int_equal(json_array_size(json_object_get(outcome.keys, "requests")), 1);
+    assert_int_equal(json_array_size(json_object_get(outcome.keys, "queries")), 2);
+    assert_true(json_array_size(json_object_get(outcome.keys, "network_events")) >= 4);
+    assert_non_null(strstr(world.site.request, "Host: site.test:"));
+    assert_non_null(strstr(world.control.request, "POST / HTTP/1.1"));
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
+static void test_success_https_without_control(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, good_zone);
+    world.site.settings = server_settings(&world.authority, "site.test", 3600);
+    server_start(&world.site);
+    struct outcome outcome = measure(&world, "https", "site.test");
+    assert_int_equal(outcome.verdict.outcome, OUTCOME_OK);
+    assert_int_equal(json_member_int(outcome.keys, "x_null_null_flags", -1), 8);
+    const json_t *shake = json_array_get(json_object_get(outcome.keys, "tls_handshakes"), 0);
+    assert_string_equal(json_member_text(shake, "tls_version"), "TLSv1.3");
+    assert_int_equal(json_array_size(json_object_get(shake, "peer_certificates")), 1);
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
+struct failing_case {
+    const char *scheme;
+    enum behaviour behaviour;
+    const char *method;
+    const char *blocking; /* OONI's */
+    const char *failure;
+};
+
+static void test_failures_with_control(void **state)
+{
+    (void)state;
+    static const struct failing_case cases[] = {
+        {"http", RESET_ON_DATA, "http_reset", "http-failure", "connection_reset"},
+        {"http", CLOSE_ON_DATA, "http_eof", "http-failure", "eof_error"},
+        {"http", STAY_SILENT, "http_timeout", "http-failure", "generic_timeout_error"},
+        {"https", RESET_ON_DATA, "tls_reset", "http-failure", "connection_reset"},
+        {"https", CLOSE_ON_DATA, "tls_eof", "http-failure", "eof_error"},
+        {"https", STAY_SILENT, "tls_timeout", "http-failure", "generic_timeout_error"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world world;
+        world_open(&world, good_zone);
+        world.site.behaviour = cases[i].behaviour;
+        server_start(&world.site);
+        control_prepare(&world, control_good(&world));
+        struct outcome outcome = measure(&world, cases[i].scheme, "site.test");
+        assert_int_equal(outcome.verdict.outcome, OUTCOME_BLOCKED);
+        assert_string_equal(outcome.verdict.method, cases[i].method);
+        assert_string_equal(json_member_text(outcome.keys, "blocking"), cases[i].blocking);
+        assert_string_equal(json_member_text(outcome.keys, "http_experiment_failure"), cases[i].failure);
+        json_decref(outcome.keys);
+        world_close(&world);
+    }
+}
+
+static void test_bad_certificate(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, good_zone);
+    world.site.settings = server_settings(NULL, "site.test", 3600);
+    server_start(&world.site);
+    control_prepare(&world, control_good(&world));
+    struct outcome outcome = measure(&world, "https", "site.test");
+    assert_int_equal(outcome.verdict.outcome, OUTCOME_BLOCKED);
+    assert_string_equal(outcome.verdict.method, "tls_bad_certificate");
+    assert_int_equal(outcome.verdict.confidence, CONFIDENCE_STRONG);
+    assert_int_equal(atomic_load(&world.site.served_count), 1); /* handshake, but no request was sent */
+    assert_string_equal(world.site.request, "");
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, good_zone);
+    world.site.port = port_unused();
+    control_prepare(&world, control_good(&world));
+    struct outcome outcome = measure(&world, "https", "site.test");
+    assert_int_equal(outcome.verdict.outcome, OUTCOME_BLOCKED);
+    assert_string_equal(outcome.verdict.method, "connection_refused");
+    assert_string_equal(json_member_text(outcome.keys, "blocking"), "tcp_ip");
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
+static void test_block_page(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, good_zone);
+    world.site.response = BLOCK_PAGE;
+    server_start(&world.site);
+    control_prepare(&world, control_good(&world));
+    struct outcome outcome = measure(&world, "http", "site.test");
+    assert_int_equal(outcome.verdict.outcome, OUTCOME_BLOCKED);
+    assert_string_equal(outcome.verdict.method, "http_diff");
+    assert_string_equal(json_member_text(outcome.keys, "blocking"), "http-diff");
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
+static void test_dns_injection(void **state)
+{
+    (void)state;
+    static const struct dns_entry zone[] = {{"site.test", DNS_FORGED_RACE, {"127.0.0.1"}, "127.0.0.77"}, {0}};
+    struct world world;
+    world_open(&world, zone);
+    server_start(&world.site);
+    control_prepare(&world, control_good(&world));
+    struct outcome outcome = measure(&world, "http", "site.test");
+    assert_int_equal(outcome.verdict.outcome, OUTCOME_BLOCKED);
+    assert_string_equal(outcome.verdict.method, "dns_injection");
+    assert_int_equal(outcome.verdict.confidence, CONFIDENCE_CERTAIN);
+    assert_int_equal(json_array_size(json_object_get(outcome.keys, "x_dns_duplicate_responses")), 2); /* A and AAAA */
+    assert_string_equal(json_member_text(outcome.keys, "blocking"), "dns");
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
+static void test_nxdomain_with_address_that_works(void **state)
+{
+    (void)state;
+    static const struct dns_entry zone[] = {{0}};
+    struct world world;
+    world_open(&world, zone);
+    server_start(&world.site);
+    control_prepare(&world, control_good(&world));
+    struct outcome outcome = measure(&world, "http", "site.test");
+    assert_int_equal(outcome.verdict.outcome, OUTCOME_BLOCKED);
+    assert_string_equal(outcome.verdict.method, "dns_nxdomain");
+    assert_int_equal(outcome.verdict.confidence, CONFIDENCE_STRONG);
+    assert_int_equal(json_member_int(outcome.keys, "x_blocking_flags", -1), 33);
+    assert_int_equal(json_member_int(outcome.keys, "x_dns_flags", -1), 2);
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
+static void test_no_control_is_unknown(void **state)
+{
+    (void)state;
+    static const struct dns_entry zone[] = {{"site.test", DNS_SILENT, {0}, NULL}, {0}};
+    struct world world;
+    world_open(&world, zone);
+    world.site.port = port_unused();
+    struct outcome outcome = measure(&world, "http", "site.test");
+    assert_int_equal(outcome.verdict.outcome, OUTCOME_UNKNOWN);
+    assert_true(json_is_null(json_object_get(outcome.keys, "blocking")));
+    assert_true(json_is_null(json_object_get(outcome.keys, "accessible")));
+    struct ladder_result ladder = {.state = CONNECTIVITY_FULL_SHUTDOWN};
+    json_decref(outcome.keys);
+    world.context.connectivity = &ladder;
+    outcome = measure(&world, "http", "site.test");
+    assert_int_equal(outcome.verdict.outcome, OUTCOME_OFFLINE);
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
+static void test_private_address_is_not_contacted(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, good_zone);
+    server_start(&world.site);
+    world.context.allow_private_targets = false;
+    struct outcome outcome = measure(&world, "http", "site.test");
+    assert_int_equal(atomic_load(&world.site.served_count), 0);
+    assert_int_equal(json_array_size(json_object_get(outcome.keys, "tcp_connect")), 0);
+    assert_int_equal(json_member_int(outcome.keys, "x_dns_flags", -1), 1);
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
+static void test_redirect_loop_ends(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, good_zone);
+    world.site.response = "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n";
+    server_start(&world.site);
+    control_prepare(&world, control_good(&world));
+    struct outcome outcome = measure(&world, "http", "site.test");
+    assert_int_equal(json_array_size(json_object_get(outcome.keys, "requests")), 11);
+    assert_string_equal(json_member_text(outcome.keys, "http_experiment_failure"),
+                        "unknown_failure: stopped after too many redirects");
+    assert_true(json_is_false(json_object_get(outcome.keys, "blocking")));
+    assert_int_equal(outcome.verdict.outcome, OUTCOME_DOWN);
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
+static void test_many_at_once_and_cancel(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, good_zone);
+    server_start(&world.site);
+    world.context.limits.http_timeout_us = 5 * US_PER_S;
+    world.context.limits.tcp_timeout_us = 5 * US_PER_S;
+    world.context.limits.dns_timeout_us = 4 * US_PER_S;
+    struct outcome outcomes[64] = {0};
+    struct nettest_run *runs[64];
+    char url[64];
+    snprintf(url, sizeof url, "http://site.test:%u/", (unsigned)world.site.port);
+    for (size_t i = 0; i < 64; i++)
+        assert_int_equal(nettest_web_connectivity.start(&world.context, url, measured, &outcomes[i], &runs[i]),
+                         STATUS_OK);
+    nettest_web_connectivity.cancel(runs[63]);
+    loop_run(world.context.loop);
+    for (size_t i = 0; i < 63; i++) {
+        assert_int_equal(outcomes[i].call_count, 1);
+        assert_true(json_array_size(json_object_get(outcomes[i].keys, "requests")) == 1);
+        json_decref(outcomes[i].keys);
+    }
+    assert_int_equal(outcomes[63].call_count, 0);
+    world_close(&world);
+}
+
+static void test_bad_input(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, good_zone);
+    static const char *const inputs[] = {NULL, "", "site.test", "ftp://site.test/", "http://", "http://a b/"};
+    struct outcome outcome = {0};
+    struct nettest_run *run = NULL;
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
+        assert_int_equal(nettest_web_connectivity.start(&world.context, inputs[i], measured, &outcome, &run),
+                         STATUS_USAGE);
+    assert_null(run);
+    world_close(&world);
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_success_http),
+        cmocka_unit_test(test_success_https_without_control),
+        cmocka_unit_test(test_failures_with_control),
+        cmocka_unit_test(test_bad_certificate),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_block_page),
+        cmocka_unit_test(test_dns_injection),
+        cmocka_unit_test(test_nxdomain_with_address_that_works),
+        cmocka_unit_test(test_no_control_is_unknown),
+        cmocka_unit_test(test_private_address_is_not_contacted),
+        cmocka_unit_test(test_redirect_loop_ends),
+        cmocka_unit_test(test_many_at_once_and_cancel),
+        cmocka_unit_test(test_bad_input),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
