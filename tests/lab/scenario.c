@@ -273,7 +273,7 @@ enum status scenario_parse(const char *text, size_t count, struct scenario *out,
             status = statement(&parsing, words);
         if (status != STATUS_OK) {
             why_set(why, "line %d: %s", number, reason.text);
-            return status;
+            return STATUS_MALFORMED;
         }
     }
     if (out->measure_count > 0)

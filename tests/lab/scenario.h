@@ -59,7 +59,7 @@ struct scenario {
     bool has_collector;
 };
 
-/* MALFORMED or TOO_LARGE with a reason that names the line. */
+/* MALFORMED with a reason that names the line. */
 enum status scenario_parse(const char *text, size_t count, struct scenario *out, struct why *why);
 
 /* Whether the record is as expected; where not, `why` says what was and what should have been. */
