@@ -18,7 +18,8 @@
 /* A whole packet of an Ethernet's length and its cooked header fit, and a ring frame is then 2048 bytes. */
 #define SNAP_BYTES   1900
 #define RING_BYTES   (2 << 20)
-#define BATCH_COUNT  512  /* packets read before other events have their turn */
+#define BATCH_COUNT  512 /* packets read before other events have their turn */
+#define REST_US      (2 * US_PER_MS)
 #define DRAIN_COUNT  4096 /* more than the ring holds */
 #define HOSTS_MAX    16   /* addresses named in the kernel's filter; with more it does not name them */
 #define FILTER_BYTES 1536
@@ -29,6 +30,7 @@ struct capture {
     pcap_t *pcap; /* NULL: absent */
     int link_type;
     struct loop_watch *watch; /* only while flows are watched */
+    struct loop_timer *rest;  /* while the watch is off for REST_US */
     struct flow_table *table;
     struct capture_counts counts;
     struct why absence;
@@ -45,13 +47,26 @@ static void on_packet(u_char *state, const struct pcap_pkthdr *header, const u_c
     }
 }
 
+static void on_rested(void *arg)
+{
+    struct capture *capture = arg;
+    capture->rest = NULL;
+    loop_watch_change(capture->watch, true, false);
+}
+
+/* A wake-up a packet would cost more than the packets: after each batch the ring fills for a while unwatched.
+ */
 static void on_readable(int fd, bool readable, bool writable, void *arg)
 {
     struct capture *capture = arg;
     (void)fd;
     (void)readable;
     (void)writable;
-    pcap_dispatch(capture->pcap, BATCH_COUNT, on_packet, (u_char *)capture);
+    int count = pcap_dispatch(capture->pcap, BATCH_COUNT, on_packet, (u_char *)capture);
+    if (count < BATCH_COUNT &&
+        loop_after(capture->loop, REST_US, on_rested, capture, &capture->rest) == STATUS_OK) {
+        loop_watch_change(capture->watch, false, false);
+    }
 }
 
 /* Adds "host A or host B ..." of this machine; false where there are too many to name. */
@@ -114,10 +129,19 @@ static enum status filter_close(struct capture *capture)
     return pcap_setfilter(capture->pcap, &program) == 0 ? STATUS_OK : STATUS_IO;
 }
 
-static void watch_stop(struct capture *capture)
+static void watch_free(struct capture *capture)
 {
+    if (capture->rest != NULL) {
+        loop_timer_cancel(capture->rest);
+        capture->rest = NULL;
+    }
     loop_watch_free(capture->watch);
     capture->watch = NULL;
+}
+
+static void watch_stop(struct capture *capture)
+{
+    watch_free(capture);
     filter_close(capture);
 }
 
@@ -244,7 +268,7 @@ void capture_free(struct capture *capture)
     if (capture == NULL) {
         return;
     }
-    loop_watch_free(capture->watch);
+    watch_free(capture);
     if (capture->pcap != NULL) {
         pcap_close(capture->pcap);
     }
