@@ -9,7 +9,11 @@ static void check_round_trip(const struct record *first)
 {
     struct buffer line = {0};
     struct record second = {0};
-    FUZZ_REQUIRE(record_encode(first, &line) == STATUS_OK);
+    enum status status = record_encode(first, &line);
+    if (status != STATUS_OK) { /* the writer is stricter about names and versions than the reader of foreign records */
+        FUZZ_REQUIRE(status == STATUS_USAGE && line.count == 0);
+        return;
+    }
     FUZZ_REQUIRE(record_decode((const char *)line.bytes, line.count, &second, NULL) == STATUS_OK);
     FUZZ_REQUIRE(strcmp(first->test_name, second.test_name) == 0);
     FUZZ_REQUIRE(strcmp(first->vantage.country, second.vantage.country) == 0);
@@ -22,14 +26,11 @@ static void check_round_trip(const struct record *first)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     struct record record = {0};
-    if (record_decode((const char *)bytes, count, &record, NULL) != STATUS_OK) {
+    if (record_decode((const char *)bytes, count, &record, NULL) != STATUS_OK)
         return 0;
-    }
     struct observation observation = {0};
     observation_of_record(&record, &observation);
-    if (record.test_version != NULL && record.software_name != NULL && record.software_version != NULL) {
-        check_round_trip(&record);
-    }
+    check_round_trip(&record);
     record_free(&record);
     return 0;
 }

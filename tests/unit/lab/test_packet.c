@@ -99,7 +99,7 @@ static void test_what_does_not_fit_is_refused(void **state)
 {
     (void)state;
     static const uint8_t payload[21];
-    uint8_t bytes[60];
+    uint8_t bytes[60] = {0};
     size_t count = 77;
     struct packet packet = packets_segment("192.0.2.1", "198.51.100.7", 443, TCP_ACK, payload, sizeof payload);
     assert_int_equal(packet_build(&packet, bytes, sizeof bytes, &count), STATUS_TOO_LARGE);
