@@ -3,6 +3,7 @@
  * Why: the daemon itself is told what to use; here it is opened, checked and closed in order. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "measurement/base/file.h"
@@ -184,6 +185,19 @@ static enum exit_status network_open(struct hosting *hosting)
     return EXIT_NOTHING_WRONG;
 }
 
+/* Whoever is on the way could read the bundles, and see that they are sent. */
+static bool is_in_the_clear(const char *url)
+{
+    static const char *const loopback[] = {"127.", "localhost", "[::1]"};
+    if (strncasecmp(url, "http://", 7) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof loopback / sizeof loopback[0]; i++) {
+        if (strncasecmp(url + 7, loopback[i], strlen(loopback[i])) == 0)
+            return false;
+    }
+    return true;
+}
+
 static enum exit_status host(struct hosting *hosting)
 {
     struct daemon_config config = hosting->config;
@@ -194,6 +208,9 @@ static enum exit_status host(struct hosting *hosting)
     char name[KEY_NAME_BYTES];
     public_key_name(&hosting->key.public_key, name);
     log_event(&hosting->setup.log, LOG_LEVEL_INFO, "started", "probe=%s targets=%zu", name, hosting->targets.count);
+    if (is_in_the_clear(config.collector_url))
+        log_event(&hosting->setup.log, LOG_LEVEL_WARN, "collector_in_the_clear",
+                  "advice=\"use https: who is on the way can read what is sent\"");
     if (setup_whoami(&hosting->setup, config.collector_url) == STATUS_REFUSED)
         return EXIT_NOTHING_WRONG;
     enum status status = daemon_run(&config);

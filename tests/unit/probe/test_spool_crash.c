@@ -1,0 +1,274 @@
+/* The spool under every crash and full disk that it promises to outlive.
+ * Owner: each test has a folder of its own, removed at the end.
+ * Why: a line lost is a shutdown unrecorded; a line in two bundles is one counted twice. */
+#include "tests/unit/probe/spool_rig.h"
+
+static void torn_tail_is_cut_off(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    census = (struct census){0};
+    lines_append(fixture, 0, 3);
+    spool_kill(fixture);
+    char *path = path_of(fixture, "spool/pending.jsonl");
+    int fd = open(path, O_WRONLY | O_APPEND);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "{\"n\":3,\"measurem", 16), 16);
+    close(fd);
+    free(path);
+    spool_reopen(fixture);
+    assert_int_equal(spool_count(fixture->spool).pending_line_count, 3);
+    lines_append(fixture, 3, 1);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundles_take(fixture, &census);
+    expect_each_once(&census, 4);
+}
+
+/* Killed between the rename and the first bundle. */
+static void batch_without_bundles_is_finished(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    census = (struct census){0};
+    lines_append(fixture, 0, 1500);
+    spool_kill(fixture);
+    copy_file(fixture, "spool/pending.jsonl", "spool/sealing-1.jsonl");
+    remove_file(fixture, "spool/pending.jsonl");
+    spool_reopen(fixture);
+    lines_append(fixture, 1500, 2);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundles_take(fixture, &census);
+    expect_each_once(&census, 1502);
+}
+
+/* Killed after the first of two bundles of a batch, when the chain was published. */
+static void half_sealed_batch_is_finished(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    struct spool_chain chain;
+    census = (struct census){0};
+    lines_append(fixture, 0, 1500);
+    copy_file(fixture, "spool/pending.jsonl", "whole.jsonl");
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    spool_kill(fixture);
+    /* Back to that moment: the second bundle is there in part, the chain names only the first. */
+    char *chain_path = path_of(fixture, "chain.json"), name[128], key_name[KEY_NAME_BYTES];
+    assert_int_equal(spool_chain_read(chain_path, &chain, NULL), STATUS_OK);
+    assert_int_equal(chain.next_sequence, 3);
+    struct buffer packed = {0}, whole = {0};
+    public_key_name(&fixture->key.public_key, key_name);
+    snprintf(name, sizeof name, "spool/%s-0000000001.jsonl.zst", key_name);
+    char *packed_path = path_of(fixture, name), *whole_path = path_of(fixture, "whole.jsonl");
+    assert_int_equal(file_read(packed_path, 1 << 22, &packed, NULL), STATUS_OK);
+    assert_int_equal(file_read(whole_path, 1 << 22, &whole, NULL), STATUS_OK);
+    sha256(packed.bytes, packed.count, chain.previous_hash);
+    chain.next_sequence = 2;
+    chain.offset_bytes = 0;
+    for (int lines = 0; lines < 1000; chain.offset_bytes++)
+        lines += whole.bytes[chain.offset_bytes] == '\n';
+    assert_int_equal(spool_chain_publish(chain_path, &chain, NULL), STATUS_OK);
+    snprintf(name, sizeof name, "spool/%s-0000000002.jsonl.zst.minisig", key_name);
+    remove_file(fixture, name);
+    copy_file(fixture, "whole.jsonl", "spool/sealing-1.jsonl");
+    spool_reopen(fixture);
+    bundles_take(fixture, &census);
+    assert_int_equal(census.bundle_count, 2);
+    expect_each_once(&census, 1500);
+    buffer_free(&packed);
+    buffer_free(&whole);
+    free(packed_path);
+    free(whole_path);
+    free(chain_path);
+}
+
+/* Killed after the chain, before the batch was removed. */
+static void sealed_batch_is_not_sealed_again(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    census = (struct census){0};
+    lines_append(fixture, 0, 20);
+    copy_file(fixture, "spool/pending.jsonl", "whole.jsonl");
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    spool_kill(fixture);
+    copy_file(fixture, "whole.jsonl", "spool/sealing-1.jsonl");
+    spool_reopen(fixture);
+    assert_false(has_file(fixture, "spool/sealing-1.jsonl"));
+    lines_append(fixture, 20, 5);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundles_take(fixture, &census);
+    expect_each_once(&census, 25);
+}
+
+/* Killed while a bundle was removed after its receipt, and while files were published. */
+static void leftovers_are_swept(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    char name[128], key_name[KEY_NAME_BYTES];
+    census = (struct census){0};
+    public_key_name(&fixture->key.public_key, key_name);
+    lines_append(fixture, 0, 5);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundles_take(fixture, &census);
+    spool_kill(fixture);
+    snprintf(name, sizeof name, "spool/%s-0000000001.jsonl.zst.minisig", key_name);
+    write_file(fixture, name, "left over");
+    write_file(fixture, "spool/x.jsonl.zst.tmp.AbCdEf", "half");
+    write_file(fixture, "chain.json.tmp.AbCdEf", "half");
+    spool_reopen(fixture);
+    assert_false(has_file(fixture, name));
+    assert_false(has_file(fixture, "spool/x.jsonl.zst.tmp.AbCdEf"));
+    assert_false(has_file(fixture, "chain.json.tmp.AbCdEf"));
+    lines_append(fixture, 5, 5);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundles_take(fixture, &census);
+    assert_int_equal(census.last_sequence, 2);
+    expect_each_once(&census, 10);
+}
+
+/* Its signature or the chain could not be written: it is not handed out, and made anew. */
+static void half_made_bundle_is_not_sent(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    struct spool_bundle bundle = {0};
+    char name[128], key_name[KEY_NAME_BYTES];
+    census = (struct census){0};
+    public_key_name(&fixture->key.public_key, key_name);
+    snprintf(name, sizeof name, "spool/%s-0000000001.jsonl.zst", key_name);
+    write_file(fixture, name, "half-made");
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    assert_int_equal(spool_count(fixture->spool).bundle_count, 0);
+    assert_int_equal(spool_first(fixture->spool, &bundle, NULL), STATUS_NOT_FOUND);
+    lines_append(fixture, 0, 4);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundles_take(fixture, &census);
+    expect_each_once(&census, 4);
+}
+
+/* A disk that takes half a line: the half is taken back, and what fits later is written. */
+static void a_full_disk_leaves_whole_lines(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    struct rlimit before, small = {.rlim_cur = 1000, .rlim_max = RLIM_INFINITY};
+    char line[160];
+    int64_t taken_count = 0;
+    census = (struct census){0};
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (;; taken_count++) {
+        line_make(taken_count, line);
+        if (spool_append(fixture->spool, line, strlen(line), true, NULL) != STATUS_OK)
+            break;
+    }
+    assert_in_range(taken_count, 5, 20);
+    assert_int_equal(spool_count(fixture->spool).dropped_count, 1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    lines_append(fixture, taken_count, 3);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundles_take(fixture, &census);
+    expect_each_once(&census, taken_count + 3);
+}
+
+/* Sealing fails for want of space half-way: the lines stay, and are sealed once when there is space. */
+static void a_full_disk_delays_sealing(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    struct rlimit before, small;
+    census = (struct census){0};
+    lines_append(fixture, 0, 300);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){.rlim_cur = 100, .rlim_max = before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_not_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    assert_int_equal(spool_count(fixture->spool).bundle_count, 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    lines_append(fixture, 300, 5);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundles_take(fixture, &census);
+    expect_each_once(&census, 305);
+}
+
+/* Appends and seals without end, telling each line that was taken; killed from outside at any moment. */
+static void child_write(struct fixture *fixture, int64_t first, int tell_fd)
+{
+    struct spool *spool = NULL;
+    char line[160];
+    if (spool_open(fixture->folder, &fixture->key, BOOT_ID, 64 << 20, &spool, NULL) != STATUS_OK)
+        _exit(9);
+    for (int64_t i = first; i < LINES_MAX; i++) {
+        line_make(i, line);
+        if (spool_append(spool, line, strlen(line), true, NULL) != STATUS_OK ||
+            write(tell_fd, &i, sizeof i) != sizeof i)
+            _exit(8);
+        if (i % 37 == 0 && spool_seal(spool, NULL) != STATUS_OK)
+            _exit(7);
+    }
+    _exit(0);
+}
+
+static int64_t lines_told(int fd, int64_t first)
+{
+    int64_t told, next = first;
+    while (read(fd, &told, sizeof told) == sizeof told)
+        next = told + 1;
+    return next;
+}
+
+static void kill_loses_and_doubles_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    struct random_source random = random_system();
+    int64_t next = 0;
+    census = (struct census){0};
+    for (int round = 0; round < 25; round++) {
+        int told[2];
+        spool_kill(fixture);
+        assert_int_equal(pipe(told), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            close(told[0]);
+            child_write(fixture, next, told[1]);
+        }
+        close(told[1]);
+        usleep((useconds_t)(1000 + random_below(&random, 30000)));
+        assert_int_equal(kill(child, SIGKILL), 0);
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+        int64_t told_next = lines_told(told[0], next);
+        close(told[0]);
+        spool_reopen(fixture);
+        assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+        bundles_take(fixture, &census);
+        /* The last line may have been taken without having been told. */
+        next = told_next + (told_next < LINES_MAX && census.seen[told_next] == 1);
+        expect_each_once(&census, next);
+    }
+    assert_true(next > 25);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SPOOL_TEST(torn_tail_is_cut_off),
+        SPOOL_TEST(batch_without_bundles_is_finished),
+        SPOOL_TEST(half_sealed_batch_is_finished),
+        SPOOL_TEST(sealed_batch_is_not_sealed_again),
+        SPOOL_TEST(leftovers_are_swept),
+        SPOOL_TEST(half_made_bundle_is_not_sent),
+        SPOOL_TEST(a_full_disk_leaves_whole_lines),
+        SPOOL_TEST(a_full_disk_delays_sealing),
+        SPOOL_TEST(kill_loses_and_doubles_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
