@@ -65,7 +65,7 @@ struct event {
 
 struct detect_settings {
     int64_t bin_length_s;
-    double alarm_threshold;     /* G, 9 */
+    double alarm_threshold;     /* G, 7 */
     double expected_least;      /* E, 3: below is blind */
     double ratio_alarm;         /* rho, 0.5 */
     int64_t warmup_s;           /* history before a probe counts as expected: 2 d */

@@ -15,6 +15,7 @@
 #define SHARE_CLOSE         0.4
 #define SHARE_OF_NETWORK    0.5
 #define SHARE_OTHERS        0.25 /* failing elsewhere: then it is not this network's own outage */
+#define SHARE_FIXED_FAILED  0.1  /* against those that work: more, and it is not about mobile networks */
 #define SHARE_FIXED         0.6  /* of the fixed lines expected: fewer, and it is the power */
 #define SHARE_OF_LOST       0.5
 #define MOBILE_PENDING_BINS 2
@@ -156,7 +157,7 @@ static bool rule_is_met(const struct failure_track *track, const struct failure_
     if (one_network) /* of a country: a network that fails in one subdivision only is told there */
         return (tally->place_count < 2 || sums->several_places) && sums->other_working >= 1 && sums->other_failed < SHARE_OTHERS * sums->failed;
     if (track->mobile_only)
-        return sums->fixed_working >= 1 && sums->fixed_working > sums->fixed_failed &&
+        return sums->fixed_working >= 1 && sums->fixed_failed <= SHARE_FIXED_FAILED * sums->fixed_working &&
                sums->fixed_working >= SHARE_FIXED * sums->fixed_expected;
     return places_agree(tally) && (sums->class_failed[CLASS_FIXED] > 0 || sums->class_expected[CLASS_FIXED] < 1);
 }

@@ -63,7 +63,7 @@ struct detect_settings detect_settings_default(int64_t bin_length_s)
 {
     int64_t scale_s = bin_length_s < BIN_LENGTH_DEFAULT_S ? bin_length_s : BIN_LENGTH_DEFAULT_S;
     return (struct detect_settings){.bin_length_s = bin_length_s,
-                                    .alarm_threshold = 9,
+                                    .alarm_threshold = 7,
                                     .expected_least = 3,
                                     .ratio_alarm = 0.5,
                                     .warmup_s = 2 * 144 * scale_s,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "collector/detect/array.h"
+#include "measurement/base/clock.h"
 
 #define POSITIVE_FRESH_BINS 3
 #define POSITIVE_PROBES     2
@@ -18,6 +19,7 @@
 #define FROZEN_BINS_MOST    (45 * 144)
 #define LOG_ODDS_NETWORK    6.0
 #define LOG_ODDS_WORKING    3.0
+#define WITNESS_ALLOWED     3 /* one working for so many failing: some line is always spared */
 #define WITNESS_BINS        3 /* in which a probe worked, for it to be one: fewer, and it came back at the end */
 
 static enum status track_add(struct watch *watch, struct failure_track track)
@@ -213,6 +215,12 @@ static enum status silence_step_take(struct watch *watch, enum silence_scope sco
     return STATUS_OK;
 }
 
+static bool span_holds(const struct span *span, const struct roster_probe *probe)
+{
+    return (!span->mobile_only || probe->is_mobile) &&
+           (span->network == NETWORK_ANY || span->network == probe->network);
+}
+
 /* Who worked when the failures began is remembered until they end. */
 static enum status worked_note(const struct watch *watch, struct span *span)
 {
@@ -230,9 +238,7 @@ static void witnesses_count(const struct watch *watch, struct span *span)
 {
     for (size_t i = 0; i < span->known_before; i++) {
         const struct roster_probe *probe = &watch->roster.probes[i];
-        bool in_scope = (!span->mobile_only || probe->is_mobile) &&
-                        (span->network == NETWORK_ANY || span->network == probe->network);
-        span->witness_count += in_scope && probe->failed_bin < span->first_bin &&
+        span->witness_count += span_holds(span, probe) && probe->failed_bin < span->first_bin &&
                                probe->worked_count - span->worked_before[i] >= WITNESS_BINS;
     }
     free(span->worked_before);
@@ -246,6 +252,55 @@ void watch_finish(struct watch *watch)
             witnesses_count(watch, &watch->spans[i]);
 }
 
+static int bin_compare(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* Failures that many went on working beside are not believed later, when the witnesses have gone to sleep: whoever
+ * worked since the failing ones began, and has not failed, speaks against it. */
+static enum status contradiction_find(const struct watch *watch, const struct span *span, bool *out)
+{
+    const struct roster *roster = &watch->roster;
+    size_t failed = 0, witnesses = 0;
+    int64_t *onsets = malloc((roster->probe_count + 1) * sizeof *onsets);
+    if (onsets == NULL)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < roster->probe_count; i++) {
+        const struct roster_probe *probe = &roster->probes[i];
+        if (span_holds(span, probe) && probe->status >= SIGN_DNS && probe->open_run != RUN_NONE &&
+            watch->bin - probe->status_bin < FAILURE_FRESH_BINS)
+            onsets[failed++] = roster->runs[probe->open_run].onset_by_us / US_PER_S / watch->settings.bin_length_s;
+    }
+    if (failed > 0)
+        qsort(onsets, failed, sizeof *onsets, bin_compare);
+    int64_t onset_bin = failed > 0 ? onsets[failed / 2] : watch->bin;
+    free(onsets);
+    for (size_t i = 0; i < roster->probe_count; i++) {
+        const struct roster_probe *probe = &roster->probes[i];
+        witnesses += span_holds(span, probe) && probe->worked_bin > onset_bin + 1 && probe->failed_bin < onset_bin;
+    }
+    *out = witnesses > failed / WITNESS_ALLOWED;
+    return STATUS_OK;
+}
+
+static enum status failure_open(struct watch *watch, struct failure_track *track, uint32_t *out_span)
+{
+    struct span span = {.family = track->family, .mobile_only = track->mobile_only, .network = track->network,
+                        .first_bin = track->first_bin, .alarm_bin = watch->bin, .last_bin = -1};
+    bool contradicted;
+    enum status status = contradiction_find(watch, &span, &contradicted);
+    if (status == STATUS_OK && contradicted) {
+        track->is_open = false;
+        track->pending_count = 0;
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK)
+        status = span_add(watch, span, out_span);
+    return status == STATUS_OK ? worked_note(watch, &watch->spans[*out_span]) : status;
+}
+
 static enum status failure_step_take(struct watch *watch, size_t index)
 {
     struct failure_track *track = &watch->tracks[index];
@@ -254,12 +309,8 @@ static enum status failure_step_take(struct watch *watch, size_t index)
         return STATUS_OK;
     }
     enum failure_step step = failure_bin(track, &watch->tally, &watch->baseline, watch->bin);
-    if (step == FAILURE_OPENED) {
-        struct span span = {.family = track->family, .mobile_only = track->mobile_only, .network = track->network,
-                            .first_bin = track->first_bin, .alarm_bin = watch->bin, .last_bin = -1};
-        enum status status = span_add(watch, span, &watch->track_span[index]);
-        return status == STATUS_OK ? worked_note(watch, &watch->spans[watch->track_span[index]]) : status;
-    }
+    if (step == FAILURE_OPENED)
+        return failure_open(watch, track, &watch->track_span[index]);
     if (step != FAILURE_CLOSED)
         return STATUS_OK;
     struct span *span = &watch->spans[watch->track_span[index]];
