@@ -21,5 +21,5 @@ int main(int argc, char **argv)
                     "      hosts a probe\n",
         .commands = commands,
     };
-    return cli_main(&program, argc, argv);
+    return (int)cli_main(&program, argc, argv);
 }
