@@ -23,6 +23,7 @@
 #define LOG_ODDS_MOST      6.0 /* of one probe, and of one network */
 #define CONFIRMED_LEAST    0.99
 #define PROBABLE_LEAST     0.9
+#define FEW_PROBES         6u /* fewer: two lines that break in the same hour are not so rare */
 #define AGREEMENT_MOST     200u /* probes: beyond, chance does not make a quorum */
 #define OFF_SHARE          0.6
 #define OPERATOR_MOST      0.95
@@ -175,7 +176,7 @@ static bool holds(const struct bound *bound, int64_t time_us, int64_t slack_us)
 static bool onsets_agree(const struct watch *watch, const struct tally *tally, uint32_t probe_count)
 {
     const struct roster *roster = &watch->roster;
-    int64_t slack_us = watch->settings.bin_length_s * US_PER_S * 3 / 2;
+    int64_t slack_us = watch->settings.bin_length_s * US_PER_S * (probe_count < FEW_PROBES ? 3 : 12) / 2;
     if (probe_count > AGREEMENT_MOST)
         return true;
     for (size_t i = 0; i < roster->probe_count; i++) {
