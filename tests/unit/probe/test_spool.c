@@ -31,8 +31,8 @@ static void label_tells_the_span(void **state)
     struct buffer lines = {0};
     static const char *const texts[] = {
         "{\"measurement_start_time\":\"2026-01-02 03:00:09\"}",
-        "{\"measurement_start_time\":\"2026-01-02 03:00:05\","
-        "\"test_keys\":{\"body\":\"\\\"measurement_start_time\\\":\\\"1999-01-01 00:00:00\\\"\"}}",
+        ("{\"measurement_start_time\":\"2026-01-02 03:00:05\","
+         "\"test_keys\":{\"body\":\"\\\"measurement_start_time\\\":\\\"1999-01-01 00:00:00\\\"\"}}"),
         "{\"measurement_start_time\":\"2026-01-02 03:00:07\"}",
     };
     for (size_t i = 0; i < 3; i++)
