@@ -176,7 +176,7 @@ static bool is_down(const struct web_evidence *evidence)
         return true;
     if (!control->http_tried || control->http_failure == NULL)
         return failure_same(evidence->redirect_failure, FAILURE_HTTP_TOO_MANY);
-    return true;
+    return !evidence->has_page;
 }
 
 /* What the answer of the probe's resolver alone shows, once the control says otherwise. Fills *out where it
@@ -194,12 +194,14 @@ static bool judge_dns(const struct web_evidence *evidence, struct verdict *out)
             *out = rule_apply(dns_rules, LAYER_DNS, lookup->failure, reaches_control_address(evidence));
         return true;
     }
-    if (web_lookup_agrees(evidence) || control_confirms_address(evidence))
+    if (web_lookup_agrees(evidence))
         return false;
     if (web_all_bogon(lookup) && !control_all_bogon(control)) {
         *out = blocked(LAYER_DNS, "dns_bogon", CONFIDENCE_STRONG);
         return true;
     }
+    if (control_confirms_address(evidence))
+        return false;
     const struct web_endpoint *last = furthest(evidence);
     bool is_bad_certificate = last && last->depth == 0 && last->tls_tried &&
                               (failure_same(last->tls_failure, FAILURE_TLS_HOSTNAME) ||
@@ -278,7 +280,7 @@ struct verdict web_verdict(const struct web_evidence *evidence)
     if (is_down(evidence))
         return plain(OUTCOME_DOWN);
     if (evidence->has_page)
-        return control->http_tried ? judge_page(evidence) : plain(OUTCOME_UNKNOWN);
+        return control->http_tried && !control->http_failure ? judge_page(evidence) : plain(OUTCOME_UNKNOWN);
     if (judge_dns(evidence, &verdict))
         return verdict;
     const struct web_endpoint *last = furthest(evidence);

@@ -1,4 +1,5 @@
-/* Real servers on 127.0.0.0/8 for the tests of the steps: each in a thread of its own, with one way to behave. */
+/* Real servers on 127.0.0.0/8 for the tests of the steps: each in a thread of its own, with one way to
+ * behave. */
 #ifndef TESTS_UNIT_TESTS_NETWORK_STEP_SERVERS_H
 #define TESTS_UNIT_TESTS_NETWORK_STEP_SERVERS_H
 
@@ -40,7 +41,8 @@ static UNUSED struct nettest_limits limits_short(void)
 
 static UNUSED void context_open(struct nettest_context *context)
 {
-    *context = (struct nettest_context){.clock = clock_system(), .random = random_system(), .limits = limits_short()};
+    *context = (struct nettest_context){
+        .clock = clock_system(), .random = random_system(), .limits = limits_short()};
     context->allow_private_targets = true;
     assert(loop_open(&context->loop) == STATUS_OK);
     assert(fetcher_open(context->loop, &context->fetcher) == STATUS_OK);
@@ -68,7 +70,8 @@ struct authority {
     char path[64]; /* PEM of the certificate, for tls_trust_open */
 };
 
-static X509 *certificate_make(EVP_PKEY *key, const char *name, X509 *issuer, EVP_PKEY *issuer_key, long lasts_s)
+static X509 *certificate_make(EVP_PKEY *key, const char *name, X509 *issuer, EVP_PKEY *issuer_key,
+                              long lasts_s)
 {
     X509 *made = X509_new();
     char value[128];
@@ -77,13 +80,15 @@ static X509 *certificate_make(EVP_PKEY *key, const char *name, X509 *issuer, EVP
     X509_gmtime_adj(X509_getm_notBefore(made), lasts_s < 0 ? 2 * lasts_s : -60);
     X509_gmtime_adj(X509_getm_notAfter(made), lasts_s);
     X509_set_pubkey(made, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(made), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(made), "CN", MBSTRING_ASC, (const unsigned char *)name,
+                               -1, -1, 0);
     X509_set_issuer_name(made, X509_get_subject_name(issuer ? issuer : made));
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer ? issuer : made, made, NULL, NULL, 0);
     snprintf(value, sizeof value, "DNS:%s", name);
-    X509_EXTENSION *extension = issuer ? X509V3_EXT_conf_nid(NULL, &context, NID_subject_alt_name, value)
-                                       : X509V3_EXT_conf_nid(NULL, &context, NID_basic_constraints, "critical,CA:TRUE");
+    X509_EXTENSION *extension =
+        issuer ? X509V3_EXT_conf_nid(NULL, &context, NID_subject_alt_name, value)
+               : X509V3_EXT_conf_nid(NULL, &context, NID_basic_constraints, "critical,CA:TRUE");
     X509_add_ext(made, extension, -1);
     X509_EXTENSION_free(extension);
     assert(X509_sign(made, issuer_key ? issuer_key : key, EVP_sha256()) > 0);
@@ -192,7 +197,7 @@ static void response_write(struct server *server, SSL *ssl, int fd)
 static void connection_serve(struct server *server, int fd)
 {
     char first[4096];
-    struct timeval patience = {.tv_sec = 1};
+    struct timeval patience = {.tv_usec = 300000};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     SSL *ssl = NULL;
     switch (server->behaviour) {
@@ -288,7 +293,7 @@ static UNUSED uint16_t port_unused(void)
 /* ---- DNS ---- */
 
 enum dns_behaviour {
-    DNS_ANSWER,     /* the addresses; NOERROR without answers where there is none of the family */
+    DNS_ANSWER, /* the addresses; NOERROR without answers where there is none of the family */
     DNS_NXDOMAIN,
     DNS_SERVFAIL,
     DNS_REFUSED,
@@ -297,9 +302,9 @@ enum dns_behaviour {
     DNS_TWICE,       /* the same answer twice */
     DNS_FOREIGN,     /* from another port */
     DNS_WRONG_ID,
-    DNS_GARBAGE,     /* right id, broken message */
-    DNS_TRUNCATED,   /* TC over UDP, whole over TCP */
-    DNS_SECOND_TRY,  /* only the second datagram is answered */
+    DNS_GARBAGE,    /* right id, broken message */
+    DNS_TRUNCATED,  /* TC over UDP, whole over TCP */
+    DNS_SECOND_TRY, /* only the second datagram is answered */
 };
 
 struct dns_entry {
@@ -346,14 +351,23 @@ static size_t answer_make(const uint8_t *query, size_t question_end, int rcode, 
         size_t length = type == 28 ? 16 : 4;
         if (inet_pton(type == 28 ? AF_INET6 : AF_INET, addresses[i], bytes) != 1)
             continue;
-        const uint8_t head[] = {0xc0, 12, (uint8_t)(type >> 8), (uint8_t)type, 0, 1, 0, 0, 0, 60, 0, (uint8_t)length};
+        const uint8_t head[] = {0xc0, 12, (uint8_t)(type >> 8), (uint8_t)type, 0, 1, 0, 0, 0,
+                                60,   0,  (uint8_t)length};
         memcpy(out + count, head, sizeof head);
         memcpy(out + count + sizeof head, bytes, length);
         count += sizeof head + length;
         answers++;
     }
-    const uint8_t flags[] = {(uint8_t)(0x81 | (truncated ? 2 : 0)), (uint8_t)(0x80 | rcode), 0, 1, 0, (uint8_t)answers,
-                             0, 0, 0, 0};
+    const uint8_t flags[] = {(uint8_t)(0x81 | (truncated ? 2 : 0)),
+                             (uint8_t)(0x80 | rcode),
+                             0,
+                             1,
+                             0,
+                             (uint8_t)answers,
+                             0,
+                             0,
+                             0,
+                             0};
     memcpy(out + 2, flags, sizeof flags);
     return count;
 }
@@ -375,7 +389,10 @@ static void dns_answer(struct dns_server *server, const uint8_t *query, size_t c
     const struct dns_entry *entry = entry_find(server, name);
     enum dns_behaviour behaviour = entry->name ? entry->behaviour : DNS_NXDOMAIN;
     const char *forged[2] = {entry->forged, NULL};
-    int rcode = behaviour == DNS_NXDOMAIN ? 3 : behaviour == DNS_SERVFAIL ? 2 : behaviour == DNS_REFUSED ? 5 : 0;
+    int rcode = behaviour == DNS_NXDOMAIN   ? 3
+                : behaviour == DNS_SERVFAIL ? 2
+                : behaviour == DNS_REFUSED  ? 5
+                                            : 0;
     size_t length = answer_make(query, end, rcode, behaviour == DNS_TRUNCATED, entry->addresses, out);
     const struct sockaddr *peer = (const struct sockaddr *)to;
     socklen_t peer_length = address_length(to);
@@ -422,7 +439,8 @@ static void *dns_server_run(void *arg)
 {
     struct dns_server *server = arg;
     while (!atomic_load(&server->stop)) {
-        struct pollfd ready[2] = {{.fd = server->fd, .events = POLLIN}, {.fd = server->tcp_fd, .events = POLLIN}};
+        struct pollfd ready[2] = {{.fd = server->fd, .events = POLLIN},
+                                  {.fd = server->tcp_fd, .events = POLLIN}};
         if (poll(ready, 2, 20) <= 0)
             continue;
         uint8_t query[1024];

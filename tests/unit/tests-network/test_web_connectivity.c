@@ -7,10 +7,11 @@
 #include "measurement/base/json.h"
 #include "tests/unit/tests-network/step_servers.h"
 
-#define PAGE                                                                                                         \
-    "HTTP/1.1 200 OK\r\nServer: test\r\nX-Own: 1\r\nContent-Length: 62\r\nContent-Type: text/html\r\n\r\n"            \
+#define PAGE                                                                                                 \
+    "HTTP/1.1 200 OK\r\nServer: test\r\nX-Own: 1\r\nContent-Length: 62\r\nContent-Type: text/html\r\n\r\n"   \
     "<html><head><title>Default page</title></head><body></body></html>"
-#define BLOCK_PAGE "HTTP/1.1 200 OK\r\nServer: box\r\nContent-Length: 35\r\n\r\n<title>Access Denied</title> by law"
+#define BLOCK_PAGE                                                                                           \
+    "HTTP/1.1 200 OK\r\nServer: box\r\nContent-Length: 35\r\n\r\n<title>Access Denied</title> by law"
 
 extern const struct nettest nettest_web_connectivity;
 
@@ -48,7 +49,8 @@ static void control_prepare(struct world *world, const char *json)
     world->control_response = buffer_take_text(&text);
     world->control.response = world->control_response;
     server_start(&world->control);
-    snprintf(world->control_url, sizeof world->control_url, "http://127.0.0.1:%u/", (unsigned)world->control.port);
+    snprintf(world->control_url, sizeof world->control_url, "http://127.0.0.1:%u/",
+             (unsigned)world->control.port);
     world->control_urls[0] = world->control_url;
     world->context.control_urls = world->control_urls;
     world->context.control_count = 1;
@@ -83,7 +85,8 @@ static struct outcome measure(struct world *world, const char *scheme, const cha
     char url[128];
     struct nettest_run *run = NULL;
     snprintf(url, sizeof url, "%s://%s:%u/", scheme, host, (unsigned)world->site.port);
-    assert_int_equal(nettest_web_connectivity.start(&world->context, url, measured, &outcome, &run), STATUS_OK);
+    assert_int_equal(nettest_web_connectivity.start(&world->context, url, measured, &outcome, &run),
+                     STATUS_OK);
     loop_run(world->context.loop);
     assert_int_equal(outcome.call_count, 1);
     assert_non_null(outcome.keys);
@@ -97,8 +100,10 @@ static const char *control_good(const struct world *world)
     static char text[1024];
     snprintf(text, sizeof text,
              "{\"tcp_connect\":{\"127.0.0.1:%u\":{\"status\":true,\"failure\":null}},"
-             "\"tls_handshake\":{\"127.0.0.1:%u\":{\"server_name\":\"site.test\",\"status\":true,\"failure\":null}},"
-             "\"http_request\":{\"body_length\":62,\"failure\":null,\"title\":\"Default page\",\"status_code\":200,"
+             "\"tls_handshake\":{\"127.0.0.1:%u\":{\"server_name\":\"site.test\",\"status\":true,\"failure\":"
+             "null}},"
+             "\"http_request\":{\"body_length\":62,\"failure\":null,\"title\":\"Default "
+             "page\",\"status_code\":200,"
              "\"headers\":{\"X-Own\":\"1\",\"Server\":\"test\"}},"
              "\"dns\":{\"failure\":null,\"addrs\":[\"127.0.0.1\"]}}",
              (unsigned)world->site.port, (unsigned)world->site.port);
@@ -240,7 +245,8 @@ static void test_dns_injection(void **state)
     assert_int_equal(outcome.verdict.outcome, OUTCOME_BLOCKED);
     assert_string_equal(outcome.verdict.method, "dns_injection");
     assert_int_equal(outcome.verdict.confidence, CONFIDENCE_CERTAIN);
-    assert_int_equal(json_array_size(json_object_get(outcome.keys, "x_dns_duplicate_responses")), 2); /* A and AAAA */
+    assert_int_equal(json_array_size(json_object_get(outcome.keys, "x_dns_duplicate_responses")),
+                     2); /* A and AAAA */
     assert_string_equal(json_member_text(outcome.keys, "blocking"), "dns");
     json_decref(outcome.keys);
     world_close(&world);
@@ -331,8 +337,8 @@ static void test_many_at_once_and_cancel(void **state)
     char url[64];
     snprintf(url, sizeof url, "http://site.test:%u/", (unsigned)world.site.port);
     for (size_t i = 0; i < 64; i++)
-        assert_int_equal(nettest_web_connectivity.start(&world.context, url, measured, &outcomes[i], &runs[i]),
-                         STATUS_OK);
+        assert_int_equal(
+            nettest_web_connectivity.start(&world.context, url, measured, &outcomes[i], &runs[i]), STATUS_OK);
     nettest_web_connectivity.cancel(runs[63]);
     loop_run(world.context.loop);
     for (size_t i = 0; i < 63; i++) {
