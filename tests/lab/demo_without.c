@@ -128,23 +128,29 @@ static enum status collector_start(struct local_demo *demo, struct why *why)
 
 static enum status probe_run(struct local_demo *demo, const char *log, struct why *why)
 {
-    char collector[64], text[TEXT_BYTES];
+    char collector[64], text[TEXT_BYTES], anchors_text[TEXT_BYTES];
     char *state = path_join(demo->folder, "probe");
+    char *anchors = path_join(demo->folder, "anchors.csv");
     char *targets = path_join(demo->folder, "targets.csv");
     snprintf(collector, sizeof collector, "http://127.0.0.1:%d", demo->collector_port);
     snprintf(text, sizeof text,
              "url,category_code,category_description,date_added,source,notes\n"
              "http://127.0.0.1:%d/,MISC,Miscellaneous,2026-01-01,dialtone lab,\n",
              demo->page_port);
+    snprintf(anchors_text, sizeof anchors_text, "kind,operator,host,port\nforeign,lab,127.0.0.1,%d\n", demo->page_port);
     const char *const consent[] = {"consent", "--state", state, "--yes-i-understand-the-risks", NULL};
     const char *const run[] = {"run", "--state", state, "--collector", collector, "--targets", targets, "--rounds", "1",
                                "--allow-private-targets", "--timeout", "2s", "--country", "XD", "--subdivision", "XD-N",
-                               "--asn", "64500", "--access", "fixed", NULL};
-    enum status status = state && targets ? file_put(demo, "targets.csv", text, why) : STATUS_NO_MEMORY;
+                               "--asn", "64500", "--access", "fixed", "--anchors", anchors, "--resolver", "127.0.0.1:9",
+                               NULL};
+    enum status status = state && targets && anchors ? file_put(demo, "targets.csv", text, why) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = file_put(demo, "anchors.csv", anchors_text, why);
     if (status == STATUS_OK)
         status = demo_program_run(demo->programs, "dialtone-probe", consent, log, why);
     if (status == STATUS_OK)
         status = demo_program_run(demo->programs, "dialtone-probe", run, log, why);
+    free(anchors);
     free(targets);
     free(state);
     return status;
