@@ -11,10 +11,12 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "measurement/base/json.h"
@@ -387,6 +389,92 @@ static void test_climb_tls_silent(void **state)
     close(fd);
 }
 
+struct portal_case {
+    int code;
+    const char *location;
+    const char *body;
+    enum connectivity_state state;
+    const char *failure; /* of the http rung; NULL: it holds */
+};
+
+static const struct portal_case portal_cases[] = {
+    /* Reached by address alone, and nothing known of names and TLS. */
+    {204, NULL, "", CONNECTIVITY_UNKNOWN, NULL},
+    {302, "http://login.portal.example/", "", CONNECTIVITY_CAPTIVE_PORTAL, "http_unexpected_redirect_url"},
+    {200, NULL, "please pay", CONNECTIVITY_CAPTIVE_PORTAL, "http_unexpected_status_code"},
+    {511, NULL, "log in", CONNECTIVITY_CAPTIVE_PORTAL, "http_unexpected_status_code"},
+    {302, "/elsewhere", "", CONNECTIVITY_UNKNOWN, "http_unexpected_status_code"},
+    {500, NULL, "oops", CONNECTIVITY_UNKNOWN, "http_unexpected_status_code"},
+};
+
+/* A server of one answer, in a process of its own, for the climb's loop is not ours to share. */
+static void portal_serve(int listener, const struct portal_case *c)
+{
+    char request[2048];
+    char answer[512];
+    int fd = accept(listener, NULL, NULL);
+    if (fd >= 0 && read(fd, request, sizeof request) > 0) {
+        int count =
+            snprintf(answer, sizeof answer,
+                     "HTTP/1.1 %d X\r\n%s%s%sContent-Length: %zu\r\nConnection: close\r\n\r\n%s", c->code,
+                     c->location != NULL ? "Location: " : "", c->location != NULL ? c->location : "",
+                     c->location != NULL ? "\r\n" : "", strlen(c->body), c->body);
+        if (c->code == 204) {
+            count = snprintf(answer, sizeof answer, "HTTP/1.1 204 X\r\nConnection: close\r\n\r\n");
+        }
+        if (write(fd, answer, (size_t)count) == count) {
+            shutdown(fd, SHUT_WR);
+            while (read(fd, request, sizeof request) > 0) {
+                continue;
+            }
+        }
+    }
+    _exit(0);
+}
+
+static void test_climb_portal(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof portal_cases / sizeof portal_cases[0]; i++) {
+        const struct portal_case *c = &portal_cases[i];
+        struct sockaddr_in address = {
+            .sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(0x7f4d0001)};
+        int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int on = 1;
+        assert_true(listener >= 0);
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0) {
+            close(listener);
+            skip(); /* port 80 needs a privilege that this run has not */
+        }
+        assert_int_equal(listen(listener, 4), 0);
+        pid_t server = fork();
+        assert_true(server >= 0);
+        if (server == 0) {
+            portal_serve(listener, c);
+        }
+        struct climb_check check;
+        struct ladder_result result =
+            climb("kind,operator,host,port\ncontrol,a,127.77.0.1,80\n", loopback_at(1), &check);
+        print_message("portal case %zu: %s\n", i, connectivity_name(result.state));
+        assert_string_equal(connectivity_name(result.state), connectivity_name(c->state));
+        assert_int_equal(result.controls_ok_count, c->failure == NULL);
+        const json_t *rungs = json_member_array(
+            json_member_object(json_member_object(check.test_keys, "x_dialtone"), "connectivity"), "rungs");
+        const json_t *http = json_array_get(rungs, json_array_size(rungs) - 1);
+        assert_string_equal(json_member_text(http, "name"), "http");
+        if (c->failure == NULL) {
+            assert_true(json_is_null(json_object_get(http, "failure")));
+        } else {
+            assert_string_equal(json_member_text(http, "failure"), c->failure);
+        }
+        json_decref(check.test_keys);
+        close(listener);
+        kill(server, SIGTERM);
+        waitpid(server, NULL, 0);
+    }
+}
+
 static void test_cancel(void **state)
 {
     (void)state;
@@ -417,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_climb_all_refused),
         cmocka_unit_test(test_climb_domestic_only),
         cmocka_unit_test(test_climb_tls_silent),
+        cmocka_unit_test(test_climb_portal),
         cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
