@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "measurement/base/status.h"
-#include "reports/privacy.h"
+#include "collector/query.h"
 
 /* State 0 of every strip is "no data"; what the others mean, and which is worse, is the caller's. */
 #define STRIP_NO_DATA 0

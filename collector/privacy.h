@@ -1,7 +1,7 @@
 /* Publication privacy (design contract section 11): what a count or a time becomes before it may leave the
- * collector. The model holds only what went through here, so that no format can tell more. */
-#ifndef REPORTS_PRIVACY_H
-#define REPORTS_PRIVACY_H
+ * collector, by a report, a feed or an alert alike. They hold only what went through here. */
+#ifndef COLLECTOR_PRIVACY_H
+#define COLLECTOR_PRIVACY_H
 
 #include <stdbool.h>
 #include <stddef.h>

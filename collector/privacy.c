@@ -2,7 +2,7 @@
  * Owner: no memory.
  * Why: two probes in a town are two people who can be found; a count of them is a search warrant's first
  * line. */
-#include "reports/privacy.h"
+#include "collector/privacy.h"
 
 #include <inttypes.h>
 #include <stdio.h>
