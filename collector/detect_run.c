@@ -1,9 +1,9 @@
 /* Runs the detector over regions of the store.
  * Owner: rows live for the judgement of one region.
  * Why: the detector is pure; reading, the clock and writing are here.
- * Plan: 1 list the regions with their first and last measurement, 2 choose those of the scope, 3 bound the span: no
- * later than a while after the last measurement (beyond it nobody is expected, and all is blind), no more bins than a
- * timeline can hold, 4 read, judge, cut what only served to warm up, put. */
+ * Plan: 1 list the regions with their first and last measurement, 2 choose those of the scope, 3 bound the
+ * span: no later than a while after the last measurement (beyond it nobody is expected, and all is blind), no
+ * more bins than a timeline can hold, 4 read, judge, cut what only served to warm up, put. */
 #include "collector/detect_run.h"
 
 #include <stdlib.h>
@@ -12,10 +12,10 @@
 #include "collector/detect/array.h"
 #include "measurement/base/clock.h"
 
-#define BINS_MAX         600000 /* eleven years of ten minutes */
-#define QUIET_SPANS      3      /* of settings.active_s: how long after the last measurement silence is judged */
-#define RECENT_SPANS     16     /* of settings.active_s: the window of DETECT_ACTIVE, 112 days */
-#define LEAD_SPANS       3      /* of settings.active_s: its beginning, which only warms the detector up */
+#define BINS_MAX     600000 /* eleven years of ten minutes */
+#define QUIET_SPANS  3      /* of settings.active_s: how long after the last measurement silence is judged */
+#define RECENT_SPANS 16     /* of settings.active_s: the window of DETECT_ACTIVE, 112 days */
+#define LEAD_SPANS   3      /* of settings.active_s: its beginning, which only warms the detector up */
 
 struct region_span {
     char region[REGION_BYTES];
@@ -124,8 +124,8 @@ static enum status rows_read(struct collector_folder *folder, const char *region
     return status;
 }
 
-static enum status region_judge(struct collector_folder *folder, const struct region_span *region, bool is_recent,
-                                int64_t now_s, struct why *why)
+static enum status region_judge(struct collector_folder *folder, const struct region_span *region,
+                                bool is_recent, int64_t now_s, struct why *why)
 {
     struct detect_settings settings = detect_settings_default(folder->bin_length_s);
     struct row_list presence = {.row_bytes = sizeof(struct presence)};
@@ -139,8 +139,8 @@ static enum status region_judge(struct collector_folder *folder, const struct re
     if (status != STATUS_OK) {
         goto done;
     }
-    status = detect_region(&settings, region->region, presence.rows, presence.count, sightings.rows, sightings.count,
-                           end_s, &detection);
+    status = detect_region(&settings, region->region, presence.rows, presence.count, sightings.rows,
+                           sightings.count, end_s, &detection);
     if (status != STATUS_OK) {
         why_set(why, "the detector failed on %s (%s)", region->region, status_name(status));
         goto done;
@@ -156,7 +156,8 @@ done:
     return status;
 }
 
-static bool is_chosen(const struct region_span *region, enum detect_scope scope, int64_t now_s, int64_t active_s)
+static bool is_chosen(const struct region_span *region, enum detect_scope scope, int64_t now_s,
+                      int64_t active_s)
 {
     switch (scope) {
     case DETECT_DIRTY:
@@ -169,8 +170,8 @@ static bool is_chosen(const struct region_span *region, enum detect_scope scope,
     return true;
 }
 
-enum status detect_run(struct collector_folder *folder, enum detect_scope scope, int64_t now_s, size_t *out_count,
-                       struct why *why)
+enum status detect_run(struct collector_folder *folder, enum detect_scope scope, int64_t now_s,
+                       size_t *out_count, struct why *why)
 {
     struct region_list list = {0};
     size_t count = 0;
@@ -185,7 +186,8 @@ enum status detect_run(struct collector_folder *folder, enum detect_scope scope,
     for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
         const struct region_span *region = &list.rows[i];
         if (is_chosen(region, scope, now_s, active_s)) {
-            /* Dirt may be a courier's old bundle: only clean regions are judged by their recent history alone. */
+            /* Dirt may be a courier's old bundle: only clean regions are judged by their recent history
+             * alone. */
             status = region_judge(folder, region, scope == DETECT_ACTIVE && !region->is_dirty, now_s, why);
             count++;
         }

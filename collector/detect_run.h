@@ -6,12 +6,13 @@
 
 enum detect_scope {
     DETECT_DIRTY,  /* regions with new rows, over all of their history */
-    DETECT_ACTIVE, /* regions heard of lately, over the last months: silence must be judged too, and makes no dirt */
+    DETECT_ACTIVE, /* regions heard of lately, over the last months: silence must be judged too, and makes no
+                      dirt */
     DETECT_ALL,    /* every region, over all of its history */
 };
 
 /* `now_s` bounds the last bin. `out_count` (may be NULL) is how many regions were judged. */
-enum status detect_run(struct collector_folder *folder, enum detect_scope scope, int64_t now_s, size_t *out_count,
-                       struct why *why);
+enum status detect_run(struct collector_folder *folder, enum detect_scope scope, int64_t now_s,
+                       size_t *out_count, struct why *why);
 
 #endif

@@ -12,10 +12,10 @@
 
 #include "measurement/base/file.h"
 
-#define KEY_FILE         "collector.key"
-#define LOCK_FILE        "lock"
-#define BUNDLES_FOLDER   "bundles"
-#define PROBES_FOLDER    "probes"
+#define KEY_FILE           "collector.key"
+#define LOCK_FILE          "lock"
+#define BUNDLES_FOLDER     "bundles"
+#define PROBES_FOLDER      "probes"
 #define KEY_FILE_BYTES_MAX 1024
 
 static enum status subfolder_make(const char *path, const char *name, struct why *why)
@@ -29,7 +29,8 @@ static enum status subfolder_make(const char *path, const char *name, struct why
 enum status collector_folder_open(const char *path, int64_t bin_length_s, struct collector_folder *out,
                                   struct why *why)
 {
-    struct collector_folder folder = {.store = store_find(COLLECTOR_STORE_NAME), .bin_length_s = bin_length_s};
+    struct collector_folder folder = {.store = store_find(COLLECTOR_STORE_NAME),
+                                      .bin_length_s = bin_length_s};
     enum status status = folder_make(path, 0750, why);
     if (status == STATUS_OK) {
         status = subfolder_make(path, BUNDLES_FOLDER, why);
@@ -99,7 +100,8 @@ static enum status key_load_or_make(const char *path, struct secret_key *out, st
     return status;
 }
 
-enum status collector_folder_key(const struct collector_folder *folder, struct secret_key *out, struct why *why)
+enum status collector_folder_key(const struct collector_folder *folder, struct secret_key *out,
+                                 struct why *why)
 {
     char *path = path_join(folder->path, KEY_FILE);
     int lock = collector_folder_lock(folder);
@@ -118,7 +120,8 @@ static char *probe_key_path(const char *path, const uint8_t id[KEY_ID_BYTES])
     return path_join(path, name);
 }
 
-enum status collector_folder_probe_key(const char *path, const uint8_t id[KEY_ID_BYTES], struct public_key *out)
+enum status collector_folder_probe_key(const char *path, const uint8_t id[KEY_ID_BYTES],
+                                       struct public_key *out)
 {
     struct buffer bytes = {0};
     char *file = probe_key_path(path, id);
@@ -138,8 +141,8 @@ enum status collector_folder_probe_key(const char *path, const uint8_t id[KEY_ID
     return status;
 }
 
-enum status collector_folder_keep_probe_key(const struct collector_folder *folder, const struct public_key *key,
-                                            struct why *why)
+enum status collector_folder_keep_probe_key(const struct collector_folder *folder,
+                                            const struct public_key *key, struct why *why)
 {
     char text[PUBLIC_KEY_TEXT_BYTES + 1];
     char *path = probe_key_path(folder->path, key->id);

@@ -6,7 +6,7 @@
 #include "collector/store/store.h"
 
 #define COLLECTOR_STORE_NAME "sqlite"
-#define BUNDLE_PATH_BYTES 96
+#define BUNDLE_PATH_BYTES    96
 
 struct collector_folder {
     char *path;
@@ -21,12 +21,14 @@ enum status collector_folder_open(const char *path, int64_t bin_length_s, struct
 void collector_folder_close(struct collector_folder *folder);
 
 /* The collector's own key, made at the first call. */
-enum status collector_folder_key(const struct collector_folder *folder, struct secret_key *out, struct why *why);
+enum status collector_folder_key(const struct collector_folder *folder, struct secret_key *out,
+                                 struct why *why);
 
 /* The public key of a probe that has sent a bundle before; NOT_FOUND otherwise. */
-enum status collector_folder_probe_key(const char *path, const uint8_t id[KEY_ID_BYTES], struct public_key *out);
-enum status collector_folder_keep_probe_key(const struct collector_folder *folder, const struct public_key *key,
-                                            struct why *why);
+enum status collector_folder_probe_key(const char *path, const uint8_t id[KEY_ID_BYTES],
+                                       struct public_key *out);
+enum status collector_folder_keep_probe_key(const struct collector_folder *folder,
+                                            const struct public_key *key, struct why *why);
 
 /* "bundles/<hash>.jsonl.zst" below the folder. */
 void collector_bundle_path(const uint8_t hash[SHA256_BYTES], char out[BUNDLE_PATH_BYTES]);

@@ -13,8 +13,8 @@
 
 /* Tests of one service; "psiphon" and the like have no input that would name it. */
 static const char *const service_tests[] = {
-    "whatsapp", "telegram", "signal",     "facebook_messenger", "tor", "vanilla_tor", "torsf",
-    "psiphon",  "openvpn",  "riseupvpn", "instagram",          "imo",
+    "whatsapp", "telegram", "signal",  "facebook_messenger", "tor",       "vanilla_tor",
+    "torsf",    "psiphon",  "openvpn", "riseupvpn",          "instagram", "imo",
 };
 
 /* Copies as much as fits without cutting a UTF-8 character. */

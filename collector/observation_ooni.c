@@ -18,7 +18,8 @@ static struct verdict verdict_ok(void)
     return (struct verdict){.outcome = OUTCOME_OK};
 }
 
-static struct verdict verdict_blocked(enum verdict_layer layer, const char *method, enum verdict_confidence confidence)
+static struct verdict verdict_blocked(enum verdict_layer layer, const char *method,
+                                      enum verdict_confidence confidence)
 {
     struct verdict verdict = {.outcome = OUTCOME_BLOCKED, .layer = layer, .confidence = confidence};
     snprintf(verdict.method, sizeof verdict.method, "%s", method);
@@ -103,7 +104,8 @@ static const char *method_of_failure(const char *failure, const char *otherwise)
     return otherwise;
 }
 
-/* A service's own test has no control: a timeout may be the service's, any other answer was somebody's doing. */
+/* A service's own test has no control: a timeout may be the service's, any other answer was somebody's doing.
+ */
 static struct verdict verdict_of_failure(const json_t *keys, const char *failure, const char *otherwise)
 {
     if (!failure) {
@@ -124,8 +126,8 @@ static bool has_https_success(const json_t *keys)
         const json_t *response = json_member_object(entry, "response");
         const char *url = request ? json_member_text(request, "url") : NULL;
         int64_t code = response ? json_member_int(response, "code", 0) : 0;
-        if (url && has_prefix(url, "https://") && json_is_null(json_object_get(entry, "failure")) && code >= 200 &&
-            (code < 300 || code >= 400)) {
+        if (url && has_prefix(url, "https://") && json_is_null(json_object_get(entry, "failure")) &&
+            code >= 200 && (code < 300 || code >= 400)) {
             return true;
         }
     }
@@ -143,11 +145,13 @@ static struct verdict verdict_of_blocking(const json_t *keys, const char *blocki
     const char *http_failure = json_member_text(keys, "http_experiment_failure");
     const char *dns_failure = json_member_text(keys, "dns_experiment_failure");
     if (strcmp(blocking, "dns") == 0) {
-        return verdict_blocked(LAYER_DNS, method_of_failure(dns_failure, dns_failure ? "dns_failure" : "dns_inconsistent"),
-                               CONFIDENCE_MEDIUM);
+        return verdict_blocked(
+            LAYER_DNS, method_of_failure(dns_failure, dns_failure ? "dns_failure" : "dns_inconsistent"),
+            CONFIDENCE_MEDIUM);
     }
     if (strcmp(blocking, "tcp_ip") == 0) {
-        return verdict_blocked(LAYER_TCP, method_of_failure(http_failure, "tcp_connect_failure"), CONFIDENCE_MEDIUM);
+        return verdict_blocked(LAYER_TCP, method_of_failure(http_failure, "tcp_connect_failure"),
+                               CONFIDENCE_MEDIUM);
     }
     if (strcmp(blocking, "http-failure") == 0) {
         enum verdict_layer layer = http_failure ? layer_of_failure(keys, http_failure) : LAYER_HTTP;
@@ -190,7 +194,8 @@ static struct verdict http_requests_verdict(const json_t *keys)
         return verdict_blocked(layer_of_failure(keys, failure), method_of_failure(failure, "http_failure"),
                                CONFIDENCE_WEAK);
     }
-    if (json_member_bool(keys, "body_length_match", false) || json_member_bool(keys, "headers_match", false)) {
+    if (json_member_bool(keys, "body_length_match", false) ||
+        json_member_bool(keys, "headers_match", false)) {
         return verdict_ok();
     }
     return verdict_blocked(LAYER_HTTP, "http_diff", CONFIDENCE_WEAK);
@@ -202,12 +207,14 @@ static struct verdict whatsapp_verdict(const json_t *keys)
         return verdict_blocked(LAYER_TCP, "endpoints_unreachable", CONFIDENCE_MEDIUM);
     }
     if (text_is(keys, "registration_server_status", "blocked")) {
-        return verdict_of_failure(keys, json_member_text(keys, "registration_server_failure"), "service_failure");
+        return verdict_of_failure(keys, json_member_text(keys, "registration_server_failure"),
+                                  "service_failure");
     }
     if (text_is(keys, "whatsapp_web_status", "blocked")) {
         return verdict_of_failure(keys, json_member_text(keys, "whatsapp_web_failure"), "service_failure");
     }
-    bool is_ok = text_is(keys, "whatsapp_endpoints_status", "ok") && text_is(keys, "registration_server_status", "ok") &&
+    bool is_ok = text_is(keys, "whatsapp_endpoints_status", "ok") &&
+                 text_is(keys, "registration_server_status", "ok") &&
                  text_is(keys, "whatsapp_web_status", "ok");
     return is_ok ? verdict_ok() : verdict_unknown();
 }
@@ -258,14 +265,16 @@ static struct verdict tor_verdict(const json_t *keys)
     if (total < 3 || accessible < 0 || accessible > total) {
         return verdict_unknown();
     }
-    return accessible < total - accessible ? verdict_blocked(LAYER_TCP, "authorities_unreachable", CONFIDENCE_MEDIUM)
-                                           : verdict_ok();
+    return accessible < total - accessible
+               ? verdict_blocked(LAYER_TCP, "authorities_unreachable", CONFIDENCE_MEDIUM)
+               : verdict_ok();
 }
 
 /* Tunnels start or do not; why not is unknown without a control. */
 static struct verdict tunnel_verdict(const json_t *keys)
 {
-    bool is_up = json_is_null(json_object_get(keys, "failure")) && json_member_real(keys, "bootstrap_time", 0) > 0;
+    bool is_up =
+        json_is_null(json_object_get(keys, "failure")) && json_member_real(keys, "bootstrap_time", 0) > 0;
     return is_up ? verdict_ok() : verdict_unknown();
 }
 

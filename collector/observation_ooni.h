@@ -4,8 +4,8 @@
 
 #include "measurement/record.h"
 
-/* Unknown where the test is not known, where it decided nothing, and where no control stands behind what it decided.
- * Source: guide to OONI's formats, "web_connectivity" and "Other test_keys"; ooni/spec nettests/. */
+/* Unknown where the test is not known, where it decided nothing, and where no control stands behind what it
+ * decided. Source: guide to OONI's formats, "web_connectivity" and "Other test_keys"; ooni/spec nettests/. */
 struct verdict verdict_of_ooni(const struct record *record);
 
 #endif

@@ -63,8 +63,8 @@ enum status query_timeline(struct query *query, const char *region, struct store
     return query->store->each_state(query->handle, region, span, callback, arg);
 }
 
-enum status query_events(struct query *query, const struct store_event_filter *filter, store_event_callback callback,
-                         void *arg)
+enum status query_events(struct query *query, const struct store_event_filter *filter,
+                         store_event_callback callback, void *arg)
 {
     return query->store->each_event(query->handle, filter, callback, arg);
 }
@@ -107,7 +107,8 @@ static enum status place_keep(const struct store_measurement *row, void *arg)
 }
 
 /* The line by its number; what stands there must have the identity asked for, or the file was altered. */
-static enum status line_read(struct line_source *source, const struct place *place, struct buffer *out, struct why *why)
+static enum status line_read(struct line_source *source, const struct place *place, struct buffer *out,
+                             struct why *why)
 {
     struct reader line;
     uint8_t identity[SHA256_BYTES];
@@ -117,7 +118,8 @@ static enum status line_read(struct line_source *source, const struct place *pla
     }
     if (status == STATUS_OK) {
         measurement_identity(line.bytes, line.left_bytes, identity);
-        status = memcmp(identity, place->row.observation.identity, SHA256_BYTES) == 0 ? STATUS_OK : STATUS_CONFLICT;
+        status = memcmp(identity, place->row.observation.identity, SHA256_BYTES) == 0 ? STATUS_OK
+                                                                                      : STATUS_CONFLICT;
     }
     if (status == STATUS_OK) {
         buffer_append(out, line.bytes, line.left_bytes);
@@ -149,7 +151,8 @@ enum status query_evidence(struct query *query, const uint8_t identity[SHA256_BY
     if (status == STATUS_OK) {
         status = line_read(source, &place, out, why);
     } else {
-        status = status == STATUS_NOT_FOUND ? STATUS_IO : status; /* the measurement is there, its file is not */
+        status =
+            status == STATUS_NOT_FOUND ? STATUS_IO : status; /* the measurement is there, its file is not */
     }
     line_source_free(source);
     free(path);

@@ -64,7 +64,8 @@ const struct cli_command command_detect = {
     .summary = "judge every region again",
     .help = "usage: dialtone-collector detect --data DIR [--now UTC]\n"
             "\n"
-            "Runs the detector over all that is stored. Events that change get a new revision; none is overwritten.\n"
+            "Runs the detector over all that is stored. Events that change get a new revision; none is "
+            "overwritten.\n"
             "\n"
             "Exit status: 0 done; 2 usage; 3 the data folder cannot be read or written.\n"
             "\n"

@@ -72,8 +72,9 @@ static enum exit_status import_into(struct collector_folder *folder, const struc
     summary_print(&counts, is_json);
     enum status status = detect_run(folder, DETECT_DIRTY, clock_wall_us(&clock) / US_PER_S, NULL, &why);
     if (status != STATUS_OK) {
-        result = worse(result, cli_fail(exit_of_status(status), "stored, but not judged: %s; run dialtone-collector "
-                                                                "detect",
+        result = worse(result, cli_fail(exit_of_status(status),
+                                        "stored, but not judged: %s; run dialtone-collector "
+                                        "detect",
                                         why.text));
     }
     return result;
@@ -104,7 +105,8 @@ static enum exit_status run(int argc, char **argv)
         goto done;
     }
     if (cli_operand_count(arguments) == 0) {
-        cli_fail(EXIT_USAGE, "import: name the files to import, for example import --data DIR archive.jsonl.gz");
+        cli_fail(EXIT_USAGE,
+                 "import: name the files to import, for example import --data DIR archive.jsonl.gz");
         goto done;
     }
     if (given && import_key_given(given, &key, &why) != STATUS_OK) {
@@ -128,11 +130,13 @@ const struct cli_command command_import = {
     .summary = "take in bundles and other clients' measurements from files",
     .help = "usage: dialtone-collector import --data DIR [options] FILE...\n"
             "\n"
-            "Takes bundles (NAME.jsonl.zst with NAME.jsonl.zst.minisig beside it) and OONI measurements: one JSON\n"
+            "Takes bundles (NAME.jsonl.zst with NAME.jsonl.zst.minisig beside it) and OONI measurements: one "
+            "JSON\n"
             "object a line or one a file, plain, gzip or zstd. What is already there is not counted again.\n"
             "One line on stderr for each file of which something was rejected, a summary on stdout.\n"
             "\n"
-            "Exit status: 0 all accepted or already there; 1 something was rejected; 2 usage, or a file does not\n"
+            "Exit status: 0 all accepted or already there; 1 something was rejected; 2 usage, or a file does "
+            "not\n"
             "exist; 3 the data folder cannot be written.\n"
             "\n"
             "Examples:\n"

@@ -83,7 +83,8 @@ static enum exit_status run(int argc, char **argv)
         command_bin_length(arguments, &bin_length_s) != STATUS_OK) {
         result = EXIT_USAGE;
     } else if (cli_operand_count(arguments) > 0) {
-        cli_fail(EXIT_USAGE, "serve: it takes no file; dialtone-collector import takes measurements from files");
+        cli_fail(EXIT_USAGE,
+                 "serve: it takes no file; dialtone-collector import takes measurements from files");
     } else if (!config.certificate_path != !config.key_path) {
         cli_fail(EXIT_USAGE, "serve: --cert and --key belong together; give both, or neither");
     } else {
@@ -98,13 +99,15 @@ const struct cli_command command_serve = {
     .summary = "take bundles from probes over HTTP, judge, and answer questions",
     .help = "usage: dialtone-collector serve --data DIR [options]\n"
             "\n"
-            "Listens on this machine unless told otherwise. SIGTERM stops it in order; killed at any moment, it loses\n"
+            "Listens on this machine unless told otherwise. SIGTERM stops it in order; killed at any moment, "
+            "it loses\n"
             "no bundle that it gave a receipt for. No address of a caller is logged or stored.\n"
             "\n"
             "Exit status: 0 stopped as told; 2 usage; 3 it could not serve.\n"
             "\n"
             "Examples:\n"
             "  dialtone-collector serve --data /var/lib/dialtone --targets test-lists/\n"
-            "  dialtone-collector serve --data /var/lib/dialtone --listen 0.0.0.0:443 --cert chain.pem --key key.pem\n",
+            "  dialtone-collector serve --data /var/lib/dialtone --listen 0.0.0.0:443 --cert chain.pem --key "
+            "key.pem\n",
     .run = run,
 };

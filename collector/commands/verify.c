@@ -26,11 +26,12 @@ static void good_print(const char *path, const struct public_key *key, const str
     public_key_name(key, name);
     time_format_utc(label->start_us, start);
     time_format_utc(label->end_us, end);
-    printf("%s: good, signed by %s, bundle %" PRId64 " of %" PRId64 " measurements from %s to %s\n", path, name,
-           label->sequence, label->measurement_count, start, end);
+    printf("%s: good, signed by %s, bundle %" PRId64 " of %" PRId64 " measurements from %s to %s\n", path,
+           name, label->sequence, label->measurement_count, start, end);
 }
 
-static enum status file_verify(const char *path, const struct public_key *given, const char *data, struct why *why)
+static enum status file_verify(const char *path, const struct public_key *given, const char *data,
+                               struct why *why)
 {
     struct buffer packed = {0};
     struct buffer minisig = {0};
@@ -40,7 +41,8 @@ static enum status file_verify(const char *path, const struct public_key *given,
     struct bundle_label label;
     buffer_printf(&name, "%s.minisig", path);
     char *minisig_path = buffer_take_text(&name);
-    enum status status = minisig_path ? file_read(path, BUNDLE_PACKED_BYTES_MAX, &packed, why) : STATUS_NO_MEMORY;
+    enum status status =
+        minisig_path ? file_read(path, BUNDLE_PACKED_BYTES_MAX, &packed, why) : STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
         status = file_read(minisig_path, MINISIG_BYTES_MAX, &minisig, why);
     }
@@ -50,8 +52,8 @@ static enum status file_verify(const char *path, const struct public_key *given,
         status = import_key_of_bundle(data, path, (const char *)minisig.bytes, minisig.count, &key, why);
     }
     if (status == STATUS_OK) {
-        status = bundle_open(&key, packed.bytes, packed.count, (const char *)minisig.bytes, minisig.count, &label,
-                             &lines, why);
+        status = bundle_open(&key, packed.bytes, packed.count, (const char *)minisig.bytes, minisig.count,
+                             &label, &lines, why);
     }
     if (status == STATUS_OK) {
         good_print(path, &key, &label);
@@ -75,7 +77,8 @@ static enum exit_status run(int argc, char **argv)
     }
     const char *given = cli_value(arguments, "key");
     if (cli_operand_count(arguments) == 0) {
-        result = cli_fail(EXIT_USAGE, "verify: name the bundles to verify, for example verify 000001.jsonl.zst");
+        result =
+            cli_fail(EXIT_USAGE, "verify: name the bundles to verify, for example verify 000001.jsonl.zst");
     } else if (given && import_key_given(given, &key, &why) != STATUS_OK) {
         result = cli_fail(EXIT_USAGE, "%s", why.text);
     } else {
@@ -95,14 +98,15 @@ static enum exit_status run(int argc, char **argv)
 const struct cli_command command_verify = {
     .name = "verify",
     .summary = "check bundles against their signatures",
-    .help = "usage: dialtone-collector verify [--key KEY | --data DIR] FILE...\n"
-            "\n"
-            "Checks each FILE against FILE.minisig: both signatures, the label, the number of lines.\n"
-            "\n"
-            "Exit status: 0 all are good; 1 one is not what was signed; 2 usage, a file or a key is missing.\n"
-            "\n"
-            "Examples:\n"
-            "  dialtone-collector verify --key RWQ... 000001.jsonl.zst\n"
-            "  minisign -Vm 000001.jsonl.zst -P RWQ...      (the same, with minisign)\n",
+    .help =
+        "usage: dialtone-collector verify [--key KEY | --data DIR] FILE...\n"
+        "\n"
+        "Checks each FILE against FILE.minisig: both signatures, the label, the number of lines.\n"
+        "\n"
+        "Exit status: 0 all are good; 1 one is not what was signed; 2 usage, a file or a key is missing.\n"
+        "\n"
+        "Examples:\n"
+        "  dialtone-collector verify --key RWQ... 000001.jsonl.zst\n"
+        "  minisign -Vm 000001.jsonl.zst -P RWQ...      (the same, with minisign)\n",
     .run = run,
 };

@@ -23,7 +23,7 @@ struct import_batch {
     struct buffer lines;
     struct observation *observations; /* room for BUNDLE_MEASUREMENTS_MAX */
     size_t count;
-    size_t line_number;   /* in the file, from 1 */
+    size_t line_number;    /* in the file, from 1 */
     size_t rejected_count; /* of this file */
     struct why first_rejection;
 };
@@ -36,8 +36,8 @@ static enum status batch_flush(struct import_batch *batch, struct why *why)
     }
     enum status status = batch->lines.failed
                              ? STATUS_NO_MEMORY
-                             : ingest_lines(batch->folder, batch->lines.bytes, batch->lines.count, batch->observations,
-                                            batch->count, batch->now_us, &result, why);
+                             : ingest_lines(batch->folder, batch->lines.bytes, batch->lines.count,
+                                            batch->observations, batch->count, batch->now_us, &result, why);
     if (status == STATUS_OK) {
         batch->counts->accepted_count += result.accepted_count;
         batch->counts->duplicate_count += result.duplicate_count;
@@ -116,8 +116,8 @@ static enum status lines_import(struct import_batch *batch, const struct buffer 
 }
 
 /* The file begins with a line that is no record: perhaps it is one record over several lines. */
-static enum status record_import(struct import_batch *batch, struct line_source *source, const struct reader *first,
-                                 struct why *why)
+static enum status record_import(struct import_batch *batch, struct line_source *source,
+                                 const struct reader *first, struct why *why)
 {
     struct buffer text = {0};
     struct reader line = *first;
@@ -159,8 +159,8 @@ static bool is_blank(const struct reader *line)
 }
 
 /* The first line that is not blank decides whether the file is one record or a list of them. */
-static enum status first_line_import(struct import_batch *batch, struct line_source *source, const struct reader *line,
-                                     struct why *why)
+static enum status first_line_import(struct import_batch *batch, struct line_source *source,
+                                     const struct reader *line, struct why *why)
 {
     struct why reason = {""};
     enum status status = batch_add(batch, (const char *)line->bytes, line->left_bytes, &reason);
@@ -222,7 +222,8 @@ static enum status plain_import(struct collector_folder *folder, const char *pat
     if (status != STATUS_OK) {
         why_set(why, "%s", reason.text[0] ? reason.text : batch.first_rejection.text);
     } else if (batch.rejected_count > 1) {
-        why_set(why, "%zu records rejected, the first is %.200s", batch.rejected_count, batch.first_rejection.text);
+        why_set(why, "%zu records rejected, the first is %.200s", batch.rejected_count,
+                batch.first_rejection.text);
     } else {
         why_set(why, "%s", batch.first_rejection.text);
     }
@@ -255,11 +256,13 @@ static enum status bundle_import(struct collector_folder *folder, const char *pa
     if (status == STATUS_OK && given) {
         key = *given;
     } else if (status == STATUS_OK) {
-        status = import_key_of_bundle(folder->path, path, (const char *)minisig.bytes, minisig.count, &key, why);
+        status =
+            import_key_of_bundle(folder->path, path, (const char *)minisig.bytes, minisig.count, &key, why);
         status = status == STATUS_NOT_FOUND ? STATUS_BAD_SIGNATURE : status;
     }
     if (status == STATUS_OK) {
-        struct ingest_bundle bundle = {packed.bytes, packed.count, (const char *)minisig.bytes, minisig.count, &key};
+        struct ingest_bundle bundle = {packed.bytes, packed.count, (const char *)minisig.bytes, minisig.count,
+                                       &key};
         status = ingest_bundle(folder, &bundle, now_us, hash, &result, why);
     }
     counts->accepted_count += result.accepted_count;
@@ -280,8 +283,8 @@ static bool has_suffix(const char *text, const char *suffix)
     return count >= suffix_count && strcmp(text + count - suffix_count, suffix) == 0;
 }
 
-enum status import_file(struct collector_folder *folder, const char *path, const struct public_key *key, int64_t now_us,
-                        struct import_counts *counts, struct why *why)
+enum status import_file(struct collector_folder *folder, const char *path, const struct public_key *key,
+                        int64_t now_us, struct import_counts *counts, struct why *why)
 {
     struct buffer name = {0};
     why_set(why, "%s", "");

@@ -1,4 +1,5 @@
-/* Files into the store: bundles with their .minisig beside, and records of other clients in any usual wrapping. */
+/* Files into the store: bundles with their .minisig beside, and records of other clients in any usual
+ * wrapping. */
 #ifndef COLLECTOR_INGEST_IMPORT_H
 #define COLLECTOR_INGEST_IMPORT_H
 
@@ -11,10 +12,10 @@ struct import_counts {
     size_t rejected_count;
 };
 
-/* Adds to *counts. `key` (NULL: the one known from an earlier bundle) verifies bundles. OK even where records were
- * rejected: then `why` says which was the first and why, else it is "". Otherwise the file could not be read
- * (NOT_FOUND, USAGE, IO) or the store failed (FULL, BUSY, IO). */
-enum status import_file(struct collector_folder *folder, const char *path, const struct public_key *key, int64_t now_us,
-                        struct import_counts *counts, struct why *why);
+/* Adds to *counts. `key` (NULL: the one known from an earlier bundle) verifies bundles. OK even where records
+ * were rejected: then `why` says which was the first and why, else it is "". Otherwise the file could not be
+ * read (NOT_FOUND, USAGE, IO) or the store failed (FULL, BUSY, IO). */
+enum status import_file(struct collector_folder *folder, const char *path, const struct public_key *key,
+                        int64_t now_us, struct import_counts *counts, struct why *why);
 
 #endif

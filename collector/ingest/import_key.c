@@ -40,8 +40,10 @@ enum status import_key_given(const char *given, struct public_key *out, struct w
     if (public_key_parse(given, out) == STATUS_OK || key_of_file(given, out) == STATUS_OK) {
         return STATUS_OK;
     }
-    why_set(why, "--key \"%.80s\" is neither a minisign public key nor a file that holds one; dialtone-probe keys prints "
-                 "it",
+    why_set(why,
+            "--key \"%.80s\" is neither a minisign public key nor a file that holds one; dialtone-probe keys "
+            "prints "
+            "it",
             given);
     return STATUS_USAGE;
 }
@@ -56,8 +58,8 @@ static enum status key_beside(const char *path, struct public_key *out)
     return status;
 }
 
-enum status import_key_of_bundle(const char *folder_path, const char *path, const char *minisig, size_t minisig_count,
-                                 struct public_key *out, struct why *why)
+enum status import_key_of_bundle(const char *folder_path, const char *path, const char *minisig,
+                                 size_t minisig_count, struct public_key *out, struct why *why)
 {
     uint8_t id[KEY_ID_BYTES];
     char digits[2 * KEY_ID_BYTES + 1];

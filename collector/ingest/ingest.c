@@ -1,7 +1,7 @@
 /* Bundles and lines into the store.
  * Owner: everything given is borrowed; observations live for one call.
- * Why: the raw bytes are published before the transaction commits, so that what the store names is always there;
- * a file without a row is harmless, and removed again where the commit fails. */
+ * Why: the raw bytes are published before the transaction commits, so that what the store names is always
+ * there; a file without a row is harmless, and removed again where the commit fails. */
 #include "collector/ingest/ingest.h"
 
 #include <stdio.h>
@@ -26,8 +26,8 @@ static void unsigned_probe_name(const struct record *record, char out[KEY_NAME_B
     buffer_free(&text);
 }
 
-enum status ingest_observe(const char *line, size_t count, const struct public_key *signer, struct observation *out,
-                           struct why *why)
+enum status ingest_observe(const char *line, size_t count, const struct public_key *signer,
+                           struct observation *out, struct why *why)
 {
     struct record record;
     enum status status = record_decode(line, count, &record, why);
@@ -64,7 +64,8 @@ static enum status kept_publish(const struct collector_folder *folder, const cha
     return file_publish(out->path, bytes, count, KEPT_FILE_MODE, why);
 }
 
-/* Takes back a file that this call made; one that was there belongs to a bundle that is stored, or being retried. */
+/* Takes back a file that this call made; one that was there belongs to a bundle that is stored, or being
+ * retried. */
 static void kept_withdraw(const struct kept_file *file)
 {
     if (file->path && !file->was_there) {
@@ -101,8 +102,8 @@ static enum status job_store(struct collector_folder *folder, const struct inges
         status = kept_publish(folder, name, job->packed, job->packed_count, &packed, why);
     }
     if (status == STATUS_OK) {
-        status = folder->store->put_bundle(folder->handle, job->row, job->observations, job->observation_count, out,
-                                           why);
+        status = folder->store->put_bundle(folder->handle, job->row, job->observations,
+                                           job->observation_count, out, why);
     }
     if (status != STATUS_OK) {
         kept_withdraw(&minisig);
@@ -134,7 +135,8 @@ static enum status lines_observe(const struct buffer *lines, const struct public
 
 /* Known bundles need no second unpacking, but a right signature. */
 static enum status known_bundle(struct collector_folder *folder, const struct ingest_bundle *bundle,
-                                const uint8_t hash[SHA256_BYTES], struct store_put_result *out, struct why *why)
+                                const uint8_t hash[SHA256_BYTES], struct store_put_result *out,
+                                struct why *why)
 {
     struct store_bundle row;
     struct store_put_result result;
@@ -143,8 +145,8 @@ static enum status known_bundle(struct collector_folder *folder, const struct in
     if (status != STATUS_OK) {
         return status;
     }
-    status = minisig_verify(bundle->key, bundle->packed, bundle->packed_count, bundle->minisig, bundle->minisig_count,
-                            comment);
+    status = minisig_verify(bundle->key, bundle->packed, bundle->packed_count, bundle->minisig,
+                            bundle->minisig_count, comment);
     if (status != STATUS_OK) {
         why_set(why, "The signature does not match the bundle: send it as it was signed.");
         return status;
@@ -211,7 +213,8 @@ static enum status lines_pack(const void *lines, size_t count, struct buffer *ou
     return STATUS_OK;
 }
 
-static void label_of_observations(const struct observation *observations, size_t count, struct bundle_label *out)
+static void label_of_observations(const struct observation *observations, size_t count,
+                                  struct bundle_label *out)
 {
     out->measurement_count = (int64_t)count;
     for (size_t i = 0; i < count; i++) {

@@ -1,6 +1,7 @@
 /* A file as lines, unpacked while it is read.
  * Owner: the source owns its descriptor, its decoder and the line it shows.
- * Why: archives of measurements are larger than memory, and a few bytes of them may unpack to gigabytes of zeros. */
+ * Why: archives of measurements are larger than memory, and a few bytes of them may unpack to gigabytes of
+ * zeros. */
 #include "collector/ingest/line_source.h"
 
 #include <errno.h>
@@ -12,9 +13,9 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define CHUNK_BYTES          65536
-#define SKIP_BYTES_MAX       (256u << 20) /* of one line; a file with a longer one is no list of records */
-#define GZIP_WINDOW_BITS     (15 + 16)    /* zlib.h, inflateInit2: gzip header only */
+#define CHUNK_BYTES      65536
+#define SKIP_BYTES_MAX   (256u << 20) /* of one line; a file with a longer one is no list of records */
+#define GZIP_WINDOW_BITS (15 + 16)    /* zlib.h, inflateInit2: gzip header only */
 
 enum source_kind { SOURCE_PLAIN, SOURCE_GZIP, SOURCE_ZSTD };
 
@@ -145,7 +146,8 @@ static enum status zstd_step(struct line_source *source, struct why *why)
     source->packed_at = in.pos;
     source->plain_count = out.pos;
     if (ZSTD_isError(hint)) {
-        why_set(why, "the zstd data is damaged from here on (%s); fetch the file again", ZSTD_getErrorName(hint));
+        why_set(why, "the zstd data is damaged from here on (%s); fetch the file again",
+                ZSTD_getErrorName(hint));
         return STATUS_MALFORMED;
     }
     source->is_inside = hint != 0;
@@ -224,7 +226,8 @@ static void line_show(struct line_source *source, struct reader *out)
     *out = reader_of(source->line.bytes, count);
 }
 
-enum status line_source_next(struct line_source *source, size_t limit_bytes, struct reader *out, struct why *why)
+enum status line_source_next(struct line_source *source, size_t limit_bytes, struct reader *out,
+                             struct why *why)
 {
     bool is_whole = false;
     enum status status = STATUS_OK;
@@ -249,7 +252,8 @@ enum status line_source_next(struct line_source *source, size_t limit_bytes, str
         }
         if (source->is_skipping && source->skipped_bytes > SKIP_BYTES_MAX) {
             source->is_ended = true;
-            why_set(why, "the line is longer than %u MiB: this file is no list of records", SKIP_BYTES_MAX >> 20);
+            why_set(why, "the line is longer than %u MiB: this file is no list of records",
+                    SKIP_BYTES_MAX >> 20);
             return STATUS_MALFORMED;
         }
     }

@@ -10,9 +10,10 @@ struct line_source;
 enum status line_source_open(const char *path, struct line_source **out, struct why *why);
 void line_source_free(struct line_source *source);
 
-/* The next line without its end, borrowed until the next call. NOT_FOUND: there is none. TOO_LARGE: the line is longer
- * than `limit_bytes`, and skipped. MALFORMED: the compressed stream is damaged or cut, or a line
- * is beyond all measure; IO: it cannot be read. After these two there is no next line. */
-enum status line_source_next(struct line_source *source, size_t limit_bytes, struct reader *out, struct why *why);
+/* The next line without its end, borrowed until the next call. NOT_FOUND: there is none. TOO_LARGE: the line
+ * is longer than `limit_bytes`, and skipped. MALFORMED: the compressed stream is damaged or cut, or a line is
+ * beyond all measure; IO: it cannot be read. After these two there is no next line. */
+enum status line_source_next(struct line_source *source, size_t limit_bytes, struct reader *out,
+                             struct why *why);
 
 #endif

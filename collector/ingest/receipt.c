@@ -19,8 +19,9 @@ enum status receipt_write(const struct secret_key *key, const uint8_t hash[SHA25
     public_key_format(&key->public_key, key_text);
     buffer_printf(&receipt, "{\"bundle\":\"%s\",\"log_index\":%" PRId64 ",\"received\":\"%s\"}", digits,
                   result->log_index, received);
-    enum status status = receipt.failed ? STATUS_NO_MEMORY
-                                        : minisig_sign(key, receipt.bytes, receipt.count, "dialtone receipt", &minisig);
+    enum status status = receipt.failed
+                             ? STATUS_NO_MEMORY
+                             : minisig_sign(key, receipt.bytes, receipt.count, "dialtone receipt", &minisig);
     if (status == STATUS_OK) {
         buffer_text(out, "{\"receipt\":");
         buffer_append(out, receipt.bytes, receipt.count);

@@ -4,8 +4,8 @@
 
 #include "collector/store/store.h"
 
-/* Appends {"receipt":{"bundle","log_index","received"},"key","signature"}; the signature is over the compact text of
- * the "receipt" member, as a .minisig in base64url. The same bundle gives the same bytes again. */
+/* Appends {"receipt":{"bundle","log_index","received"},"key","signature"}; the signature is over the compact
+ * text of the "receipt" member, as a .minisig in base64url. The same bundle gives the same bytes again. */
 enum status receipt_write(const struct secret_key *key, const uint8_t hash[SHA256_BYTES],
                           const struct store_put_result *result, struct buffer *out);
 

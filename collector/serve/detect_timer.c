@@ -1,6 +1,7 @@
 /* When the detector runs beside the service.
  * Owner: the timer owns its two loop timers.
- * Why: soon after a bundle, but once for many; and again while nothing comes, because silence is what a shutdown is. */
+ * Why: soon after a bundle, but once for many; and again while nothing comes, because silence is what a
+ * shutdown is. */
 #include <stdlib.h>
 
 #include "collector/detect_run.h"

@@ -21,7 +21,8 @@ static enum status database_open(const char *path, MMDB_s *out, bool *out_has, s
     }
     int code = MMDB_open(path, MMDB_MODE_MMAP, out);
     if (code != MMDB_SUCCESS) {
-        why_set(why, "%s cannot be used: %s; give a database in MaxMind's mmdb format", path, MMDB_strerror(code));
+        why_set(why, "%s cannot be used: %s; give a database in MaxMind's mmdb format", path,
+                MMDB_strerror(code));
         return STATUS_USAGE;
     }
     *out_has = true;
@@ -60,7 +61,8 @@ void geo_free(struct geo *geo)
     free(geo);
 }
 
-static bool entry_find(const MMDB_s *database, const char *address, const char *const *path, MMDB_entry_data_s *out)
+static bool entry_find(const MMDB_s *database, const char *address, const char *const *path,
+                       MMDB_entry_data_s *out)
 {
     int address_error = 0;
     int error = MMDB_SUCCESS;

@@ -1,7 +1,7 @@
 /* Bounds how many connections are open and how long one lives.
  * Owner: the limits own their timer; descriptors are the connections'.
- * Why: evhttp bounds idleness, not a client that sends a byte now and then. Descriptors are looked at from outside,
- * because evhttp hands out a connection only once a whole request has come. */
+ * Why: evhttp bounds idleness, not a client that sends a byte now and then. Descriptors are looked at from
+ * outside, because evhttp hands out a connection only once a whole request has come. */
 #include <errno.h>
 #include <event2/listener.h>
 #include <fcntl.h>
@@ -79,7 +79,8 @@ static void sweep(void *arg)
         } else if (connection->inode != inode) {
             *connection = (struct connection){inode, now_us};
         } else if (now_us - connection->seen_us > LIFETIME_US) {
-            shutdown(fd, SHUT_RD); /* evhttp sees the end of the stream and closes; an answer under way still goes out */
+            shutdown(fd, SHUT_RD); /* evhttp sees the end of the stream and closes; an answer under way still
+                                      goes out */
         }
     }
     if (limits->is_paused && !is_crowded(limits)) {
@@ -114,8 +115,9 @@ enum status connection_limits_open(struct loop *loop, struct evconnlistener *lis
     limits->port = port;
     limits->descriptor_limit = CONNECTIONS_MAX;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < CONNECTIONS_MAX + DESCRIPTORS_SPARED) {
-        limits->descriptor_limit =
-            files.rlim_cur > 2 * DESCRIPTORS_SPARED ? (int)files.rlim_cur - DESCRIPTORS_SPARED : (int)files.rlim_cur / 2;
+        limits->descriptor_limit = files.rlim_cur > 2 * DESCRIPTORS_SPARED
+                                       ? (int)files.rlim_cur - DESCRIPTORS_SPARED
+                                       : (int)files.rlim_cur / 2;
     }
     enum status status = loop_after(loop, SWEEP_US, sweep, limits, &limits->timer);
     if (status == STATUS_OK) {

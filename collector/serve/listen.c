@@ -24,15 +24,19 @@ static bool is_loopback(const struct sockaddr_storage *address)
     return host >> 24 == IN_LOOPBACKNET;
 }
 
-static enum status address_parse(const char *text, struct sockaddr_storage *out, int *out_bytes, struct why *why)
+static enum status address_parse(const char *text, struct sockaddr_storage *out, int *out_bytes,
+                                 struct why *why)
 {
     const char *colon = strrchr(text, ':');
     *out = (struct sockaddr_storage){0};
     *out_bytes = sizeof *out;
     /* evutil leaves a missing port at 0, which would be any. */
     if (!colon || strchr(colon, ']') || colon[1] == 0 || colon[1 + strspn(colon + 1, "0123456789")] != 0 ||
-        (evutil_parse_sockaddr_port(text, (struct sockaddr *)out, out_bytes) != 0 && strcmp(colon, ":0") != 0)) {
-        why_set(why, "--listen \"%.80s\" is no address and port; type one such as 127.0.0.1:8047 or [::1]:8047", text);
+        (evutil_parse_sockaddr_port(text, (struct sockaddr *)out, out_bytes) != 0 &&
+         strcmp(colon, ":0") != 0)) {
+        why_set(why,
+                "--listen \"%.80s\" is no address and port; type one such as 127.0.0.1:8047 or [::1]:8047",
+                text);
         return STATUS_USAGE;
     }
     if (strcmp(colon, ":0") != 0) {
@@ -46,7 +50,9 @@ static enum status address_parse(const char *text, struct sockaddr_storage *out,
     }
     *out_bytes = sizeof *out;
     if (evutil_parse_sockaddr_port(host, (struct sockaddr *)out, out_bytes) != 0) {
-        why_set(why, "--listen \"%.80s\" is no address and port; type one such as 127.0.0.1:8047 or [::1]:8047", text);
+        why_set(why,
+                "--listen \"%.80s\" is no address and port; type one such as 127.0.0.1:8047 or [::1]:8047",
+                text);
         return STATUS_USAGE;
     }
     return STATUS_OK;
@@ -61,7 +67,8 @@ static struct bufferevent *connection_make(struct event_base *base, void *arg)
     }
     SSL *session = SSL_new(server->tls);
     struct bufferevent *connection =
-        session ? bufferevent_openssl_socket_new(base, -1, session, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE)
+        session ? bufferevent_openssl_socket_new(base, -1, session, BUFFEREVENT_SSL_ACCEPTING,
+                                                 BEV_OPT_CLOSE_ON_FREE)
                 : NULL;
     if (connection) {
         bufferevent_openssl_set_allow_dirty_shutdown(connection, 1);
@@ -89,8 +96,10 @@ enum status listen_open(struct server *server, struct why *why)
         return status;
     }
     if (!server->tls && !server->config->allow_plain_http && !is_loopback(&address)) {
-        why_set(why, "plain HTTP beyond this machine shows who uploads; give --cert and --key, or --allow-plain-http "
-                     "behind a proxy that speaks TLS");
+        why_set(
+            why,
+            "plain HTTP beyond this machine shows who uploads; give --cert and --key, or --allow-plain-http "
+            "behind a proxy that speaks TLS");
         return STATUS_REFUSED;
     }
     struct evconnlistener *listener =
@@ -98,8 +107,8 @@ enum status listen_open(struct server *server, struct why *why)
                                 LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG,
                                 (struct sockaddr *)&address, address_bytes);
     if (!listener) {
-        why_set(why, "cannot listen on %.80s: %s; is another collector running there?", server->config->listen,
-                strerror(errno));
+        why_set(why, "cannot listen on %.80s: %s; is another collector running there?",
+                server->config->listen, strerror(errno));
         return STATUS_IO;
     }
     server->port = port_of(evconnlistener_get_fd(listener));

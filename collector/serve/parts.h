@@ -29,7 +29,8 @@ struct server {
     struct connection_limits *limits;
 };
 
-/* A route answers the request, now or later. `rest` is the path behind the route's own, "" where it is the whole. */
+/* A route answers the request, now or later. `rest` is the path behind the route's own, "" where it is the
+ * whole. */
 typedef void (*route_handler)(struct server *server, struct evhttp_request *request, const char *rest);
 void route_bundles(struct server *server, struct evhttp_request *request, const char *rest);
 void route_control(struct server *server, struct evhttp_request *request, const char *rest);
@@ -46,7 +47,8 @@ void route_site(struct server *server, struct evhttp_request *request, const cha
 enum status listen_open(struct server *server, struct why *why);
 
 /* tls_server.c */
-enum status tls_server_open(const char *certificate_path, const char *key_path, SSL_CTX **out, struct why *why);
+enum status tls_server_open(const char *certificate_path, const char *key_path, SSL_CTX **out,
+                            struct why *why);
 
 /* limits.c: closes connections that live too long, and stops accepting while too many are open. */
 struct evconnlistener;

@@ -15,8 +15,8 @@ void reply_bytes(struct evhttp_request *request, int code, const char *content_t
 void reply_json(struct evhttp_request *request, int code, json_t *value);
 /* {"error": word, "detail": sentence} */
 void reply_error(struct evhttp_request *request, int code, const char *error, const char *detail);
-/* The code that the API has for a status: MALFORMED 400, BAD_SIGNATURE 401, NOT_FOUND 404, CONFLICT 409, TOO_LARGE 413,
- * UNSUPPORTED 415, BUSY 429, FULL 507, others 500. */
+/* The code that the API has for a status: MALFORMED 400, BAD_SIGNATURE 401, NOT_FOUND 404, CONFLICT 409,
+ * TOO_LARGE 413, UNSUPPORTED 415, BUSY 429, FULL 507, others 500. */
 void reply_status(struct evhttp_request *request, enum status status, const char *detail);
 void reply_header(struct evhttp_request *request, const char *name, const char *value);
 

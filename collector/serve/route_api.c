@@ -1,16 +1,16 @@
 /* GET /api/v1/regions, timeline, events: what the collector knows, as JSON.
  * Owner: trees live for one answer.
- * Why: reports and others read the same; below country level a region with fewer than three probes is not shown, for
- * it would show a person. */
+ * Why: reports and others read the same; below country level a region with fewer than three probes is not
+ * shown, for it would show a person. */
 #include <event2/http.h>
 #include <string.h>
 
 #include "collector/serve/parts.h"
 
-#define PROBES_LEAST       3
-#define STATES_MOST        10000
-#define STATES_DEFAULT     2016 /* two weeks of ten minutes */
-#define EVENTS_MOST        10000
+#define PROBES_LEAST   3
+#define STATES_MOST    10000
+#define STATES_DEFAULT 2016 /* two weeks of ten minutes */
+#define EVENTS_MOST    10000
 
 /* A tree under construction. */
 struct api_list {
@@ -39,17 +39,20 @@ static enum status span_read(const struct evkeyvalq *query, struct store_span *o
 {
     const char *from = reply_query_value(query, "from");
     const char *to = reply_query_value(query, "to");
-    if ((from && time_parse(from, &out->from_us) != STATUS_OK) || (to && time_parse(to, &out->to_us) != STATUS_OK)) {
+    if ((from && time_parse(from, &out->from_us) != STATUS_OK) ||
+        (to && time_parse(to, &out->to_us) != STATUS_OK)) {
         why_set(why, "from and to are UTC times such as 2026-01-31T12:00:00Z");
         return STATUS_MALFORMED;
     }
     return STATUS_OK;
 }
 
-static enum status region_read(const struct evkeyvalq *query, bool is_required, const char **out, struct why *why)
+static enum status region_read(const struct evkeyvalq *query, bool is_required, const char **out,
+                               struct why *why)
 {
     const char *region = reply_query_value(query, "region");
-    if ((!region && is_required) || (region && !region_is_country(region) && !region_is_subdivision(region))) {
+    if ((!region && is_required) ||
+        (region && !region_is_country(region) && !region_is_subdivision(region))) {
         why_set(why, "region is a country or a subdivision by its ISO 3166 code, such as ML or UA-46");
         return STATUS_MALFORMED;
     }
@@ -78,11 +81,12 @@ static enum status region_append(const struct store_region *row, void *arg)
     if (!region_is_shown(row)) {
         return STATUS_OK;
     }
-    return list_append(arg, json_pack("{s:s, s:s?, s:I, s:I, s:I, s:I, s:o, s:o}", "region", row->region, "name",
-                                      region_name(row->region), "asn", (json_int_t)row->asn, "measurements",
-                                      (json_int_t)row->measurement_count, "probes", (json_int_t)row->probe_count,
-                                      "networks", (json_int_t)row->network_count, "first", time_json(row->first_us),
-                                      "last", time_json(row->last_us)));
+    return list_append(arg,
+                       json_pack("{s:s, s:s?, s:I, s:I, s:I, s:I, s:o, s:o}", "region", row->region, "name",
+                                 region_name(row->region), "asn", (json_int_t)row->asn, "measurements",
+                                 (json_int_t)row->measurement_count, "probes", (json_int_t)row->probe_count,
+                                 "networks", (json_int_t)row->network_count, "first",
+                                 time_json(row->first_us), "last", time_json(row->last_us)));
 }
 
 void route_regions(struct server *server, struct evhttp_request *request, const char *rest)
@@ -132,10 +136,11 @@ static enum status state_append(const struct bin_state *row, void *arg)
         return STATUS_OK;
     }
     time_format_utc(row->bin_s * US_PER_S, bin);
-    return list_append(list, json_pack("{s:s, s:s, s:f, s:I, s:I, s:I, s:I}", "bin", bin, "state",
-                                       region_state_name(row->state), "expected", row->expected, "seen",
-                                       (json_int_t)row->seen_count, "ok", (json_int_t)row->ok_count, "fail",
-                                       (json_int_t)row->fail_count, "networks", (json_int_t)row->network_count));
+    return list_append(list,
+                       json_pack("{s:s, s:s, s:f, s:I, s:I, s:I, s:I}", "bin", bin, "state",
+                                 region_state_name(row->state), "expected", row->expected, "seen",
+                                 (json_int_t)row->seen_count, "ok", (json_int_t)row->ok_count, "fail",
+                                 (json_int_t)row->fail_count, "networks", (json_int_t)row->network_count));
 }
 
 void route_timeline(struct server *server, struct evhttp_request *request, const char *rest)
@@ -165,8 +170,8 @@ void route_timeline(struct server *server, struct evhttp_request *request, const
         status = query_timeline(server->query, region, span, state_append, &list);
     }
     answer(request, status, &why,
-           json_pack("{s:s?, s:I, s:b, s:o}", "region", region, "bin_length_s", (json_int_t)bin_length_s, "is_cut",
-                     list.is_cut, "states", list.rows));
+           json_pack("{s:s?, s:I, s:b, s:o}", "region", region, "bin_length_s", (json_int_t)bin_length_s,
+                     "is_cut", list.is_cut, "states", list.rows));
     reply_query_free(query);
 }
 
@@ -196,15 +201,16 @@ static json_t *event_json(const struct event *event)
     bool is_blocking = event->kind == EVENT_SERVICE_BLOCKING;
     /* An event that a later revision withdrew. */
     const char *state = event->state == REGION_OK ? "withdrawn" : region_state_name(event->state);
-    return json_pack("{s:s, s:i, s:s, s:s, s:I, s:s, s:o, s:s, s:f, s:[o,o], s:[o,o], s:I, s:I, s:o, s:o, s:s, s:s}",
-                     "id", event->id, "revision", event->revision, "kind", event_kind_name(event->kind), "region",
-                     event->region, "asn", (json_int_t)event->asn, "subject", event->subject, "verdict",
-                     is_blocking ? verdict_encode(&event->verdict) : json_null(), "state", state, "confidence",
-                     event->confidence, "onset", time_json(event->onset_earliest_us), time_json(event->onset_latest_us),
-                     "end", time_json(event->end_earliest_us), time_json(event->end_latest_us), "probes",
-                     (json_int_t)event->probe_count, "networks", (json_int_t)event->network_count, "evidence",
-                     evidence_json(event), "example", example_json(event), "cause_hint", event->cause_hint,
-                     "explanation", event->explanation);
+    return json_pack(
+        "{s:s, s:i, s:s, s:s, s:I, s:s, s:o, s:s, s:f, s:[o,o], s:[o,o], s:I, s:I, s:o, s:o, s:s, s:s}", "id",
+        event->id, "revision", event->revision, "kind", event_kind_name(event->kind), "region", event->region,
+        "asn", (json_int_t)event->asn, "subject", event->subject, "verdict",
+        is_blocking ? verdict_encode(&event->verdict) : json_null(), "state", state, "confidence",
+        event->confidence, "onset", time_json(event->onset_earliest_us), time_json(event->onset_latest_us),
+        "end", time_json(event->end_earliest_us), time_json(event->end_latest_us), "probes",
+        (json_int_t)event->probe_count, "networks", (json_int_t)event->network_count, "evidence",
+        evidence_json(event), "example", example_json(event), "cause_hint", event->cause_hint, "explanation",
+        event->explanation);
 }
 
 static enum status event_append(const struct event *event, void *arg)

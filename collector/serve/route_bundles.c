@@ -59,8 +59,8 @@ static enum status body_check(const uint8_t *bytes, size_t count, struct why *wh
     return STATUS_OK;
 }
 
-static enum status upload_take(struct server *server, struct evhttp_request *request, uint8_t hash[SHA256_BYTES],
-                               struct store_put_result *result, struct why *why)
+static enum status upload_take(struct server *server, struct evhttp_request *request,
+                               uint8_t hash[SHA256_BYTES], struct store_put_result *result, struct why *why)
 {
     struct evbuffer *body = evhttp_request_get_input_buffer(request);
     struct upload upload = {0};
@@ -99,8 +99,8 @@ void route_bundles(struct server *server, struct evhttp_request *request, const 
     }
     if (!result.is_duplicate_bundle) {
         log_event(&server->config->log, LOG_LEVEL_INFO, "bundle_stored",
-                  "log_index=%lld accepted=%zu duplicate=%zu", (long long)result.log_index, result.accepted_count,
-                  result.duplicate_count);
+                  "log_index=%lld accepted=%zu duplicate=%zu", (long long)result.log_index,
+                  result.accepted_count, result.duplicate_count);
         detect_timer_dirty(server->detect);
     }
     reply_bytes(request, result.is_duplicate_bundle ? 200 : 201, "application/json", &receipt);

@@ -19,17 +19,19 @@ static enum status measurement_append(const struct store_measurement *row, void 
     hex_encode(observation->identity, SHA256_BYTES, identity);
     hex_encode(row->bundle_hash, SHA256_BYTES, bundle);
     time_format_utc(observation->time_us, time);
-    json_t *entry = json_pack(
-        "{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:b}", "id", identity, "time", time, "country",
-        observation->country, "subdivision", observation->subdivision, "asn", (json_int_t)observation->asn, "test_name",
-        observation->test_name, "input", observation->input, "subject", observation->subject, "verdict",
-        verdict_encode(&observation->verdict), "connectivity", connectivity_name(observation->ladder.state), "bundle",
-        bundle, "line", (json_int_t)row->line, "is_signed", observation->is_signed);
+    json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:b}", "id",
+                              identity, "time", time, "country", observation->country, "subdivision",
+                              observation->subdivision, "asn", (json_int_t)observation->asn, "test_name",
+                              observation->test_name, "input", observation->input, "subject",
+                              observation->subject, "verdict", verdict_encode(&observation->verdict),
+                              "connectivity", connectivity_name(observation->ladder.state), "bundle", bundle,
+                              "line", (json_int_t)row->line, "is_signed", observation->is_signed);
     /* A text that is no UTF-8 any more has no place in JSON: the row is left out, its evidence remains. */
     return !entry || json_array_append_new(arg, entry) == 0 ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-static enum status filter_read(const struct evkeyvalq *query, struct store_measurement_filter *out, struct why *why)
+static enum status filter_read(const struct evkeyvalq *query, struct store_measurement_filter *out,
+                               struct why *why)
 {
     const char *outcome = reply_query_value(query, "outcome");
     const char *from = reply_query_value(query, "from");
@@ -67,8 +69,8 @@ static void rows_send(struct server *server, struct evhttp_request *request, con
     }
     if (status == STATUS_OK) {
         reply_json(request, 200,
-                   json_pack("{s:I, s:I, s:o}", "limit", (json_int_t)filter.limit, "offset", (json_int_t)filter.offset,
-                             "measurements", rows));
+                   json_pack("{s:I, s:I, s:o}", "limit", (json_int_t)filter.limit, "offset",
+                             (json_int_t)filter.offset, "measurements", rows));
         return;
     }
     json_decref(rows);
@@ -92,7 +94,8 @@ static void line_send(struct server *server, struct evhttp_request *request, con
     }
     buffer_free(&line);
     if (status != STATUS_NOT_FOUND) {
-        log_event(&server->config->log, LOG_LEVEL_ERROR, "evidence_missing", "id=%s reason=\"%s\"", id, why.text);
+        log_event(&server->config->log, LOG_LEVEL_ERROR, "evidence_missing", "id=%s reason=\"%s\"", id,
+                  why.text);
         status = STATUS_IO;
     }
     reply_status(request, status, status == STATUS_NOT_FOUND ? why.text : "the kept bundle cannot be read");

@@ -16,10 +16,14 @@ static const char *content_type(const char *path)
         const char *suffix;
         const char *type;
     } types[] = {
-        {".html", "text/html; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
-        {".svg", "image/svg+xml"},             {".json", "application/json"},
-        {".csv", "text/csv; charset=utf-8"},   {".txt", "text/plain; charset=utf-8"},
-        {".xml", "application/xml"},           {".png", "image/png"},
+        {".html", "text/html; charset=utf-8"},
+        {".css", "text/css; charset=utf-8"},
+        {".svg", "image/svg+xml"},
+        {".json", "application/json"},
+        {".csv", "text/csv; charset=utf-8"},
+        {".txt", "text/plain; charset=utf-8"},
+        {".xml", "application/xml"},
+        {".png", "image/png"},
     };
     const char *dot = strrchr(path, '.');
     for (size_t i = 0; dot && i < sizeof types / sizeof types[0]; i++) {
@@ -50,8 +54,9 @@ void route_site(struct server *server, struct evhttp_request *request, const cha
         status = path ? file_read(path, PAGE_BYTES_MAX, &bytes, NULL) : STATUS_NO_MEMORY;
     }
     if (status == STATUS_OK) {
-        reply_header(request, "Content-Security-Policy", "default-src 'none'; style-src 'self' 'unsafe-inline'; "
-                                                         "img-src 'self' data:");
+        reply_header(request, "Content-Security-Policy",
+                     "default-src 'none'; style-src 'self' 'unsafe-inline'; "
+                     "img-src 'self' data:");
         reply_bytes(request, 200, content_type(path), &bytes);
     } else {
         buffer_free(&bytes);

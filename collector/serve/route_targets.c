@@ -24,7 +24,8 @@ static enum status file_add(const char *path, json_t *targets, struct why *why)
         status = target_list_read((const char *)text.bytes, text.count, &list, why);
     }
     for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
-        json_t *target = json_pack("{s:s, s:s}", "url", list.targets[i].url, "category", list.targets[i].category);
+        json_t *target =
+            json_pack("{s:s, s:s}", "url", list.targets[i].url, "category", list.targets[i].category);
         /* A URL that is no UTF-8 has no place in JSON. */
         if (target && json_array_append_new(targets, target) != 0) {
             status = STATUS_NO_MEMORY;
@@ -49,7 +50,8 @@ static enum status targets_gather(const char *path, const char *country, json_t 
         snprintf(name, sizeof name, "%c%c.csv", country[0] | 0x20, country[1] | 0x20);
         char *own = path_join(path, name);
         status = own ? file_add(own, targets, why) : STATUS_NO_MEMORY;
-        status = status == STATUS_NOT_FOUND ? STATUS_OK : status; /* no list of its own: the global one serves */
+        status =
+            status == STATUS_NOT_FOUND ? STATUS_OK : status; /* no list of its own: the global one serves */
         free(own);
     }
     free(global);
@@ -74,7 +76,8 @@ static enum status body_make(json_t *targets, struct buffer *out, char version[2
     return status;
 }
 
-static enum status signature_add(struct server *server, struct evhttp_request *request, const struct buffer *body)
+static enum status signature_add(struct server *server, struct evhttp_request *request,
+                                 const struct buffer *body)
 {
     struct buffer minisig = {0};
     struct buffer text = {0};
@@ -131,7 +134,8 @@ void route_targets(struct server *server, struct evhttp_request *request, const 
         status = STATUS_MALFORMED;
     }
     if (status == STATUS_OK && !path) {
-        why_set(&why, "this collector gives out no target list; start it with --targets, or use your own list");
+        why_set(&why,
+                "this collector gives out no target list; start it with --targets, or use your own list");
         status = STATUS_NOT_FOUND;
     }
     if (status == STATUS_OK) {

@@ -1,6 +1,7 @@
 /* GET /v1/whoami and /healthz.
  * Owner: nothing is kept.
- * Why: a probe learns its country and network without telling anybody else; the answer is never written down here. */
+ * Why: a probe learns its country and network without telling anybody else; the answer is never written down
+ * here. */
 #include <event2/http.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@ void route_whoami(struct server *server, struct evhttp_request *request, const c
     }
     geo_find(server->geo, address ? address : "", country, &asn);
     reply_header(request, "Cache-Control", "no-store");
-    reply_json(request, 200, json_pack("{s:s, s:I, s:s*}", "cc", country, "asn", (json_int_t)asn, "address", address));
+    reply_json(request, 200,
+               json_pack("{s:s, s:I, s:s*}", "cc", country, "asn", (json_int_t)asn, "address", address));
 }
 
 static enum status region_ignore(const struct bin_state *row, void *arg)
@@ -35,7 +37,8 @@ void route_health(struct server *server, struct evhttp_request *request, const c
     struct store_span now = {1, 2};
     enum status status = query_timeline(server->query, COUNTRY_UNKNOWN, now, region_ignore, NULL);
     if (status != STATUS_OK) {
-        reply_error(request, 503, status_name(status), "the store does not answer; look at the collector's log");
+        reply_error(request, 503, status_name(status),
+                    "the store does not answer; look at the collector's log");
         return;
     }
     reply_json(request, 200, json_pack("{s:s, s:s}", "status", "ok", "version", DIALTONE_VERSION));

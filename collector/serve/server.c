@@ -72,9 +72,10 @@ static void on_request(struct evhttp_request *request, void *arg)
         reply_error(request, 404, "not_found", "there is nothing at this path");
         return;
     }
-    reply_header(request, "Allow", route->methods == EVHTTP_REQ_POST ? "POST"
-                                   : route->methods & EVHTTP_REQ_POST ? "GET, HEAD, POST"
-                                                                      : "GET, HEAD");
+    reply_header(request, "Allow",
+                 route->methods == EVHTTP_REQ_POST  ? "POST"
+                 : route->methods & EVHTTP_REQ_POST ? "GET, HEAD, POST"
+                                                    : "GET, HEAD");
     reply_error(request, 405, "method_not_allowed", "this path does not take that method");
 }
 
@@ -87,8 +88,8 @@ static enum status http_open(struct server *server, struct why *why)
     evhttp_set_max_headers_size(server->http, HEADER_BYTES_MAX);
     evhttp_set_max_body_size(server->http, BODY_BYTES_MAX);
     evhttp_set_timeout(server->http, IDLE_S);
-    evhttp_set_allowed_methods(server->http, METHOD_READ | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-                                                 EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+    evhttp_set_allowed_methods(server->http, METHOD_READ | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+                                                 EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
     evhttp_set_gencb(server->http, on_request, server);
     return listen_open(server, why);
 }
@@ -118,8 +119,8 @@ static enum status parts_open(struct server *server, struct why *why)
     return status == STATUS_OK ? http_open(server, why) : status;
 }
 
-enum status server_open(const struct server_config *config, struct collector_folder *folder, struct server **out,
-                        struct why *why)
+enum status server_open(const struct server_config *config, struct collector_folder *folder,
+                        struct server **out, struct why *why)
 {
     struct server *server = calloc(1, sizeof *server);
     if (!server) {
@@ -142,8 +143,8 @@ enum status server_run(struct server *server)
     signal(SIGPIPE, SIG_IGN);
     enum status status = loop_stop_on_signals(server->loop);
     if (status == STATUS_OK) {
-        log_event(&server->config->log, LOG_LEVEL_INFO, "listening", "port=%d tls=%s bin_length_s=%lld", server->port,
-                  server->tls ? "yes" : "no", (long long)server->folder->bin_length_s);
+        log_event(&server->config->log, LOG_LEVEL_INFO, "listening", "port=%d tls=%s bin_length_s=%lld",
+                  server->port, server->tls ? "yes" : "no", (long long)server->folder->bin_length_s);
         status = loop_run(server->loop);
     }
     log_event(&server->config->log, LOG_LEVEL_INFO, "stopped", "status=%s", status_name(status));

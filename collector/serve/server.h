@@ -10,8 +10,8 @@
 struct evhttp_request;
 
 struct server_config {
-    const char *listen; /* "127.0.0.1:8047", "[::1]:8047"; port 0: any free one, told in the log */
-    const char *targets_path; /* a CSV file, or a folder with global.csv and CC.csv; NULL: none */
+    const char *listen;           /* "127.0.0.1:8047", "[::1]:8047"; port 0: any free one, told in the log */
+    const char *targets_path;     /* a CSV file, or a folder with global.csv and CC.csv; NULL: none */
     const char *certificate_path; /* PEM; NULL: plain HTTP */
     const char *key_path;
     bool allow_plain_http; /* beyond loopback */
@@ -27,8 +27,8 @@ struct server_config {
 struct server;
 
 /* Borrows folder and config. REFUSED where it would speak plain HTTP to the network unasked. */
-enum status server_open(const struct server_config *config, struct collector_folder *folder, struct server **out,
-                        struct why *why);
+enum status server_open(const struct server_config *config, struct collector_folder *folder,
+                        struct server **out, struct why *why);
 /* Serves until SIGTERM or SIGINT. */
 enum status server_run(struct server *server);
 /* Stops listening and answers no more. */

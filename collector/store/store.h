@@ -33,7 +33,7 @@ struct store_put_result {
     bool is_duplicate_bundle;
 };
 
-/* Half-open span of time; 0, 0: all. */
+/* Half-open span of time; 0 at an end: no bound there. Of rows by bin, the bins that overlap it. */
 struct store_span {
     int64_t from_us;
     int64_t to_us;
@@ -53,13 +53,13 @@ struct store_measurement_filter {
     enum verdict_outcome outcome;
     bool has_outcome;
     struct store_span span;
-    int64_t limit;  /* at most this many, newest first */
+    int64_t limit; /* at most this many, newest first */
     int64_t offset;
 };
 
 struct store_event_filter {
     const char *region;
-    const char *id;           /* all revisions of one event; else the latest of each */
+    const char *id; /* all revisions of one event; else the latest of each, without those withdrawn (REGION_OK) */
     enum region_state least_state;
     struct store_span span;
 };
@@ -91,10 +91,12 @@ struct store {
                               const struct observation *observations, size_t count, struct store_put_result *out,
                               struct why *why);
     /* Replaces the region's states from the first bin given on, and adds a revision of each event that differs from
-     * its latest one. One transaction. */
+     * its latest one in more than words or a hundredth of confidence. An event that began in the given bins and is not
+     * given any more gets a revision with state REGION_OK: it is withdrawn. One transaction. */
     enum status (*put_detection)(struct store_handle *handle, const char *region, const struct detection *detection,
                                  struct why *why);
-    /* Regions with rows added since their last put_detection, each once; then forgotten by put_detection. */
+    /* Regions with rows added since their last put_detection, each once; then forgotten by put_detection, as far as the
+     * rows were there when regions were listed. */
     enum status (*each_dirty_region)(struct store_handle *handle,
                                      enum status (*callback)(const char *region, void *arg), void *arg);
     enum status (*each_presence)(struct store_handle *handle, const char *region, struct store_span span,
@@ -102,7 +104,7 @@ struct store {
     enum status (*each_sighting)(struct store_handle *handle, const char *region, struct store_span span,
                                  store_sighting_callback callback, void *arg);
     enum status (*each_region)(struct store_handle *handle, store_region_callback callback, void *arg);
-    /* Bins in order. `asn` 0: the region as a whole. */
+    /* Bins in order. */
     enum status (*each_state)(struct store_handle *handle, const char *region, struct store_span span,
                               store_state_callback callback, void *arg);
     enum status (*each_event)(struct store_handle *handle, const struct store_event_filter *filter,

@@ -16,7 +16,8 @@ struct cell_table {
     size_t index_room;
 };
 
-/* The slot of the key, zeroed but for its key where it is new. NULL without memory. Valid until the next call. */
+/* The slot of the key, zeroed but for its key where it is new. NULL without memory. Valid until the next
+ * call. */
 void *cell_table_slot(struct cell_table *table, const void *key, bool *out_is_new);
 void *cell_table_at(const struct cell_table *table, size_t n);
 void cell_table_free(struct cell_table *table);

@@ -10,8 +10,8 @@
 
 #define CONFIDENCE_STEP 0.01 /* a smaller change of the confidence alone makes no revision */
 
-static enum status states_put(struct store_handle *handle, const char *region, const struct detection *detection,
-                              struct why *why)
+static enum status states_put(struct store_handle *handle, const char *region,
+                              const struct detection *detection, struct why *why)
 {
     for (size_t i = 0; i < detection->state_count; i++) {
         const struct bin_state *row = &detection->states[i];
@@ -52,17 +52,20 @@ static bool evidence_is_same(const struct event *a, const struct event *b)
 {
     return a->probe_count == b->probe_count && a->network_count == b->network_count &&
            memcmp(a->evidence_count, b->evidence_count, sizeof a->evidence_count) == 0 &&
-           memcmp(a->example, b->example, sizeof a->example) == 0 && strcmp(a->cause_hint, b->cause_hint) == 0;
+           memcmp(a->example, b->example, sizeof a->example) == 0 &&
+           strcmp(a->cause_hint, b->cause_hint) == 0;
 }
 
-/* The explanation is told from the rest; by itself it makes no revision, and neither does a drift of confidence. */
+/* The explanation is told from the rest; by itself it makes no revision, and neither does a drift of
+ * confidence. */
 static bool event_is_same(const struct event *a, const struct event *b)
 {
-    return a->kind == b->kind && a->asn == b->asn && a->state == b->state && strcmp(a->region, b->region) == 0 &&
-           strcmp(a->subject, b->subject) == 0 && a->verdict.outcome == b->verdict.outcome &&
-           a->verdict.layer == b->verdict.layer && a->verdict.confidence == b->verdict.confidence &&
-           strcmp(a->verdict.method, b->verdict.method) == 0 && times_are_same(a, b) && evidence_is_same(a, b) &&
-           fabs(a->confidence - b->confidence) < CONFIDENCE_STEP;
+    return a->kind == b->kind && a->asn == b->asn && a->state == b->state &&
+           strcmp(a->region, b->region) == 0 && strcmp(a->subject, b->subject) == 0 &&
+           a->verdict.outcome == b->verdict.outcome && a->verdict.layer == b->verdict.layer &&
+           a->verdict.confidence == b->verdict.confidence &&
+           strcmp(a->verdict.method, b->verdict.method) == 0 && times_are_same(a, b) &&
+           evidence_is_same(a, b) && fabs(a->confidence - b->confidence) < CONFIDENCE_STEP;
 }
 
 /* NOT_FOUND: the store has none of that id. */
@@ -81,7 +84,8 @@ static enum status event_latest(struct store_handle *handle, const char *id, str
     return code == SQLITE_DONE ? STATUS_NOT_FOUND : sqlite_status(handle->db, code, "reading an event", NULL);
 }
 
-static enum status revision_put(struct store_handle *handle, const struct event *event, int revision, struct why *why)
+static enum status revision_put(struct store_handle *handle, const struct event *event, int revision,
+                                struct why *why)
 {
     struct event row = *event;
     row.revision = revision;
@@ -116,7 +120,8 @@ static bool detection_holds(const struct detection *detection, const char *id)
     return false;
 }
 
-static enum status event_withdraw(struct store_handle *handle, const char *id, int64_t from_us, struct why *why)
+static enum status event_withdraw(struct store_handle *handle, const char *id, int64_t from_us,
+                                  struct why *why)
 {
     struct event latest;
     enum status status = event_latest(handle, id, &latest);
@@ -125,13 +130,14 @@ static enum status event_withdraw(struct store_handle *handle, const char *id, i
     }
     latest.state = REGION_OK;
     latest.confidence = 0;
-    snprintf(latest.explanation, sizeof latest.explanation, "Withdrawn: later measurements no longer show it.");
+    snprintf(latest.explanation, sizeof latest.explanation,
+             "Withdrawn: later measurements no longer show it.");
     return revision_put(handle, &latest, latest.revision + 1, why);
 }
 
 /* Events that began in the judged bins and are no longer found. */
-static enum status events_withdraw(struct store_handle *handle, const char *region, const struct detection *detection,
-                                   struct why *why)
+static enum status events_withdraw(struct store_handle *handle, const char *region,
+                                   const struct detection *detection, struct why *why)
 {
     struct buffer gone = {0};
     char id[EVENT_ID_BYTES];
@@ -174,8 +180,8 @@ static enum status dirt_forget(struct store_handle *handle, const char *region, 
     return sqlite_run(handle, statement, "unmarking a region", why);
 }
 
-enum status sqlite_put_detection(struct store_handle *handle, const char *region, const struct detection *detection,
-                                 struct why *why)
+enum status sqlite_put_detection(struct store_handle *handle, const char *region,
+                                 const struct detection *detection, struct why *why)
 {
     enum status status = sqlite_begin(handle, why);
     if (status != STATUS_OK) {

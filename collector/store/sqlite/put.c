@@ -6,8 +6,8 @@
 #include "collector/store/sqlite/sqlite_store.h"
 #include "measurement/base/clock.h"
 
-/* Times outside are a probe's broken clock: the measurement is kept, the cells and timelines never see it. OONI began
- * in December 2012. */
+/* Times outside are a probe's broken clock: the measurement is kept, the cells and timelines never see it.
+ * OONI began in December 2012. */
 #define CELL_TIME_LEAST_US (INT64_C(1354320000) * US_PER_S)
 #define CELL_TIME_AHEAD_US (INT64_C(86400) * US_PER_S)
 
@@ -20,7 +20,8 @@ enum status sqlite_find_bundle(struct store_handle *handle, const uint8_t hash[S
     }
     sqlite3_bind_blob(statement, 1, hash, SHA256_BYTES, SQLITE_STATIC);
     int code = sqlite3_step(statement);
-    enum status status = code == SQLITE_DONE ? STATUS_NOT_FOUND : sqlite_status(handle->db, code, "find", NULL);
+    enum status status =
+        code == SQLITE_DONE ? STATUS_NOT_FOUND : sqlite_status(handle->db, code, "find", NULL);
     if (code == SQLITE_ROW) {
         sqlite_bundle_read(statement, out, out_result);
     }
@@ -28,8 +29,10 @@ enum status sqlite_find_bundle(struct store_handle *handle, const uint8_t hash[S
     return status;
 }
 
-/* A probe signs each sequence number once: a second bundle under it means a copied key or a rewritten journal. */
-static enum status sequence_check(struct store_handle *handle, const struct store_bundle *bundle, struct why *why)
+/* A probe signs each sequence number once: a second bundle under it means a copied key or a rewritten
+ * journal. */
+static enum status sequence_check(struct store_handle *handle, const struct store_bundle *bundle,
+                                  struct why *why)
 {
     if (!bundle->is_signed) {
         return STATUS_OK;
@@ -43,16 +46,17 @@ static enum status sequence_check(struct store_handle *handle, const struct stor
     int code = sqlite3_step(statement);
     sqlite3_reset(statement);
     if (code == SQLITE_ROW) {
-        why_set(why, "this probe has already sent another bundle with sequence number %lld; make a new key with "
-                     "dialtone-probe keys rotate if its state folder was restored or copied",
+        why_set(why,
+                "this probe has already sent another bundle with sequence number %lld; make a new key with "
+                "dialtone-probe keys rotate if its state folder was restored or copied",
                 (long long)bundle->label.sequence);
         return STATUS_CONFLICT;
     }
     return sqlite_status(handle->db, code, "looking for the sequence number", why);
 }
 
-static enum status bundle_row_put(struct store_handle *handle, const struct store_bundle *bundle, int64_t log_index,
-                                  struct why *why)
+static enum status bundle_row_put(struct store_handle *handle, const struct store_bundle *bundle,
+                                  int64_t log_index, struct why *why)
 {
     sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_BUNDLE);
     if (statement) {
@@ -61,7 +65,8 @@ static enum status bundle_row_put(struct store_handle *handle, const struct stor
     return sqlite_run(handle, statement, "storing the bundle", why);
 }
 
-static enum status counts_put(struct store_handle *handle, const struct store_put_result *result, struct why *why)
+static enum status counts_put(struct store_handle *handle, const struct store_put_result *result,
+                              struct why *why)
 {
     sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_COUNTS);
     if (statement) {
@@ -78,8 +83,9 @@ static bool time_is_plausible(int64_t time_us, int64_t received_us)
 }
 
 static enum status measurements_put(struct store_handle *handle, const struct store_bundle *bundle,
-                                    const struct observation *observations, size_t count, struct cell_batch *batch,
-                                    struct store_put_result *result, struct why *why)
+                                    const struct observation *observations, size_t count,
+                                    struct cell_batch *batch, struct store_put_result *result,
+                                    struct why *why)
 {
     for (size_t i = 0; i < count; i++) {
         sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_MEASUREMENT);
@@ -107,8 +113,8 @@ static enum status measurements_put(struct store_handle *handle, const struct st
 
 /* Everything between BEGIN and COMMIT. */
 static enum status bundle_put(struct store_handle *handle, const struct store_bundle *bundle,
-                              const struct observation *observations, size_t count, struct store_put_result *result,
-                              struct why *why)
+                              const struct observation *observations, size_t count,
+                              struct store_put_result *result, struct why *why)
 {
     struct cell_batch *batch = NULL;
     result->log_index = sqlite_newest_log_index(handle) + 1;
@@ -134,8 +140,8 @@ static enum status bundle_put(struct store_handle *handle, const struct store_bu
 }
 
 enum status sqlite_put_bundle(struct store_handle *handle, const struct store_bundle *bundle,
-                              const struct observation *observations, size_t count, struct store_put_result *out,
-                              struct why *why)
+                              const struct observation *observations, size_t count,
+                              struct store_put_result *out, struct why *why)
 {
     struct store_bundle known;
     struct store_put_result result = {0};

@@ -266,8 +266,8 @@ static enum status sightings_write(struct cell_batch *batch, struct why *why)
     return status;
 }
 
-static enum status region_write(struct store_handle *handle, const struct region_slot *slot, int64_t log_index,
-                                struct why *why)
+static enum status region_write(struct store_handle *handle, const struct region_slot *slot,
+                                int64_t log_index, struct why *why)
 {
     sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_REGION);
     if (statement) {

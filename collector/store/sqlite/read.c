@@ -156,9 +156,10 @@ enum status sqlite_each_region(struct store_handle *handle, store_region_callbac
     struct store_region row;
     enum status status;
     handle->dirt_seen = sqlite_newest_log_index(handle);
-    buffer_text(&query.sql, "SELECT region, asn, measurement_count, probe_count, CASE WHEN asn <> 0 THEN 1 ELSE"
-                            " (SELECT COUNT(*) FROM regions AS networks WHERE networks.region = regions.region AND"
-                            " networks.asn <> 0) END, first_us, last_us FROM regions ORDER BY region, asn");
+    buffer_text(&query.sql,
+                "SELECT region, asn, measurement_count, probe_count, CASE WHEN asn <> 0 THEN 1 ELSE"
+                " (SELECT COUNT(*) FROM regions AS networks WHERE networks.region = regions.region AND"
+                " networks.asn <> 0) END, first_us, last_us FROM regions ORDER BY region, asn");
     sqlite3_stmt *statement = query_start(handle, &query);
     while ((status = query_next(handle, statement)) == STATUS_OK) {
         region_read(statement, &row);
@@ -234,7 +235,8 @@ static void add_event_filter(struct query_text *query, const struct store_event_
     if (filter->id) {
         add_text(query, " AND id = ?", filter->id);
     } else {
-        buffer_text(&query->sql, " AND revision = (SELECT MAX(revision) FROM events AS later WHERE later.id = events.id)");
+        buffer_text(&query->sql,
+                    " AND revision = (SELECT MAX(revision) FROM events AS later WHERE later.id = events.id)");
         /* A latest revision with state OK says that the event was withdrawn. */
         add_number(query, " AND state >= ?",
                    filter->least_state > REGION_SUSPECTED ? filter->least_state : REGION_SUSPECTED);
@@ -295,14 +297,16 @@ static void add_measurement_filter(struct query_text *query, const struct store_
     }
 }
 
-enum status sqlite_each_measurement(struct store_handle *handle, const struct store_measurement_filter *filter,
+enum status sqlite_each_measurement(struct store_handle *handle,
+                                    const struct store_measurement_filter *filter,
                                     store_measurement_callback callback, void *arg)
 {
     struct query_text query = {0};
     struct store_measurement row;
     enum status status;
-    buffer_text(&query.sql, "SELECT " MEASUREMENT_COLUMNS ", (SELECT hash FROM bundles WHERE bundles.log_index ="
-                            " measurements.log_index) FROM measurements WHERE 1");
+    buffer_text(&query.sql,
+                "SELECT " MEASUREMENT_COLUMNS ", (SELECT hash FROM bundles WHERE bundles.log_index ="
+                " measurements.log_index) FROM measurements WHERE 1");
     add_measurement_filter(&query, filter);
     add_number(&query, " ORDER BY time_us DESC, measurements.rowid DESC LIMIT ?", filter->limit);
     add_number(&query, " OFFSET ?", filter->offset > 0 ? filter->offset : 0);

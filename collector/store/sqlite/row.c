@@ -157,8 +157,8 @@ void sqlite_sighting_read(sqlite3_stmt *statement, struct sighting *out)
     take_hash(&cursor, out->example);
 }
 
-void sqlite_measurement_bind(sqlite3_stmt *statement, const struct observation *observation, int64_t log_index,
-                             int64_t line)
+void sqlite_measurement_bind(sqlite3_stmt *statement, const struct observation *observation,
+                             int64_t log_index, int64_t line)
 {
     struct row_cursor cursor = {statement, 0};
     put_hash(&cursor, observation->identity);
@@ -293,7 +293,8 @@ void sqlite_bundle_bind(sqlite3_stmt *statement, const struct store_bundle *bund
     put_number(&cursor, bundle->received_us);
 }
 
-void sqlite_bundle_read(sqlite3_stmt *statement, struct store_bundle *out, struct store_put_result *out_result)
+void sqlite_bundle_read(sqlite3_stmt *statement, struct store_bundle *out,
+                        struct store_put_result *out_result)
 {
     struct row_cursor cursor = {statement, 0};
     *out = (struct store_bundle){0};

@@ -10,13 +10,14 @@ _Static_assert(OUTCOME_UNKNOWN == 0 && OUTCOME_OK == 1 && OUTCOME_BLOCKED == 2 &
 _Static_assert(LAYER_NONE == 0 && LAYER_DNS == 1 && LAYER_TCP == 2 && LAYER_TLS == 3 && LAYER_HTTP == 4 &&
                    LAYER_QUIC == 5 && LAYER_THROTTLING == 6 && LAYER_PATH == 7,
                "stored numbers of layers");
-_Static_assert(CONFIDENCE_NONE == 0 && CONFIDENCE_WEAK == 1 && CONFIDENCE_MEDIUM == 2 && CONFIDENCE_STRONG == 3 &&
-                   CONFIDENCE_CERTAIN == 4 && CONFIDENCE_COUNT == 5,
+_Static_assert(CONFIDENCE_NONE == 0 && CONFIDENCE_WEAK == 1 && CONFIDENCE_MEDIUM == 2 &&
+                   CONFIDENCE_STRONG == 3 && CONFIDENCE_CERTAIN == 4 && CONFIDENCE_COUNT == 5,
                "stored numbers of confidence");
 _Static_assert(CONNECTIVITY_UNKNOWN == 0 && CONNECTIVITY_NO_LINK == 1 && CONNECTIVITY_NO_GATEWAY == 2 &&
                    CONNECTIVITY_RESOLVER_DEAD == 3 && CONNECTIVITY_DOMESTIC_ONLY == 4 &&
                    CONNECTIVITY_DNS_FAILURE == 5 && CONNECTIVITY_TLS_BLOCKED == 6 &&
-                   CONNECTIVITY_FULL_SHUTDOWN == 7 && CONNECTIVITY_CAPTIVE_PORTAL == 8 && CONNECTIVITY_WORKING == 9,
+                   CONNECTIVITY_FULL_SHUTDOWN == 7 && CONNECTIVITY_CAPTIVE_PORTAL == 8 &&
+                   CONNECTIVITY_WORKING == 9,
                "stored numbers of connectivity");
 _Static_assert(ACCESS_UNKNOWN == 0 && ACCESS_FIXED == 1 && ACCESS_MOBILE == 2, "stored numbers of access");
 _Static_assert(REGION_BLIND == 0 && REGION_OK == 1 && REGION_SUSPECTED == 2 && REGION_PROBABLE == 3 &&
@@ -31,15 +32,18 @@ static const char schema_text[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 
     "CREATE TABLE bundles("
-    " log_index INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, probe TEXT NOT NULL, public_key TEXT NOT NULL,"
-    " is_signed INTEGER NOT NULL, sequence INTEGER NOT NULL, previous_hash BLOB NOT NULL, start_us INTEGER NOT NULL,"
+    " log_index INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, probe TEXT NOT NULL, public_key TEXT NOT "
+    "NULL,"
+    " is_signed INTEGER NOT NULL, sequence INTEGER NOT NULL, previous_hash BLOB NOT NULL, start_us INTEGER "
+    "NOT NULL,"
     " end_us INTEGER NOT NULL, boot_id TEXT NOT NULL, measurement_count INTEGER NOT NULL,"
     " received_us INTEGER NOT NULL, accepted_count INTEGER NOT NULL, duplicate_count INTEGER NOT NULL);"
     "CREATE UNIQUE INDEX bundles_by_sequence ON bundles(probe, sequence) WHERE is_signed;"
 
     /* Not keyed by identity: rows are wide, and identities arrive in random order. */
     "CREATE TABLE measurements("
-    " identity BLOB NOT NULL UNIQUE, log_index INTEGER NOT NULL, line INTEGER NOT NULL, time_us INTEGER NOT NULL,"
+    " identity BLOB NOT NULL UNIQUE, log_index INTEGER NOT NULL, line INTEGER NOT NULL, time_us INTEGER NOT "
+    "NULL,"
     " probe TEXT NOT NULL, is_signed INTEGER NOT NULL, country TEXT NOT NULL, subdivision TEXT NOT NULL,"
     " asn INTEGER NOT NULL, access INTEGER NOT NULL, test_name TEXT NOT NULL, input TEXT NOT NULL,"
     " subject TEXT NOT NULL, outcome INTEGER NOT NULL, layer INTEGER NOT NULL, method TEXT NOT NULL,"
@@ -64,13 +68,15 @@ static const char schema_text[] =
     " blocked_none_count INTEGER NOT NULL, blocked_weak_count INTEGER NOT NULL,"
     " blocked_medium_count INTEGER NOT NULL, blocked_strong_count INTEGER NOT NULL,"
     " blocked_certain_count INTEGER NOT NULL, down_count INTEGER NOT NULL, offline_count INTEGER NOT NULL,"
-    " unknown_count INTEGER NOT NULL, layer INTEGER NOT NULL, method TEXT NOT NULL, first_ok_us INTEGER NOT NULL,"
+    " unknown_count INTEGER NOT NULL, layer INTEGER NOT NULL, method TEXT NOT NULL, first_ok_us INTEGER NOT "
+    "NULL,"
     " last_ok_us INTEGER NOT NULL, first_blocked_us INTEGER NOT NULL, last_blocked_us INTEGER NOT NULL,"
     " example BLOB NOT NULL,"
     " PRIMARY KEY(country, bin_s, subject, subdivision, probe, asn, is_signed)) WITHOUT ROWID;"
 
     "CREATE TABLE regions("
-    " region TEXT NOT NULL, asn INTEGER NOT NULL, measurement_count INTEGER NOT NULL, probe_count INTEGER NOT NULL,"
+    " region TEXT NOT NULL, asn INTEGER NOT NULL, measurement_count INTEGER NOT NULL, probe_count INTEGER "
+    "NOT NULL,"
     " first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, PRIMARY KEY(region, asn)) WITHOUT ROWID;"
     "CREATE TABLE region_probes("
     " region TEXT NOT NULL, asn INTEGER NOT NULL, probe TEXT NOT NULL,"
@@ -85,7 +91,8 @@ static const char schema_text[] =
     "CREATE TABLE events("
     " id TEXT NOT NULL, revision INTEGER NOT NULL, kind INTEGER NOT NULL, region TEXT NOT NULL,"
     " asn INTEGER NOT NULL, subject TEXT NOT NULL, outcome INTEGER NOT NULL, layer INTEGER NOT NULL,"
-    " method TEXT NOT NULL, verdict_confidence INTEGER NOT NULL, state INTEGER NOT NULL, confidence REAL NOT NULL,"
+    " method TEXT NOT NULL, verdict_confidence INTEGER NOT NULL, state INTEGER NOT NULL, confidence REAL NOT "
+    "NULL,"
     " onset_earliest_us INTEGER NOT NULL, onset_latest_us INTEGER NOT NULL, end_earliest_us INTEGER NOT NULL,"
     " end_latest_us INTEGER NOT NULL, probe_count INTEGER NOT NULL, network_count INTEGER NOT NULL,"
     " none_count INTEGER NOT NULL, weak_count INTEGER NOT NULL, medium_count INTEGER NOT NULL,"
@@ -99,7 +106,8 @@ static int64_t number_of(sqlite3 *db, const char *sql, int64_t fallback)
 {
     sqlite3_stmt *statement = NULL;
     int64_t number = fallback;
-    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
         number = sqlite3_column_int64(statement, 0);
     }
     sqlite3_finalize(statement);
@@ -115,7 +123,8 @@ static enum status schema_make(sqlite3 *db, int64_t bin_length_s, struct why *wh
     }
     /* Another process may have made it while this one waited for the lock. */
     if (number_of(db, "PRAGMA user_version", -1) == 0) {
-        sqlite3_snprintf(sizeof meta, meta, "INSERT INTO meta VALUES('bin_length_s', %lld)", (long long)bin_length_s);
+        sqlite3_snprintf(sizeof meta, meta, "INSERT INTO meta VALUES('bin_length_s', %lld)",
+                         (long long)bin_length_s);
         code = sqlite3_exec(db, schema_text, NULL, NULL, NULL);
         code = code == SQLITE_OK ? sqlite3_exec(db, meta, NULL, NULL, NULL) : code;
     }
@@ -145,13 +154,15 @@ enum status sqlite_schema_open(sqlite3 *db, bool read_only, int64_t *bin_length_
         version = number_of(db, "PRAGMA user_version", -1);
     }
     if (version != SQLITE_SCHEMA_VERSION) {
-        why_set(why, "the store has schema version %lld, this program knows %d; use the newer dialtone-collector",
+        why_set(why,
+                "the store has schema version %lld, this program knows %d; use the newer dialtone-collector",
                 (long long)version, SQLITE_SCHEMA_VERSION);
         return STATUS_CONFLICT;
     }
     int64_t stored = number_of(db, "SELECT value FROM meta WHERE key = 'bin_length_s'", 0);
     if (stored <= 0) {
-        why_set(why, "the store names no bin length: it is damaged; restore it or import its bundles into a new folder");
+        why_set(why, "the store names no bin length: it is damaged; restore it or import its bundles into a "
+                     "new folder");
         return STATUS_IO;
     }
     *bin_length_s = stored;

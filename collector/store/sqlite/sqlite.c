@@ -1,6 +1,7 @@
 /* The store in one SQLite file, for one machine.
  * Owner: a handle owns its connection and statements; rows passed to callbacks live on the stack of the read.
- * Why: WAL lets reports read while the collector writes; synchronous=FULL makes a commit survive power loss. */
+ * Why: WAL lets reports read while the collector writes; synchronous=FULL makes a commit survive power loss.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,18 +24,21 @@ static void sqlite_close(struct store_handle *handle)
 
 static enum status settings_apply(sqlite3 *db, struct why *why)
 {
-    /* FULL, not NORMAL: NORMAL syncs the log only at checkpoints, so a receipt given after the commit could outlive
-     * the bundle it was given for. */
-    static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
-                                   "PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF;";
+    /* FULL, not NORMAL: NORMAL syncs the log only at checkpoints, so a receipt given after the commit could
+     * outlive the bundle it was given for. */
+    static const char settings[] =
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
+        "PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF;";
     return sqlite_status(db, sqlite3_exec(db, settings, NULL, NULL, NULL), "opening the store", why);
 }
 
 static enum status connect_writer(const char *path, sqlite3 **out, struct why *why)
 {
-    int code = sqlite3_open_v2(path, out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code =
+        sqlite3_open_v2(path, out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) {
-        why_set(why, "cannot open %s: %s; check that the folder exists and is writable", path, sqlite3_errstr(code));
+        why_set(why, "cannot open %s: %s; check that the folder exists and is writable", path,
+                sqlite3_errstr(code));
         return errno == ENOSPC ? STATUS_FULL : STATUS_IO;
     }
     sqlite3_busy_timeout(*out, BUSY_WAIT_MS);
@@ -47,7 +51,8 @@ static int connect_probe(const char *path, int flags, sqlite3 **out)
     int code = sqlite3_open_v2(path, out, flags, NULL);
     if (code == SQLITE_OK) {
         sqlite3_busy_timeout(*out, BUSY_WAIT_MS);
-        code = sqlite3_exec(*out, "PRAGMA user_version; SELECT 1 FROM sqlite_master LIMIT 1", NULL, NULL, NULL);
+        code =
+            sqlite3_exec(*out, "PRAGMA user_version; SELECT 1 FROM sqlite_master LIMIT 1", NULL, NULL, NULL);
     }
     if (code != SQLITE_OK) {
         sqlite3_close(*out);
@@ -62,14 +67,17 @@ static bool file_has_bytes(const char *path)
     return stat(path, &facts) == 0 && facts.st_size > 0;
 }
 
-/* A reader of a WAL database needs its shared memory file. Where that can neither be found nor made because the folder
- * is not writable, a store that nobody has open (its log is empty) is read as the immutable file it is. */
+/* A reader of a WAL database needs its shared memory file. Where that can neither be found nor made because
+ * the folder is not writable, a store that nobody has open (its log is empty) is read as the immutable file
+ * it is. */
 static enum status connect_reader(const char *path, sqlite3 **out, struct why *why)
 {
     struct stat facts;
     if (stat(path, &facts) != 0) {
-        why_set(why, "there is no collector data at %s; run dialtone-collector import or serve on that folder first",
-                path);
+        why_set(
+            why,
+            "there is no collector data at %s; run dialtone-collector import or serve on that folder first",
+            path);
         return STATUS_NOT_FOUND;
     }
     int code = connect_probe(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, out);
@@ -84,15 +92,15 @@ static enum status connect_reader(const char *path, sqlite3 **out, struct why *w
     sqlite3_free(log_path);
     sqlite3_free(address);
     if (code != SQLITE_OK) {
-        why_set(why, "cannot read %s: %s; read it as the user that runs the collector, or copy the folder", path,
-                sqlite3_errstr(code));
+        why_set(why, "cannot read %s: %s; read it as the user that runs the collector, or copy the folder",
+                path, sqlite3_errstr(code));
         return STATUS_IO;
     }
     return STATUS_OK;
 }
 
-static enum status sqlite_open(const char *folder, bool read_only, int64_t *bin_length_s, struct store_handle **out,
-                               struct why *why)
+static enum status sqlite_open(const char *folder, bool read_only, int64_t *bin_length_s,
+                               struct store_handle **out, struct why *why)
 {
     enum status status = STATUS_NO_MEMORY;
     struct store_handle *handle = calloc(1, sizeof *handle);

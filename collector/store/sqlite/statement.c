@@ -6,10 +6,12 @@
 
 #include "collector/store/sqlite/sqlite_store.h"
 
-#define PRESENCE_KEY "country = ?1 AND bin_s = ?2 AND subdivision = ?3 AND probe = ?4 AND asn = ?5 AND access = ?6 " \
-                     "AND is_signed = ?7"
-#define SIGHTING_KEY "country = ?1 AND bin_s = ?2 AND subject = ?3 AND subdivision = ?4 AND probe = ?5 AND asn = ?6 " \
-                     "AND is_signed = ?7"
+#define PRESENCE_KEY                                                                                         \
+    "country = ?1 AND bin_s = ?2 AND subdivision = ?3 AND probe = ?4 AND asn = ?5 AND access = ?6 "          \
+    "AND is_signed = ?7"
+#define SIGHTING_KEY                                                                                         \
+    "country = ?1 AND bin_s = ?2 AND subject = ?3 AND subdivision = ?4 AND probe = ?5 AND asn = ?6 "         \
+    "AND is_signed = ?7"
 
 static const char *const statement_text[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -18,9 +20,10 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [STATEMENT_FIND_BUNDLE] = "SELECT " BUNDLE_COLUMNS " FROM bundles WHERE hash = ?1",
     [STATEMENT_FIND_SEQUENCE] = "SELECT hash FROM bundles WHERE probe = ?1 AND sequence = ?2 AND is_signed",
     [STATEMENT_NEXT_LOG_INDEX] = "SELECT COALESCE(MAX(log_index) + 1, 0) FROM bundles",
-    [STATEMENT_PUT_BUNDLE] = "INSERT INTO bundles(" BUNDLE_COLUMNS
-                             ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,0,0)",
-    [STATEMENT_PUT_COUNTS] = "UPDATE bundles SET accepted_count = ?2, duplicate_count = ?3 WHERE log_index = ?1",
+    [STATEMENT_PUT_BUNDLE] =
+        "INSERT INTO bundles(" BUNDLE_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,0,0)",
+    [STATEMENT_PUT_COUNTS] =
+        "UPDATE bundles SET accepted_count = ?2, duplicate_count = ?3 WHERE log_index = ?1",
     [STATEMENT_PUT_MEASUREMENT] =
         "INSERT INTO measurements(" MEASUREMENT_COLUMNS
         ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)"
@@ -32,13 +35,15 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [STATEMENT_PUT_SIGHTING] =
         "REPLACE INTO sightings(" SIGHTING_COLUMNS
         ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)",
-    [STATEMENT_PUT_REGION] = "INSERT INTO regions(region, asn, measurement_count, probe_count, first_us, last_us)"
-                             " VALUES(?1,?2,?3,0,?4,?5) ON CONFLICT DO UPDATE SET"
-                             " measurement_count = measurement_count + excluded.measurement_count,"
-                             " first_us = MIN(first_us, excluded.first_us), last_us = MAX(last_us, excluded.last_us)",
+    [STATEMENT_PUT_REGION] =
+        "INSERT INTO regions(region, asn, measurement_count, probe_count, first_us, last_us)"
+        " VALUES(?1,?2,?3,0,?4,?5) ON CONFLICT DO UPDATE SET"
+        " measurement_count = measurement_count + excluded.measurement_count,"
+        " first_us = MIN(first_us, excluded.first_us), last_us = MAX(last_us, excluded.last_us)",
     [STATEMENT_PUT_REGION_PROBE] = "INSERT INTO region_probes(region, asn, probe) VALUES(?1,?2,?3)"
                                    " ON CONFLICT DO NOTHING",
-    [STATEMENT_COUNT_REGION_PROBE] = "UPDATE regions SET probe_count = probe_count + 1 WHERE region = ?1 AND asn = ?2",
+    [STATEMENT_COUNT_REGION_PROBE] =
+        "UPDATE regions SET probe_count = probe_count + 1 WHERE region = ?1 AND asn = ?2",
     [STATEMENT_PUT_DIRTY] = "REPLACE INTO dirty(region, log_index) VALUES(?1,?2)",
     [STATEMENT_FORGET_DIRTY] = "DELETE FROM dirty WHERE region = ?1 AND log_index <= ?2",
     [STATEMENT_PUT_STATE] =
@@ -50,10 +55,12 @@ static const char *const statement_text[STATEMENT_COUNT] = {
         " OR ok_count <> excluded.ok_count OR fail_count <> excluded.fail_count"
         " OR network_count <> excluded.network_count",
     [STATEMENT_DROP_STATES] = "DELETE FROM states WHERE region = ?1 AND bin_s > ?2",
-    [STATEMENT_FIND_EVENT] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1 ORDER BY revision DESC LIMIT 1",
+    [STATEMENT_FIND_EVENT] =
+        "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1 ORDER BY revision DESC LIMIT 1",
     [STATEMENT_PUT_EVENT] =
-        "INSERT INTO events(" EVENT_COLUMNS
-        ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)",
+        "INSERT INTO events(" EVENT_COLUMNS ") "
+                                            "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?"
+                                            "17,?18,?19,?20,?21,?22,?23,?24,?25,?26)",
     [STATEMENT_LIST_EVENTS] = "SELECT DISTINCT id FROM events WHERE region = ?1 AND onset_earliest_us >= ?2",
 };
 
@@ -102,7 +109,8 @@ void sqlite_statements_free(struct store_handle *handle)
     }
 }
 
-enum status sqlite_run(struct store_handle *handle, sqlite3_stmt *statement, const char *what, struct why *why)
+enum status sqlite_run(struct store_handle *handle, sqlite3_stmt *statement, const char *what,
+                       struct why *why)
 {
     if (!statement) {
         return sqlite_status(handle->db, sqlite3_errcode(handle->db), what, why);
@@ -150,7 +158,8 @@ void sqlite_column_blob_copy(sqlite3_stmt *statement, int column, void *out, siz
 int64_t sqlite_newest_log_index(struct store_handle *handle)
 {
     sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_NEXT_LOG_INDEX);
-    int64_t next = statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    int64_t next =
+        statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
     sqlite3_reset(statement);
     return next - 1;
 }

@@ -52,7 +52,8 @@ static json_t *test_keys_make(const struct plan *plan, int64_t n)
     struct verdict verdict = {.outcome = OUTCOME_OK};
     bool is_ladder = plan->state != CONNECTIVITY_UNKNOWN;
     return json_pack("{s:{s:o, s:I}}", "x_dialtone", is_ladder ? "connectivity" : "verdict",
-                     is_ladder ? ladder_result_encode(&ladder, NULL) : verdict_encode(&verdict), "n", (json_int_t)n);
+                     is_ladder ? ladder_result_encode(&ladder, NULL) : verdict_encode(&verdict), "n",
+                     (json_int_t)n);
 }
 
 static enum status line_add(const struct plan *plan, int64_t n, struct buffer *lines)
@@ -104,7 +105,8 @@ static enum status bundle_make(const struct plan *plan, const struct secret_key 
         status = file_publish(plan->out, packed.bytes, packed.count, 0644, NULL);
     }
     if (status == STATUS_OK) {
-        status = minisig_path ? file_publish(minisig_path, minisig.bytes, minisig.count, 0644, NULL) : STATUS_NO_MEMORY;
+        status = minisig_path ? file_publish(minisig_path, minisig.bytes, minisig.count, 0644, NULL)
+                              : STATUS_NO_MEMORY;
     }
     free(minisig_path);
     buffer_free(&lines);
@@ -144,7 +146,8 @@ static enum status plan_read(const struct cli_arguments *arguments, struct plan 
 
 static enum exit_status run(int argc, char **argv)
 {
-    static const struct cli_command command = {.name = "make-bundle", .summary = "a bundle", .help = "", .run = run};
+    static const struct cli_command command = {
+        .name = "make-bundle", .summary = "a bundle", .help = "", .run = run};
     struct cli_arguments *arguments = NULL;
     struct random_seeded state;
     struct secret_key key;

@@ -74,8 +74,8 @@ static inline void fixture_line_add(const struct fixture_line *line, struct buff
                                    .monotonic_s = 5};
     bool is_ladder = line->state != CONNECTIVITY_UNKNOWN;
     json_t *ours = json_pack("{s:o, s:i}", is_ladder ? "connectivity" : "verdict",
-                             is_ladder ? ladder_result_encode(&ladder, NULL) : verdict_encode(&line->verdict), "n",
-                             line->n);
+                             is_ladder ? ladder_result_encode(&ladder, NULL) : verdict_encode(&line->verdict),
+                             "n", line->n);
     json_t *test_keys = json_pack("{s:o}", "x_dialtone", ours);
     struct record record = {.test_name = is_ladder ? "ladder" : "web_connectivity",
                             .test_version = "0.1.0",
@@ -123,7 +123,8 @@ static inline struct fixture_bundle fixture_bundle(const struct secret_key *key,
                                  .start_us = FIXTURE_TIME_US,
                                  .end_us = FIXTURE_TIME_US + US_PER_S,
                                  .boot_id = "boot"};
-    assert_int_equal(bundle_pack(key, &label, lines->bytes, lines->count, &bundle.packed, &bundle.minisig), STATUS_OK);
+    assert_int_equal(bundle_pack(key, &label, lines->bytes, lines->count, &bundle.packed, &bundle.minisig),
+                     STATUS_OK);
     return bundle;
 }
 

@@ -126,10 +126,11 @@ static void test_wrappings(void **state)
 static void test_one_record_over_several_lines(void **state)
 {
     struct scene *scene = *state;
-    static const char record[] = "\n{\n  \"test_name\": \"web_connectivity\",\n  \"input\": \"http://a.example/\",\n"
-                                 "  \"probe_cc\": \"XD\",\n  \"probe_asn\": \"AS1\",\n"
-                                 "  \"measurement_start_time\": \"2025-12-31 10:00:00\",\n"
-                                 "  \"test_keys\": {\n  }\n}\n";
+    static const char record[] =
+        "\n{\n  \"test_name\": \"web_connectivity\",\n  \"input\": \"http://a.example/\",\n"
+        "  \"probe_cc\": \"XD\",\n  \"probe_asn\": \"AS1\",\n"
+        "  \"measurement_start_time\": \"2025-12-31 10:00:00\",\n"
+        "  \"test_keys\": {\n  }\n}\n";
     struct buffer compact = {0};
     fixture_write(scene->files, "pretty.json", record, sizeof record - 1);
     expect(scene, "pretty.json", 1, 0, 0);
@@ -336,10 +337,12 @@ static void test_real_measurements(void **state)
     if (access(SHARED_DATA "/ooni-measurements", R_OK) != 0) {
         skip();
     }
-    char *path = path_join(SHARED_DATA "/ooni-measurements", "web_connectivity_US_20221110100916_f01a3667.json");
+    char *path =
+        path_join(SHARED_DATA "/ooni-measurements", "web_connectivity_US_20221110100916_f01a3667.json");
     struct import_counts counts = {0};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(import_file(&scene->folder, path, NULL, FIXTURE_TIME_US, &counts, &scene->why), STATUS_OK);
+        assert_int_equal(import_file(&scene->folder, path, NULL, FIXTURE_TIME_US, &counts, &scene->why),
+                         STATUS_OK);
         assert_int_equal(counts.accepted_count, 1);
         assert_int_equal(counts.duplicate_count, i);
         assert_int_equal(counts.rejected_count, 0);

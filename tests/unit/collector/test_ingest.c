@@ -65,16 +65,16 @@ static size_t measurement_count(const struct scene *scene)
 {
     size_t count = 0;
     struct store_measurement_filter filter = {.limit = 100000};
-    assert_int_equal(
-        scene->folder.store->each_measurement(scene->folder.handle, &filter, count_row, &count), STATUS_OK);
+    assert_int_equal(scene->folder.store->each_measurement(scene->folder.handle, &filter, count_row, &count),
+                     STATUS_OK);
     return count;
 }
 
-static enum status take(struct scene *scene, const struct fixture_bundle *bundle, const struct public_key *key,
-                        struct store_put_result *out, struct why *why)
+static enum status take(struct scene *scene, const struct fixture_bundle *bundle,
+                        const struct public_key *key, struct store_put_result *out, struct why *why)
 {
-    struct ingest_bundle given = {bundle->packed.bytes, bundle->packed.count, (const char *)bundle->minisig.bytes,
-                                  bundle->minisig.count, key};
+    struct ingest_bundle given = {bundle->packed.bytes, bundle->packed.count,
+                                  (const char *)bundle->minisig.bytes, bundle->minisig.count, key};
     uint8_t hash[SHA256_BYTES];
     return ingest_bundle(&scene->folder, &given, FIXTURE_TIME_US + 1000 * US_PER_S, hash, out, why);
 }
@@ -235,8 +235,9 @@ static void test_signed_bomb(void **state)
     assert_false(ZSTD_isError(bundle.packed.count));
     assert_true(bundle.packed.count < 100000);
     bundle_label_format(&label, comment);
-    assert_int_equal(minisig_sign(&scene->key, bundle.packed.bytes, bundle.packed.count, comment, &bundle.minisig),
-                     STATUS_OK);
+    assert_int_equal(
+        minisig_sign(&scene->key, bundle.packed.bytes, bundle.packed.count, comment, &bundle.minisig),
+        STATUS_OK);
     refuse(scene, &bundle, &scene->key.public_key, STATUS_TOO_LARGE);
     free(zeros);
     fixture_bundle_free(&bundle);
@@ -292,8 +293,8 @@ static void test_receipt(void **state)
     const char *signature = json_member_text(root, "signature");
     assert_int_equal(base64_decode(signature, strlen(signature), &minisig), STATUS_OK);
     assert_int_equal(json_write(member, &receipt), STATUS_OK);
-    assert_int_equal(minisig_verify(&key.public_key, receipt.bytes, receipt.count, (const char *)minisig.bytes,
-                                    minisig.count, NULL),
+    assert_int_equal(minisig_verify(&key.public_key, receipt.bytes, receipt.count,
+                                    (const char *)minisig.bytes, minisig.count, NULL),
                      STATUS_OK);
     json_decref(root);
     buffer_free(&text);

@@ -22,7 +22,8 @@ static struct collector_folder filled(const char *path)
     struct fixture_bundle made = fixture_bundle(&key, 1, &lines);
     struct ingest_bundle bundle = {made.packed.bytes, made.packed.count, (const char *)made.minisig.bytes,
                                    made.minisig.count, &key.public_key};
-    assert_int_equal(ingest_bundle(&folder, &bundle, FIXTURE_TIME_US + 60 * US_PER_S, hash, &result, &why), STATUS_OK);
+    assert_int_equal(ingest_bundle(&folder, &bundle, FIXTURE_TIME_US + 60 * US_PER_S, hash, &result, &why),
+                     STATUS_OK);
     fixture_bundle_free(&made);
     buffer_free(&lines);
     return folder;
@@ -66,7 +67,8 @@ static void expect_refusal(const char *path, bool read_only, enum status expecte
     struct query *query = NULL;
     struct collector_folder folder = {0};
     struct why why = {""};
-    enum status status = read_only ? query_open(path, &query, &why) : collector_folder_open(path, 0, &folder, &why);
+    enum status status =
+        read_only ? query_open(path, &query, &why) : collector_folder_open(path, 0, &folder, &why);
     assert_string_equal(status_name(status), status_name(expected));
     assert_non_null(strstr(why.text, word));
     assert_null(query);
