@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "collector/control/dial.h"
 #include "collector/control/lookup.h"
@@ -16,8 +17,12 @@
 #include "tests-network/steps/address.h"
 #include "tests-network/steps/failure.h"
 
-#define OWN_FIRST_COUNT 2 /* own addresses that are tried before the asker's: its list cannot push them out  \
-                           */
+#define OWN_FIRST_COUNT                                                                                      \
+    2 /* own addresses that are tried before the asker's: its list cannot push them out                      \
+       */
+
+/* Endpoints; of the page a connection and its socket pair; the asker's own connection. */
+#define JOB_DESCRIPTORS (CONTROL_ENDPOINTS_MAX + 4)
 
 #define IP_FLAG_PROBE  1
 #define IP_FLAG_HELPER 2
@@ -55,6 +60,18 @@ struct control_job {
     void *arg;
 };
 
+/* Whoever asks must not use up the descriptors that the rest of the collector lives on. */
+static size_t in_flight_allowed(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
+        files.rlim_cur / 2 / JOB_DESCRIPTORS >= CONTROL_IN_FLIGHT_MAX) {
+        return CONTROL_IN_FLIGHT_MAX;
+    }
+    size_t allowed = (size_t)files.rlim_cur / 2 / JOB_DESCRIPTORS;
+    return allowed > 0 ? allowed : 1;
+}
+
 enum status control_open(const struct control_config *config, struct control **out, struct why *why)
 {
     enum status status = STATUS_OK;
@@ -64,7 +81,7 @@ enum status control_open(const struct control_config *config, struct control **o
     }
     control->config = *config;
     if (control->config.in_flight_max == 0) {
-        control->config.in_flight_max = CONTROL_IN_FLIGHT_MAX;
+        control->config.in_flight_max = in_flight_allowed();
     }
     control->trust = config->context->trust;
     if (control->trust == NULL) {

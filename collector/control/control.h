@@ -21,7 +21,9 @@ struct control_config {
     /* For labs and tests. Otherwise only public addresses and the ports 80 and 443 are ever connected to,
      * checked after each resolution and each redirect. */
     bool allow_private;
-    size_t in_flight_max; /* 0: CONTROL_IN_FLIGHT_MAX */
+    /* 0: CONTROL_IN_FLIGHT_MAX, or as many as half of the process's descriptors allow, each with all its
+     * endpoints: 25 where the limit is 1024. */
+    size_t in_flight_max;
     uint32_t (*asn_of)(const struct sockaddr_storage *address,
                        void *state); /* NULL: no database; 0 unknown */
     void *asn_state;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -403,6 +404,30 @@ static void test_busy_and_cancel(void **state)
     assert_int_equal(fixture->calls, 0);
 }
 
+/* With few descriptors fewer jobs are taken, so that the rest of the collector keeps some. */
+static void test_descriptors(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rlimit before;
+    struct why why = {0};
+    char text[256];
+    enum status status = STATUS_OK;
+    size_t started_count = 0;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit few = {.rlim_cur = 200, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    service_open(fixture, true, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    snprintf(text, sizeof text, "{\"http_request\":\"http://site.example:%d/page\"}", fixture->silent_port);
+    while (status == STATUS_OK && started_count < 50) {
+        struct control_job *job = NULL;
+        status = control_start(fixture->control, text, strlen(text), on_response, fixture, &job, &why);
+        started_count += status == STATUS_OK;
+    }
+    assert_int_equal(status, STATUS_BUSY);
+    assert_int_equal(started_count, 5);
+}
+
 static void test_policy(void **state)
 {
     (void)state;
@@ -446,6 +471,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_private_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_busy_and_cancel, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
         cmocka_unit_test(test_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
