@@ -1,7 +1,6 @@
 /* Answers in the server's place: connection refused, or a block page.
  * Owner: the rule is its trigger, which it frees.
  * Why: both look like a server that spoke, until the answers are compared with a control's. */
-#include "measurement/base/bytes.h"
 #include "tests/lab/rules/rules.h"
 #include "tests/lab/trigger.h"
 
@@ -10,7 +9,8 @@
     "<!doctype html>\n<html>\n<head>\n\t<title>Access Denied</title>\n</head>\n<body>\n<div>\n\t<h1>Access Denied"   \
     "</h1>\n\t<p>This request cannot be served in your jurisdiction.</p>\n</div>\n</body>\n</html>\n"
 
-static const char page_head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: ";
+/* No length and nothing else that the true server might say too: the end of the connection is the end of the page. */
+static const char page[] = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n" PAGE_BODY;
 
 static enum status answer_open(const struct rule_kind *kind, const struct rule_text *text, void **out,
                                struct why *why)
@@ -40,11 +40,7 @@ static void page_judge(void *state, const struct packet *packet, const struct ru
 {
     if (trigger_ask(state, packet, moment, NULL) != TRIGGER_NOW)
         return;
-    struct buffer text = {0};
-    buffer_printf(&text, "%s%zu\r\n\r\n%s", page_head, sizeof PAGE_BODY - 1, PAGE_BODY);
-    if (!text.failed)
-        rule_inject_segment(output, packet, TCP_FIN | TCP_PSH | TCP_ACK, text.bytes, text.count);
-    buffer_free(&text);
+    rule_inject_segment(output, packet, TCP_FIN | TCP_PSH | TCP_ACK, page, sizeof page - 1);
 }
 
 static void answer_close(void *state)
