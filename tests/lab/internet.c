@@ -134,7 +134,7 @@ void internet_nginx(const char *folder, struct buffer *out)
 {
     static const char *const temporary[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
     buffer_printf(out,
-                  "daemon off;\nmaster_process off;\nworker_processes 1;\npid %s/nginx.pid;\n"
+                  "user root root;\ndaemon off;\nmaster_process off;\nworker_processes 1;\npid %s/nginx.pid;\n"
                   "error_log %s/nginx.log warn;\nevents { worker_connections 2048; }\nhttp {\n"
                   "  access_log off;\n  server_tokens off;\n  default_type text/html;\n",
                   folder, folder);
@@ -163,7 +163,7 @@ static void listen_write(const char *word, void *arg)
 
 void internet_dnsmasq(const struct resolver *resolver, struct buffer *out)
 {
-    buffer_text(out, "no-resolv\nno-hosts\nno-poll\nbind-interfaces\nuser=root\ngroup=root\npid-file=\n"
+    buffer_text(out, "no-resolv\nno-hosts\nno-poll\nbind-interfaces\npid-file=\n"
                      "cache-size=0\nlocal=/#/\n");
     words_each(resolver->addresses, listen_write, out);
     for (size_t i = 0; i < internet_site_count; i++) {

@@ -128,7 +128,7 @@ static enum status resolver_start(const struct servers *servers, const struct re
     snprintf(option, sizeof option, "--conf-file=%s/%s", servers->plan->folder, name);
     snprintf(log, sizeof log, "%s/dnsmasq-%s.log", servers->plan->folder, resolver->name);
     enum status status = text_publish(servers->plan->folder, name, &text, why);
-    const char *const argv[] = {"dnsmasq", "--keep-in-foreground", "--log-facility=-", option, NULL};
+    const char *const argv[] = {"dnsmasq", "--no-daemon", option, NULL};
     return status == STATUS_OK ? server_start(argv, log, out_pid, why) : status;
 }
 
