@@ -148,6 +148,7 @@ static enum status region_judge(struct collector_folder *folder, const struct re
     if (from_s > region->first_s) {
         detection_cut(&detection, from_s + LEAD_SPANS * settings.active_s);
     }
+    detection.judged_us = now_s * US_PER_S;
     status = folder->store->put_detection(folder->handle, region->region, &detection, why);
 done:
     detection_free(&detection);

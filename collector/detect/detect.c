@@ -216,7 +216,10 @@ static enum status events_take(struct judgement *judgement, struct detection *ou
         qsort(judgement->conclusions, count, sizeof *judgement->conclusions, conclude_compare);
     for (size_t i = 0; i < count; i++)
         events[i] = judgement->conclusions[i].event;
-    *out = (struct detection){judgement->states, judgement->state_count, events, count};
+    *out = (struct detection){.states = judgement->states,
+                              .state_count = judgement->state_count,
+                              .events = events,
+                              .event_count = count};
     judgement->states = NULL;
     return STATUS_OK;
 }

@@ -61,6 +61,7 @@ struct event {
     uint8_t example[SHA256_BYTES]; /* identity of one measurement that shows it; zeros: none */
     char cause_hint[64];           /* "power", "operator", "network_cut", "exam_like", "" */
     char explanation[EVENT_TEXT_BYTES]; /* one plain paragraph */
+    int64_t revised_us; /* when the revision was judged: assigned by the store, from the detection; 0: not known */
 };
 
 struct detect_settings {
@@ -81,6 +82,7 @@ struct detection {
     size_t state_count;
     struct event *events; /* by onset */
     size_t event_count;
+    int64_t judged_us; /* set by whoever puts it into a store: when its new revisions are said to be made */
 };
 
 /* Judges one region. `presence` and `sightings` hold its rows in any order; `now_s` bounds the last bin.

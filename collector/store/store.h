@@ -60,6 +60,7 @@ struct store_measurement_filter {
 struct store_event_filter {
     const char *region;
     const char *id; /* all revisions of one event; else the latest of each, without those withdrawn (REGION_OK) */
+    bool with_withdrawn; /* those too, whatever the least state */
     enum region_state least_state;
     struct store_span span;
 };

@@ -85,10 +85,11 @@ static enum status event_latest(struct store_handle *handle, const char *id, str
 }
 
 static enum status revision_put(struct store_handle *handle, const struct event *event, int revision,
-                                struct why *why)
+                                int64_t judged_us, struct why *why)
 {
     struct event row = *event;
     row.revision = revision;
+    row.revised_us = judged_us;
     sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_EVENT);
     if (statement) {
         sqlite_event_bind(statement, &row);
@@ -96,18 +97,21 @@ static enum status revision_put(struct store_handle *handle, const struct event 
     return sqlite_run(handle, statement, "storing an event", why);
 }
 
-static enum status event_put(struct store_handle *handle, const struct event *event, struct why *why)
+static enum status event_put(struct store_handle *handle, const struct event *event, int64_t judged_us,
+                             struct why *why)
 {
     struct event latest;
     enum status status = event_latest(handle, event->id, &latest);
     if (status == STATUS_NOT_FOUND) {
-        return revision_put(handle, event, 1, why);
+        return revision_put(handle, event, 1, judged_us, why);
     }
     if (status != STATUS_OK) {
         why_set(why, "the store's events cannot be read; check that the data folder is whole");
         return status;
     }
-    return event_is_same(&latest, event) ? STATUS_OK : revision_put(handle, event, latest.revision + 1, why);
+    return event_is_same(&latest, event)
+               ? STATUS_OK
+               : revision_put(handle, event, latest.revision + 1, judged_us, why);
 }
 
 static bool detection_holds(const struct detection *detection, const char *id)
@@ -121,7 +125,7 @@ static bool detection_holds(const struct detection *detection, const char *id)
 }
 
 static enum status event_withdraw(struct store_handle *handle, const char *id, int64_t from_us,
-                                  struct why *why)
+                                  int64_t judged_us, struct why *why)
 {
     struct event latest;
     enum status status = event_latest(handle, id, &latest);
@@ -132,7 +136,7 @@ static enum status event_withdraw(struct store_handle *handle, const char *id, i
     latest.confidence = 0;
     snprintf(latest.explanation, sizeof latest.explanation,
              "Withdrawn: later measurements no longer show it.");
-    return revision_put(handle, &latest, latest.revision + 1, why);
+    return revision_put(handle, &latest, latest.revision + 1, judged_us, why);
 }
 
 /* Events that began in the judged bins and are no longer found. */
@@ -164,7 +168,7 @@ static enum status events_withdraw(struct store_handle *handle, const char *regi
     }
     for (size_t at = 0; at < gone.count && status == STATUS_OK; at += sizeof id) {
         memcpy(id, gone.bytes + at, sizeof id);
-        status = event_withdraw(handle, id, from_us, why);
+        status = event_withdraw(handle, id, from_us, detection->judged_us, why);
     }
     buffer_free(&gone);
     return status;
@@ -189,7 +193,7 @@ enum status sqlite_put_detection(struct store_handle *handle, const char *region
     }
     status = states_put(handle, region, detection, why);
     for (size_t i = 0; i < detection->event_count && status == STATUS_OK; i++) {
-        status = event_put(handle, &detection->events[i], why);
+        status = event_put(handle, &detection->events[i], detection->judged_us, why);
     }
     if (status == STATUS_OK) {
         status = events_withdraw(handle, region, detection, why);

@@ -238,7 +238,7 @@ static void add_event_filter(struct query_text *query, const struct store_event_
         buffer_text(&query->sql,
                     " AND revision = (SELECT MAX(revision) FROM events AS later WHERE later.id = events.id)");
         /* A latest revision with state OK says that the event was withdrawn. */
-        add_number(query, " AND state >= ?",
+        add_number(query, filter->with_withdrawn ? " AND (state = 1 OR state >= ?)" : " AND state >= ?",
                    filter->least_state > REGION_SUSPECTED ? filter->least_state : REGION_SUSPECTED);
     }
     if (filter->region) {

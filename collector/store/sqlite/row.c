@@ -244,6 +244,7 @@ void sqlite_event_bind(sqlite3_stmt *statement, const struct event *event)
     put_hash(&cursor, event->example);
     put_text(&cursor, event->cause_hint);
     put_text(&cursor, event->explanation);
+    put_number(&cursor, event->revised_us);
 }
 
 void sqlite_event_read(sqlite3_stmt *statement, struct event *out)
@@ -274,6 +275,7 @@ void sqlite_event_read(sqlite3_stmt *statement, struct event *out)
     take_hash(&cursor, out->example);
     take_text(&cursor, out->cause_hint, sizeof out->cause_hint);
     take_text(&cursor, out->explanation, sizeof out->explanation);
+    out->revised_us = take_number(&cursor);
 }
 
 void sqlite_bundle_bind(sqlite3_stmt *statement, const struct store_bundle *bundle, int64_t log_index)

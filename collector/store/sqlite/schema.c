@@ -97,10 +97,17 @@ static const char schema_text[] =
     " end_latest_us INTEGER NOT NULL, probe_count INTEGER NOT NULL, network_count INTEGER NOT NULL,"
     " none_count INTEGER NOT NULL, weak_count INTEGER NOT NULL, medium_count INTEGER NOT NULL,"
     " strong_count INTEGER NOT NULL, certain_count INTEGER NOT NULL, example BLOB NOT NULL,"
-    " cause_hint TEXT NOT NULL, explanation TEXT NOT NULL, PRIMARY KEY(id, revision)) WITHOUT ROWID;"
+    " cause_hint TEXT NOT NULL, explanation TEXT NOT NULL, revised_us INTEGER NOT NULL,"
+    " PRIMARY KEY(id, revision)) WITHOUT ROWID;"
     "CREATE INDEX events_by_region ON events(region, onset_earliest_us);"
-    "PRAGMA user_version = 1;";
-_Static_assert(SQLITE_SCHEMA_VERSION == 1, "the last line of the schema names the version");
+    "PRAGMA user_version = 2;";
+_Static_assert(SQLITE_SCHEMA_VERSION == 2, "the last line of the schema names the version");
+
+/* From the version of its place, counted from 1, to the next. */
+static const char *const upgrades[] = {
+    "ALTER TABLE events ADD COLUMN revised_us INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 2;",
+};
+_Static_assert(sizeof upgrades / sizeof upgrades[0] == SQLITE_SCHEMA_VERSION - 1, "an upgrade for each version");
 
 static int64_t number_of(sqlite3 *db, const char *sql, int64_t fallback)
 {
@@ -136,6 +143,24 @@ static enum status schema_make(sqlite3 *db, int64_t bin_length_s, struct why *wh
     return status;
 }
 
+/* Step by step, each a transaction of its own that another process may have made first. */
+static enum status schema_upgrade(sqlite3 *db, int64_t *version, struct why *why)
+{
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && *version > 0 && *version < SQLITE_SCHEMA_VERSION) {
+        int code = sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
+        bool is_mine = code == SQLITE_OK && number_of(db, "PRAGMA user_version", -1) == *version;
+        code = is_mine ? sqlite3_exec(db, upgrades[*version - 1], NULL, NULL, NULL) : code;
+        code = code == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : code;
+        status = sqlite_status(db, code, "upgrading the store", why);
+        if (status != STATUS_OK) {
+            sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+        }
+        *version = number_of(db, "PRAGMA user_version", -1);
+    }
+    return status;
+}
+
 enum status sqlite_schema_open(sqlite3 *db, bool read_only, int64_t *bin_length_s, struct why *why)
 {
     int64_t version = number_of(db, "PRAGMA user_version", -1);
@@ -147,11 +172,20 @@ enum status sqlite_schema_open(sqlite3 *db, bool read_only, int64_t *bin_length_
         return STATUS_NOT_FOUND;
     }
     if (version == 0) {
-        enum status status = schema_make(db, *bin_length_s > 0 ? *bin_length_s : BIN_LENGTH_DEFAULT_S, why);
-        if (status != STATUS_OK) {
-            return status;
+        enum status made = schema_make(db, *bin_length_s > 0 ? *bin_length_s : BIN_LENGTH_DEFAULT_S, why);
+        if (made != STATUS_OK) {
+            return made;
         }
         version = number_of(db, "PRAGMA user_version", -1);
+    }
+    if (version < SQLITE_SCHEMA_VERSION && read_only) {
+        why_set(why, "an older program wrote the store; run dialtone-collector detect on this folder first, which "
+                     "upgrades it");
+        return STATUS_CONFLICT;
+    }
+    enum status status = schema_upgrade(db, &version, why);
+    if (status != STATUS_OK) {
+        return status;
     }
     if (version != SQLITE_SCHEMA_VERSION) {
         why_set(why,

@@ -7,7 +7,7 @@
 #include "collector/store/store.h"
 
 #define SQLITE_STORE_FILE     "store.sqlite"
-#define SQLITE_SCHEMA_VERSION 1
+#define SQLITE_SCHEMA_VERSION 2
 
 /* Statements that write, prepared once an open store. Reads are prepared where they are made: a callback may
  * read. */
@@ -90,7 +90,7 @@ int64_t sqlite_newest_log_index(struct store_handle *handle);
     "confidence, "                                                                                           \
     "onset_earliest_us, onset_latest_us, end_earliest_us, end_latest_us, probe_count, network_count, "       \
     "none_count, "                                                                                           \
-    "weak_count, medium_count, strong_count, certain_count, example, cause_hint, explanation"
+    "weak_count, medium_count, strong_count, certain_count, example, cause_hint, explanation, revised_us"
 #define BUNDLE_COLUMNS                                                                                       \
     "log_index, hash, probe, public_key, is_signed, sequence, previous_hash, start_us, end_us, boot_id, "    \
     "measurement_count, received_us, accepted_count, duplicate_count"

@@ -60,7 +60,7 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [STATEMENT_PUT_EVENT] =
         "INSERT INTO events(" EVENT_COLUMNS ") "
                                             "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?"
-                                            "17,?18,?19,?20,?21,?22,?23,?24,?25,?26)",
+                                            "17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27)",
     [STATEMENT_LIST_EVENTS] = "SELECT DISTINCT id FROM events WHERE region = ?1 AND onset_earliest_us >= ?2",
 };
 

@@ -34,7 +34,7 @@ static size_t events_gather(struct opened *opened, const struct store_event_filt
 static void detection_put(struct opened *opened, struct bin_state *states, size_t state_count,
                           struct event *events, size_t event_count)
 {
-    struct detection detection = {states, state_count, events, event_count};
+    struct detection detection = {states, state_count, events, event_count, .judged_us = FIXTURE_TIME_US};
     struct why why = {""};
     enum status status = opened->store->put_detection(opened->handle, "XD", &detection, &why);
     if (status != STATUS_OK) {
@@ -88,6 +88,7 @@ static void test_events_are_revised(void **state)
     assert_int_equal(gathered->rows.events[0].revision, 1);
     struct event expected = events[0];
     expected.revision = 1;
+    expected.revised_us = FIXTURE_TIME_US; /* the detection's own time */
     assert_memory_equal(&gathered->rows.events[0], &expected, sizeof expected);
     /* A drift of the confidence and other words make none; an end does. */
     events[0].confidence = 0.904;
@@ -127,6 +128,9 @@ static void test_events_are_withdrawn(void **state)
     assert_int_equal(events_gather(opened, &latest, gathered), 2); /* "old" began before the judged bins */
     assert_int_equal(events_gather(opened, &revisions, gathered), 2);
     assert_int_equal(gathered->rows.events[1].state, REGION_OK);
+    struct store_event_filter all = {.region = "XD", .least_state = REGION_CONFIRMED, .with_withdrawn = true};
+    assert_int_equal(events_gather(opened, &all, gathered), 1); /* "b" alone: the others are probable */
+    assert_string_equal(gathered->rows.events[0].id, "b");
     detection_put(opened, &bin, 1, events, 1); /* once is enough */
     assert_int_equal(events_gather(opened, &revisions, gathered), 2);
     detection_put(opened, &bin, 1, events, 2); /* and it may come back */
