@@ -57,12 +57,14 @@ static const char *response_failure(const struct http_exchange *exchange,
     }
     if (response->status == STATUS_TIMEOUT)
         return FAILURE_TIMEOUT;
-    if (ended && response->curl_code != CURLE_WEIRD_SERVER_REPLY)
+    bool is_no_http =
+        response->curl_code == CURLE_WEIRD_SERVER_REPLY || response->curl_code == CURLE_UNSUPPORTED_PROTOCOL;
+    if (is_no_http || response->status == STATUS_MALFORMED)
+        return "unknown_failure: malformed HTTP response";
+    if (ended)
         return ended;
     if (response->curl_code == CURLE_GOT_NOTHING || response->curl_code == CURLE_PARTIAL_FILE)
         return FAILURE_EOF;
-    if (response->status == STATUS_MALFORMED)
-        return "unknown_failure: malformed HTTP response";
     return FAILURE_HTTP_REQUEST;
 }
 

@@ -107,6 +107,7 @@ static const char *certificate_failure(const struct tls_handshake *handshake)
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_CERT_UNTRUSTED:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE: /* a stranger who took a trusted one's name */
         return FAILURE_TLS_AUTHORITY;
     default: /* OpenSSL's list of reasons is open-ended */
         return FAILURE_TLS_INVALID;

@@ -4,6 +4,7 @@
 #include "tests-network/steps/url.h"
 
 #include <curl/curl.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,14 +78,36 @@ static enum status url_build(const char *base, const char *text, struct url *out
     return status;
 }
 
+/* libcurl takes a name that is not ASCII for text of the locale's charset, and URLs are UTF-8 whatever that
+ * is. */
+static enum status url_build_utf8(const char *base, const char *text, struct url *out)
+{
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (!utf8)
+        return url_build(base, text, out);
+    locale_t before = uselocale(utf8);
+    enum status status = url_build(base, text, out);
+    uselocale(before);
+    freelocale(utf8);
+    return status;
+}
+
+static bool is_ascii(const char *text)
+{
+    while (*text && (unsigned char)*text < 0x80)
+        text++;
+    return *text == '\0';
+}
+
 enum status url_parse(const char *text, struct url *out)
 {
-    return url_build(NULL, text, out);
+    return is_ascii(text) ? url_build(NULL, text, out) : url_build_utf8(NULL, text, out);
 }
 
 enum status url_resolve(const struct url *base, const char *location, struct url *out)
 {
-    return url_build(base->text, location, out);
+    return is_ascii(location) ? url_build(base->text, location, out)
+                              : url_build_utf8(base->text, location, out);
 }
 
 void url_free(struct url *url)

@@ -187,7 +187,7 @@ static void response_write(struct server *server, SSL *ssl, int fd)
             break;
         have += got;
     }
-    size_t total = strlen(server->response);
+    size_t total = server->response ? strlen(server->response) : 0;
     if (ssl)
         SSL_write(ssl, server->response, (int)total);
     else
