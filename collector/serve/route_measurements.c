@@ -43,6 +43,9 @@ static enum status filter_read(const struct evkeyvalq *query, struct store_measu
     out->limit = ROWS_DEFAULT;
     if (out->region && !region_is_country(out->region) && !region_is_subdivision(out->region)) {
         why_set(why, "region is a country or a subdivision by its ISO 3166 code, such as ML or UA-46");
+    } else if (!out->region && (out->subject || out->test_name || outcome)) {
+        /* Without a region's index one question would read the whole store, and everybody waits for it. */
+        why_set(why, "subject, test_name and outcome are looked up within a region; give region too");
     } else if (outcome && outcome_parse(outcome, &out->outcome) != STATUS_OK) {
         why_set(why, "outcome is ok, blocked, down, offline or unknown");
     } else if ((from && time_parse(from, &out->span.from_us) != STATUS_OK) ||
