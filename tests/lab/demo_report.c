@@ -104,17 +104,17 @@ static void finding_text(const struct finding *finding, char out[2][CELL_BYTES])
 bool demo_table_print(const struct judge_row *rows, size_t count)
 {
     bool agrees = true;
-    printf("\n%-8s | %-66s | agree\n%.8s-+-%.66s-+------\n", "phase", "what the lab did / what was found",
-           "----------------", "------------------------------------------------------------------------------------");
+    printf("\n%-8s | %-92s | agree\n%.8s-+-%.92s-+------\n", "phase", "what the lab did / what was found",
+           "----------------", "----------------------------------------------------------------------------------------------------");
     for (size_t i = 0; i < count; i++) {
         const struct judge_row *row = &rows[i];
         char did[CELL_BYTES], found[2][CELL_BYTES];
         deed_text(row->deed, did);
         finding_text(row->finding, found);
-        printf("%-8s | did:   %-59s |\n", row->deed ? row->deed->phase : "-", did);
-        printf("%-8s | found: %-59s | %s%s\n", "", found[0], row->agrees ? "yes" : "NO: ", row->reason);
+        printf("%-8s | did:   %-85s |\n", row->deed ? row->deed->phase : "-", did);
+        printf("%-8s | found: %-85s | %s%s\n", "", found[0], row->agrees ? "yes" : "NO: ", row->reason);
         if (found[1][0])
-            printf("%-8s |        %-59s |\n", "", found[1]);
+            printf("%-8s |        %-85s |\n", "", found[1]);
         agrees = agrees && row->agrees;
     }
     printf("\n");

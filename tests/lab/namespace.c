@@ -77,6 +77,8 @@ static void between(int (*body)(void *arg), void *arg)
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* Process numbers as they are in here, for whoever looks itself up (sanitizers do); some containers forbid it. */
+        (void)!mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
         int exit_code = body(arg);
         fflush(NULL);
         _exit(exit_code);
