@@ -36,6 +36,20 @@ static struct step_label label_of(struct web_path *path)
     return label;
 }
 
+/* Packets of all failed flows stand in one array, told apart by transaction_id. */
+static void packets_keep(struct web_path *path, json_t *packets)
+{
+    size_t index;
+    json_t *packet;
+    json_array_foreach(packets, index, packet)
+    {
+        if (json_array_size(path->run->packets) >= FLOW_PACKETS_MAX)
+            return;
+        json_object_set_new(packet, "transaction_id", json_integer(path->transaction_id));
+        json_array_append(path->run->packets, packet);
+    }
+}
+
 static void flow_end(struct web_path *path, bool keep)
 {
     const struct flow_tap *tap = path->run->context->tap;
@@ -43,12 +57,8 @@ static void flow_end(struct web_path *path, bool keep)
         return;
     json_t *packets = tap->end(tap->state, path->flow, keep);
     path->flow = NULL;
-    char address[ENDPOINT_TEXT_BYTES];
-    endpoint_format(&endpoint_of(path)->remote, address);
-    if (packets)
-        json_array_append_new(path->run->packets,
-                              json_pack("{s:s, s:I, s:o}", "address", address, "transaction_id",
-                                        (json_int_t)path->transaction_id, "packets", packets));
+    packets_keep(path, packets);
+    json_decref(packets);
 }
 
 static void linger_over(void *arg)
@@ -134,7 +144,8 @@ static void request_over(struct http_exchange *exchange, void *arg)
  * told gets one where none of ours brought a page. */
 static bool takes_request(struct web_path *path)
 {
-    bool *has_request = endpoint_of(path)->is_classic ? &hop_of(path)->has_request : &path->run->has_recheck_request;
+    bool *has_request =
+        endpoint_of(path)->is_classic ? &hop_of(path)->has_request : &path->run->has_recheck_request;
     bool is_first = !*has_request;
     *has_request = true;
     return is_first;

@@ -113,6 +113,18 @@ static void analysis_put(const struct nettest_run *run, json_t *keys)
     json_object_set_new(keys, "accessible", truth(found.accessible));
 }
 
+static json_t *own_keys(struct nettest_run *run, const struct verdict *verdict)
+{
+    const struct flow_tap *tap = run->context->tap;
+    const char *absence = tap ? tap->absence : "packets were not asked for";
+    json_t *keys =
+        json_pack("{s:o, s:o, s:{s:b, s:s?}}", "verdict", verdict_encode(verdict), "packets",
+                  taken(&run->packets), "capture", "available", absence == NULL, "reason", absence);
+    if (keys && run->context->connectivity)
+        json_object_set_new(keys, "connectivity", ladder_result_encode(run->context->connectivity, NULL));
+    return keys;
+}
+
 json_t *web_test_keys(struct nettest_run *run, const struct verdict *verdict)
 {
     json_t *keys = json_object();
@@ -120,12 +132,6 @@ json_t *web_test_keys(struct nettest_run *run, const struct verdict *verdict)
         return NULL;
     observations_put(run, keys);
     analysis_put(run, keys);
-    const struct flow_tap *tap = run->context->tap;
-    const char *absence = tap ? tap->absence : "packets were not asked for";
-    json_t *capture = json_pack("{s:b, s:s?}", "available", absence == NULL, "reason", absence);
-    json_object_set_new(keys, "x_dialtone",
-                        json_pack("{s:o, s:o, s:o, s:s}", "verdict", verdict_encode(verdict), "packets",
-                                  taken(&run->packets), "capture", capture, "connectivity",
-                                  connectivity_name(run->evidence.connectivity)));
+    json_object_set_new(keys, "x_dialtone", own_keys(run, verdict));
     return keys;
 }

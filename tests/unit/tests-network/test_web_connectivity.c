@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+#include <event2/event.h>
+
 #include "measurement/base/json.h"
 #include "tests/unit/tests-network/step_servers.h"
 
@@ -350,6 +352,84 @@ static void test_many_at_once_and_cancel(void **state)
     world_close(&world);
 }
 
+struct tap_state {
+    int open_count;
+    int kept_count;
+};
+
+static struct flow *tap_begin(void *state, const struct flow_key *key)
+{
+    struct tap_state *tap = state;
+    assert_int_not_equal(address_port(&key->local), 0);
+    tap->open_count++;
+    return (struct flow *)tap;
+}
+
+static json_t *tap_end(void *state, struct flow *flow, bool keep)
+{
+    struct tap_state *tap = state;
+    (void)flow;
+    tap->open_count--;
+    tap->kept_count += keep;
+    return keep ? json_pack("[{s:s},{s:s}]", "flags", "SYN", "flags", "RST") : NULL;
+}
+
+static void test_packets_of_failed_flows_only(void **state)
+{
+    (void)state;
+    for (int fails = 0; fails < 2; fails++) {
+        struct world world;
+        struct tap_state tap_state = {0};
+        struct flow_tap tap = {.state = &tap_state, .begin = tap_begin, .end = tap_end};
+        world_open(&world, good_zone);
+        world.site.behaviour = fails ? RESET_ON_DATA : SERVE;
+        server_start(&world.site);
+        control_prepare(&world, control_good(&world));
+        world.context.tap = &tap;
+        struct outcome outcome = measure(&world, "http", "site.test");
+        const json_t *own = json_object_get(outcome.keys, "x_dialtone");
+        const json_t *packets = json_member_array(own, "packets");
+        assert_int_equal(json_array_size(packets), fails ? 2 : 0);
+        assert_int_equal(tap_state.open_count, 0);
+        assert_int_equal(tap_state.kept_count, fails);
+        assert_true(json_member_bool(json_member_object(own, "capture"), "available", false));
+        if (fails)
+            assert_true(json_member_int(json_array_get(packets, 0), "transaction_id", 0) > 40000);
+        json_decref(outcome.keys);
+        world_close(&world);
+    }
+}
+
+/* The run is thrown away at many moments of its life; the sanitizers watch. */
+static void test_cancel_at_every_moment(void **state)
+{
+    (void)state;
+    static const struct dns_entry zone[] = {{"site.test", DNS_FORGED_RACE, {"127.0.0.1"}, "127.0.0.1"}, {0}};
+    struct world world;
+    struct tap_state tap_state = {0};
+    struct flow_tap tap = {.state = &tap_state, .begin = tap_begin, .end = tap_end};
+    world_open(&world, zone);
+    world.site.settings = server_settings(&world.authority, "site.test", 3600);
+    server_start(&world.site);
+    control_prepare(&world, control_good(&world));
+    world.context.tap = &tap;
+    char url[64];
+    snprintf(url, sizeof url, "https://site.test:%u/", (unsigned)world.site.port);
+    for (int turns = 0; turns < 60; turns++) {
+        struct outcome outcome = {0};
+        struct nettest_run *run = NULL;
+        assert_int_equal(nettest_web_connectivity.start(&world.context, url, measured, &outcome, &run),
+                         STATUS_OK);
+        for (int turn = 0; turn < turns && outcome.call_count == 0; turn++)
+            event_base_loop(loop_base(world.context.loop), EVLOOP_ONCE);
+        if (outcome.call_count == 0)
+            nettest_web_connectivity.cancel(run);
+        json_decref(outcome.keys);
+        assert_int_equal(tap_state.open_count, 0);
+    }
+    world_close(&world);
+}
+
 static void test_bad_input(void **state)
 {
     (void)state;
@@ -381,6 +461,8 @@ int main(void)
         cmocka_unit_test(test_private_address_is_not_contacted),
         cmocka_unit_test(test_redirect_loop_ends),
         cmocka_unit_test(test_many_at_once_and_cancel),
+        cmocka_unit_test(test_packets_of_failed_flows_only),
+        cmocka_unit_test(test_cancel_at_every_moment),
         cmocka_unit_test(test_bad_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
