@@ -12,16 +12,19 @@
 #include "collector/detect/array.h"
 #include "measurement/base/clock.h"
 
-#define BINS_MAX     600000 /* eleven years of ten minutes */
-#define QUIET_SPANS  3      /* of settings.active_s: how long after the last measurement silence is judged */
-#define RECENT_SPANS 16     /* of settings.active_s: the window of DETECT_ACTIVE, 112 days */
-#define LEAD_SPANS   3      /* of settings.active_s: its beginning, which only warms the detector up */
+#define BINS_MAX 600000 /* eleven years of ten minutes */
+/* In settings.active_s, a week. */
+#define QUIET_SPANS 3 /* how long after the last measurement silence is judged */
+#define REACH_SPANS                                                                                          \
+    6 /* how far before the first new row is read again: an event open since then is still revised */
+#define LEAD_SPANS 3 /* of these, how many only warm the detector up */
 
 struct region_span {
     char region[REGION_BYTES];
     int64_t first_s;
     int64_t last_s;
     bool is_dirty;
+    int64_t dirty_s; /* time of the earliest new measurement */
 };
 
 struct region_list {
@@ -72,12 +75,13 @@ static enum status region_keep(const struct store_region *row, void *arg)
     return STATUS_OK;
 }
 
-static enum status dirty_mark(const char *region, void *arg)
+static enum status dirty_mark(const char *region, int64_t first_us, void *arg)
 {
     struct region_list *list = arg;
     for (size_t i = 0; i < list->count; i++) {
         if (strcmp(list->rows[i].region, region) == 0) {
             list->rows[i].is_dirty = true;
+            list->rows[i].dirty_s = first_us / US_PER_S;
         }
     }
     return STATUS_OK;
@@ -124,16 +128,27 @@ static enum status rows_read(struct collector_folder *folder, const char *region
     return status;
 }
 
+/* Where reading begins: the detector's memory before the first bin that may have changed, or the first row of
+ * all. */
+static int64_t reading_start_s(const struct region_span *region, enum detect_scope scope, int64_t end_s,
+                               int64_t active_s, int64_t bin_length_s)
+{
+    int64_t changed_s = region->is_dirty ? least(region->dirty_s, end_s) : end_s;
+    int64_t reach_s = changed_s - REACH_SPANS * active_s;
+    /* In whole steps: a start that moves with the clock would date the same event anew each time. */
+    int64_t start_s = scope == DETECT_ALL ? region->first_s : reach_s - reach_s % active_s;
+    return greatest(greatest(start_s, region->first_s), end_s - BINS_MAX * bin_length_s);
+}
+
 static enum status region_judge(struct collector_folder *folder, const struct region_span *region,
-                                bool is_recent, int64_t now_s, struct why *why)
+                                enum detect_scope scope, int64_t now_s, struct why *why)
 {
     struct detect_settings settings = detect_settings_default(folder->bin_length_s);
     struct row_list presence = {.row_bytes = sizeof(struct presence)};
     struct row_list sightings = {.row_bytes = sizeof(struct sighting)};
     struct detection detection = {0};
     int64_t end_s = least(now_s, region->last_s + QUIET_SPANS * settings.active_s + folder->bin_length_s);
-    int64_t reach_s = is_recent ? RECENT_SPANS * settings.active_s : BINS_MAX * folder->bin_length_s;
-    int64_t from_s = greatest(region->first_s, end_s - reach_s);
+    int64_t from_s = reading_start_s(region, scope, end_s, settings.active_s, folder->bin_length_s);
     struct store_span span = {from_s * US_PER_S, (end_s + 1) * US_PER_S};
     enum status status = rows_read(folder, region->region, span, &presence, &sightings, why);
     if (status != STATUS_OK) {

@@ -5,9 +5,8 @@
 #include "collector/folder.h"
 
 enum detect_scope {
-    DETECT_DIRTY,  /* regions with new rows, over all of their history */
-    DETECT_ACTIVE, /* regions heard of lately, over the last months: silence must be judged too, and makes no
-                      dirt */
+    DETECT_DIRTY,  /* regions with new rows, from some weeks before the first of them on */
+    DETECT_ACTIVE, /* those, and regions heard of lately: silence must be judged too, and makes no dirt */
     DETECT_ALL,    /* every region, over all of its history */
 };
 

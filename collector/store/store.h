@@ -80,6 +80,8 @@ typedef enum status (*store_measurement_callback)(const struct store_measurement
 typedef enum status (*store_region_callback)(const struct store_region *row, void *arg);
 typedef enum status (*store_state_callback)(const struct bin_state *row, void *arg);
 typedef enum status (*store_event_callback)(const struct event *row, void *arg);
+/* `first_us` is the time of the earliest of the region's new measurements. */
+typedef enum status (*store_dirty_callback)(const char *region, int64_t first_us, void *arg);
 
 struct store {
     const char *name;
@@ -98,8 +100,7 @@ struct store {
                                  struct why *why);
     /* Regions with rows added since their last put_detection, each once; then forgotten by put_detection, as far as the
      * rows were there when regions were listed. */
-    enum status (*each_dirty_region)(struct store_handle *handle,
-                                     enum status (*callback)(const char *region, void *arg), void *arg);
+    enum status (*each_dirty_region)(struct store_handle *handle, store_dirty_callback callback, void *arg);
     enum status (*each_presence)(struct store_handle *handle, const char *region, struct store_span span,
                                  store_presence_callback callback, void *arg);
     enum status (*each_sighting)(struct store_handle *handle, const char *region, struct store_span span,

@@ -109,9 +109,8 @@ static enum status event_put(struct store_handle *handle, const struct event *ev
         why_set(why, "the store's events cannot be read; check that the data folder is whole");
         return status;
     }
-    return event_is_same(&latest, event)
-               ? STATUS_OK
-               : revision_put(handle, event, latest.revision + 1, judged_us, why);
+    return event_is_same(&latest, event) ? STATUS_OK
+                                         : revision_put(handle, event, latest.revision + 1, judged_us, why);
 }
 
 static bool detection_holds(const struct detection *detection, const char *id)

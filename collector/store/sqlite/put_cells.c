@@ -285,6 +285,7 @@ static enum status region_write(struct store_handle *handle, const struct region
     if (statement) {
         sqlite3_bind_text(statement, 1, slot->key.region, -1, SQLITE_STATIC);
         sqlite3_bind_int64(statement, 2, log_index);
+        sqlite3_bind_int64(statement, 3, slot->first_us);
     }
     return sqlite_run(handle, statement, "marking a region", why);
 }

@@ -171,31 +171,37 @@ enum status sqlite_each_region(struct store_handle *handle, store_region_callbac
     return query_end(statement, status);
 }
 
+/* One dirty region, as it is gathered. */
+struct dirty_row {
+    char region[REGION_BYTES];
+    int64_t first_us;
+};
+
 /* The regions are gathered before the first callback, which will write what this would still be reading. */
-enum status sqlite_each_dirty_region(struct store_handle *handle,
-                                     enum status (*callback)(const char *region, void *arg), void *arg)
+enum status sqlite_each_dirty_region(struct store_handle *handle, store_dirty_callback callback, void *arg)
 {
     struct query_text query = {0};
-    struct buffer regions = {0};
-    char region[REGION_BYTES];
+    struct buffer rows = {0};
+    struct dirty_row row;
     enum status status;
     handle->dirt_seen = sqlite_newest_log_index(handle);
-    buffer_text(&query.sql, "SELECT region FROM dirty ORDER BY region");
+    buffer_text(&query.sql, "SELECT region, first_us FROM dirty ORDER BY region");
     sqlite3_stmt *statement = query_start(handle, &query);
     while ((status = query_next(handle, statement)) == STATUS_OK) {
-        memset(region, 0, sizeof region);
-        sqlite_column_copy(statement, 0, region, sizeof region);
-        buffer_append(&regions, region, sizeof region);
+        memset(&row, 0, sizeof row);
+        sqlite_column_copy(statement, 0, row.region, sizeof row.region);
+        row.first_us = sqlite3_column_int64(statement, 1);
+        buffer_append(&rows, &row, sizeof row);
     }
     status = query_end(statement, status);
-    if (status == STATUS_OK && regions.failed) {
+    if (status == STATUS_OK && rows.failed) {
         status = STATUS_NO_MEMORY;
     }
-    for (size_t at = 0; at < regions.count && status == STATUS_OK; at += REGION_BYTES) {
-        memcpy(region, regions.bytes + at, sizeof region);
-        status = callback(region, arg);
+    for (size_t at = 0; at < rows.count && status == STATUS_OK; at += sizeof row) {
+        memcpy(&row, rows.bytes + at, sizeof row);
+        status = callback(row.region, row.first_us, arg);
     }
-    buffer_free(&regions);
+    buffer_free(&rows);
     return status;
 }
 

@@ -81,7 +81,8 @@ static const char schema_text[] =
     "CREATE TABLE region_probes("
     " region TEXT NOT NULL, asn INTEGER NOT NULL, probe TEXT NOT NULL,"
     " PRIMARY KEY(region, asn, probe)) WITHOUT ROWID;"
-    "CREATE TABLE dirty(region TEXT PRIMARY KEY, log_index INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE dirty(region TEXT PRIMARY KEY, log_index INTEGER NOT NULL, first_us INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
 
     "CREATE TABLE states("
     " region TEXT NOT NULL, bin_s INTEGER NOT NULL, state INTEGER NOT NULL, expected REAL NOT NULL,"
@@ -100,14 +101,16 @@ static const char schema_text[] =
     " cause_hint TEXT NOT NULL, explanation TEXT NOT NULL, revised_us INTEGER NOT NULL,"
     " PRIMARY KEY(id, revision)) WITHOUT ROWID;"
     "CREATE INDEX events_by_region ON events(region, onset_earliest_us);"
-    "PRAGMA user_version = 2;";
-_Static_assert(SQLITE_SCHEMA_VERSION == 2, "the last line of the schema names the version");
+    "PRAGMA user_version = 3;";
+_Static_assert(SQLITE_SCHEMA_VERSION == 3, "the last line of the schema names the version");
 
 /* From the version of its place, counted from 1, to the next. */
 static const char *const upgrades[] = {
     "ALTER TABLE events ADD COLUMN revised_us INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 2;",
+    "ALTER TABLE dirty ADD COLUMN first_us INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 3;",
 };
-_Static_assert(sizeof upgrades / sizeof upgrades[0] == SQLITE_SCHEMA_VERSION - 1, "an upgrade for each version");
+_Static_assert(sizeof upgrades / sizeof upgrades[0] == SQLITE_SCHEMA_VERSION - 1,
+               "an upgrade for each version");
 
 static int64_t number_of(sqlite3 *db, const char *sql, int64_t fallback)
 {
@@ -179,8 +182,9 @@ enum status sqlite_schema_open(sqlite3 *db, bool read_only, int64_t *bin_length_
         version = number_of(db, "PRAGMA user_version", -1);
     }
     if (version < SQLITE_SCHEMA_VERSION && read_only) {
-        why_set(why, "an older program wrote the store; run dialtone-collector detect on this folder first, which "
-                     "upgrades it");
+        why_set(why,
+                "an older program wrote the store; run dialtone-collector detect on this folder first, which "
+                "upgrades it");
         return STATUS_CONFLICT;
     }
     enum status status = schema_upgrade(db, &version, why);

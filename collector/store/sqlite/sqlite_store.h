@@ -7,7 +7,7 @@
 #include "collector/store/store.h"
 
 #define SQLITE_STORE_FILE     "store.sqlite"
-#define SQLITE_SCHEMA_VERSION 2
+#define SQLITE_SCHEMA_VERSION 3
 
 /* Statements that write, prepared once an open store. Reads are prepared where they are made: a callback may
  * read. */
@@ -123,8 +123,7 @@ enum status sqlite_find_bundle(struct store_handle *handle, const uint8_t hash[S
                                struct store_bundle *out, struct store_put_result *out_result);
 enum status sqlite_put_detection(struct store_handle *handle, const char *region,
                                  const struct detection *detection, struct why *why);
-enum status sqlite_each_dirty_region(struct store_handle *handle,
-                                     enum status (*callback)(const char *region, void *arg), void *arg);
+enum status sqlite_each_dirty_region(struct store_handle *handle, store_dirty_callback callback, void *arg);
 enum status sqlite_each_presence(struct store_handle *handle, const char *region, struct store_span span,
                                  store_presence_callback callback, void *arg);
 enum status sqlite_each_sighting(struct store_handle *handle, const char *region, struct store_span span,

@@ -44,7 +44,9 @@ static const char *const statement_text[STATEMENT_COUNT] = {
                                    " ON CONFLICT DO NOTHING",
     [STATEMENT_COUNT_REGION_PROBE] =
         "UPDATE regions SET probe_count = probe_count + 1 WHERE region = ?1 AND asn = ?2",
-    [STATEMENT_PUT_DIRTY] = "REPLACE INTO dirty(region, log_index) VALUES(?1,?2)",
+    [STATEMENT_PUT_DIRTY] = "INSERT INTO dirty(region, log_index, first_us) VALUES(?1,?2,?3)"
+                            " ON CONFLICT DO UPDATE SET log_index = excluded.log_index,"
+                            " first_us = MIN(first_us, excluded.first_us)",
     [STATEMENT_FORGET_DIRTY] = "DELETE FROM dirty WHERE region = ?1 AND log_index <= ?2",
     [STATEMENT_PUT_STATE] =
         "INSERT INTO states(region, bin_s, state, expected, seen_count, ok_count, fail_count, network_count)"
@@ -57,10 +59,9 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [STATEMENT_DROP_STATES] = "DELETE FROM states WHERE region = ?1 AND bin_s > ?2",
     [STATEMENT_FIND_EVENT] =
         "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1 ORDER BY revision DESC LIMIT 1",
-    [STATEMENT_PUT_EVENT] =
-        "INSERT INTO events(" EVENT_COLUMNS ") "
-                                            "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?"
-                                            "17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27)",
+    [STATEMENT_PUT_EVENT] = "INSERT INTO events(" EVENT_COLUMNS ") "
+                            "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?"
+                            "17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27)",
     [STATEMENT_LIST_EVENTS] = "SELECT DISTINCT id FROM events WHERE region = ?1 AND onset_earliest_us >= ?2",
 };
 

@@ -95,7 +95,10 @@ struct gathered {
         struct store_region regions[64];
         struct bin_state states[64];
         struct event events[64];
-        char dirty[64][REGION_BYTES];
+        struct {
+            char region[REGION_BYTES];
+            int64_t first_us;
+        } dirty[64];
     } rows;
 };
 
@@ -114,10 +117,11 @@ GATHERER(gather_region, struct store_region, regions)
 GATHERER(gather_state, struct bin_state, states)
 GATHERER(gather_event, struct event, events)
 
-static inline enum status gather_dirty(const char *region, void *arg)
+static inline enum status gather_dirty(const char *region, int64_t first_us, void *arg)
 {
     struct gathered *gathered = arg;
-    snprintf(gathered->rows.dirty[gathered->count++], REGION_BYTES, "%s", region);
+    gathered->rows.dirty[gathered->count].first_us = first_us;
+    snprintf(gathered->rows.dirty[gathered->count++].region, REGION_BYTES, "%s", region);
     return STATUS_OK;
 }
 

@@ -139,13 +139,19 @@ static void test_events_are_withdrawn(void **state)
     free(gathered);
 }
 
-static size_t dirty_count(struct opened *opened, const char *region)
+/* How often the region is listed; *first_us (may be NULL) is since when. */
+static size_t dirty_count(struct opened *opened, const char *region, int64_t *first_us)
 {
     struct gathered *gathered = calloc(1, sizeof *gathered);
     size_t count = 0;
     assert_int_equal(opened->store->each_dirty_region(opened->handle, gather_dirty, gathered), STATUS_OK);
     for (size_t i = 0; i < gathered->count; i++) {
-        count += strcmp(gathered->rows.dirty[i], region) == 0;
+        if (strcmp(gathered->rows.dirty[i].region, region) == 0) {
+            count++;
+            if (first_us) {
+                *first_us = gathered->rows.dirty[i].first_us;
+            }
+        }
     }
     free(gathered);
     return count;
@@ -156,22 +162,28 @@ static void test_dirt(void **state)
     struct opened *opened = *state;
     struct bin_state bin = {.bin_s = FIXTURE_TIME_US / US_PER_S};
     struct observation row = observation_of(1, "XD", "XD-N", "p1");
-    assert_int_equal(dirty_count(opened, "XD"), 0);
+    assert_int_equal(dirty_count(opened, "XD", NULL), 0);
     put(opened, 1, "p1", 1, &row, 1);
-    assert_int_equal(dirty_count(opened, "XD"), 1);
-    assert_int_equal(dirty_count(opened, "XD-N"), 1);
+    assert_int_equal(dirty_count(opened, "XD", NULL), 1);
+    assert_int_equal(dirty_count(opened, "XD-N", NULL), 1);
     detection_put(opened, &bin, 1, NULL, 0);
-    assert_int_equal(dirty_count(opened, "XD"), 0);
-    assert_int_equal(dirty_count(opened, "XD-N"), 1);
+    assert_int_equal(dirty_count(opened, "XD", NULL), 0);
+    assert_int_equal(dirty_count(opened, "XD-N", NULL), 1);
     /* Rows that came after the region was listed were not judged. */
     struct observation later = observation_of(2, "XD", "", "p1");
     put(opened, 2, "p1", 2, &later, 1);
     detection_put(opened, &bin, 1, NULL, 0);
-    assert_int_equal(dirty_count(opened, "XD"), 1);
+    assert_int_equal(dirty_count(opened, "XD", NULL), 1);
+    /* Since the earliest of them, whatever came first. */
+    int64_t first_us = 0;
+    struct observation older = observation_of(0, "XD", "", "p1");
+    put(opened, 4, "p1", 4, &older, 1);
+    assert_int_equal(dirty_count(opened, "XD", &first_us), 1);
+    assert_int_equal(first_us, older.time_us);
     /* A bundle of known measurements makes no dirt. */
     detection_put(opened, &bin, 1, NULL, 0);
     put(opened, 3, "p1", 3, &later, 1);
-    assert_int_equal(dirty_count(opened, "XD"), 0);
+    assert_int_equal(dirty_count(opened, "XD", NULL), 0);
 }
 
 int main(void)
