@@ -1,4 +1,4 @@
-/* The path box: a process that moves packets between TUN devices through a struct path.
+/* The path box: a process that moves packets between devices through a struct path.
  * Owner: the caller owns the box; its process ends with it or with the caller.
  * Why: a process of its own forwards without waiting for whatever the lab is doing meanwhile. */
 #include "tests/lab/box.h"
@@ -94,10 +94,10 @@ static void order_obey(const struct mover *mover, const struct order *order)
     (void)!send(mover->order_fd, &answer, sizeof answer, MSG_NOSIGNAL);
 }
 
-static void device_drain(struct mover *mover, int fd, int from)
+static void device_drain(struct mover *mover, const struct device *device, int from)
 {
     for (int i = 0; i < READS_A_TURN; i++) {
-        ssize_t count = read(fd, mover->bytes, sizeof mover->bytes);
+        ssize_t count = device_read(device, mover->bytes, sizeof mover->bytes);
         if (count <= 0)
             return;
         path_receive(mover->path, from, mover->bytes, (size_t)count, clock_monotonic_us(&mover->clock));
@@ -108,8 +108,9 @@ static void due_send(const struct mover *mover)
 {
     struct path_packet packet;
     while (path_take(mover->path, clock_monotonic_us(&mover->clock), &packet)) {
-        int fd = packet.to == PATH_WORLD ? mover->plan->world_fd : mover->plan->clients[packet.to].tun_fd;
-        (void)!write(fd, packet.bytes, packet.count); /* a full device drops, as any link does */
+        const struct box_plan *plan = mover->plan;
+        device_write(packet.to == PATH_WORLD ? &plan->world : &plan->clients[packet.to].device, packet.bytes,
+                     packet.count);
         free(packet.bytes);
     }
 }
@@ -128,17 +129,17 @@ static void mover_run(struct mover *mover)
     struct pollfd watched[PATH_CLIENTS_MAX + 2];
     int client_count = mover->plan->client_count;
     for (int i = 0; i < client_count; i++)
-        watched[i] = (struct pollfd){.fd = mover->plan->clients[i].tun_fd, .events = POLLIN};
-    watched[client_count] = (struct pollfd){.fd = mover->plan->world_fd, .events = POLLIN};
+        watched[i] = (struct pollfd){.fd = mover->plan->clients[i].device.fd, .events = POLLIN};
+    watched[client_count] = (struct pollfd){.fd = mover->plan->world.fd, .events = POLLIN};
     watched[client_count + 1] = (struct pollfd){.fd = mover->order_fd, .events = POLLIN};
     for (;;) {
         if (turn_wait(mover, watched, (nfds_t)client_count + 2) < 0 && errno != EINTR)
             return;
         for (int i = 0; i < client_count; i++)
             if (watched[i].revents & POLLIN)
-                device_drain(mover, watched[i].fd, i);
+                device_drain(mover, &mover->plan->clients[i].device, i);
         if (watched[client_count].revents & POLLIN)
-            device_drain(mover, mover->plan->world_fd, PATH_WORLD);
+            device_drain(mover, &mover->plan->world, PATH_WORLD);
         due_send(mover);
         if (watched[client_count + 1].revents == 0)
             continue;

@@ -1,25 +1,26 @@
-/* The path box: a process that holds all TUN devices and moves packets between them through a struct path. */
+/* The path box: a process that holds all devices and moves packets between them through a struct path. */
 #ifndef TESTS_LAB_BOX_H
 #define TESTS_LAB_BOX_H
 
+#include "tests/lab/device.h"
 #include "tests/lab/path.h"
 
 struct box_client {
-    int tun_fd;
+    struct device device;
     struct path_client path;
 };
 
 struct box_plan {
     const struct box_client *clients;
     int client_count;
-    int world_fd;
+    struct device world;
     uint64_t seed;
     const char *truth_path; /* JSON lines: what was changed when, by the box's own clock; NULL: none */
 };
 
 struct box;
 
-/* Starts the process. The descriptors stay the caller's, who may close them. */
+/* Starts the process. The devices stay the caller's too. */
 enum status box_start(const struct box_plan *plan, struct box **out, struct why *why);
 void box_stop(struct box *box); /* ends the process; takes NULL */
 

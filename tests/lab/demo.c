@@ -69,6 +69,7 @@ struct demo {
     struct fleet *fleet;
     struct deed deeds[1 + ACT_COUNT];
     struct clock clock;
+    bool avoids_tun;
 };
 
 static void say(const char *text)
@@ -224,7 +225,8 @@ static int demo_inside(void *arg)
     struct why why = {0};
     bool agrees = false;
     struct lab_plan plan = {.clients = demo->clients, .client_count = FLEET_COUNT, .seed = 1, .bin_us = BIN_US,
-                            .programs = demo->programs, .folder = demo->folder, .has_collector = true};
+                            .programs = demo->programs, .folder = demo->folder, .has_collector = true,
+                            .avoids_tun = demo->avoids_tun};
     for (int i = 0; i < FLEET_COUNT; i++)
         demo->clients[i] = fleet_places[i].client;
     enum status status = lab_open(&plan, &demo->lab, &why);
@@ -280,6 +282,7 @@ static int demo_run(struct demo *demo, struct why *why)
 
 static const struct cli_option demo_options[] = {
     {"out", "DIR", "where the site, the export and the truth file go"},
+    {"without-tun", NULL, "carry packets over veth pairs, as where /dev/net/tun is closed to us"},
     {"without-namespaces", NULL, "run only the part that needs none"},
     {0},
 };
@@ -290,7 +293,8 @@ static enum exit_status demo_command(int argc, char **argv)
     enum status status = cli_parse(&command_demo, demo_options, argc, argv, &arguments);
     if (status != STATUS_OK)
         return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
-    struct demo demo = {.out = cli_value(arguments, "out"), .programs = programs_folder(), .clock = clock_system()};
+    struct demo demo = {.out = cli_value(arguments, "out"), .programs = programs_folder(), .clock = clock_system(),
+                        .avoids_tun = cli_value(arguments, "without-tun") != NULL};
     struct why why = {0};
     int exit_code = EXIT_OFFLINE;
     if (!demo.out || cli_operand_count(arguments) > 0)

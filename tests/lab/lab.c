@@ -23,14 +23,14 @@
 
 struct client_network {
     int network_fd;
-    int tun_fd;
+    struct device device;
     char *resolv_conf;
 };
 
 struct lab {
     struct lab_plan plan;
     struct client_network clients[PATH_CLIENTS_MAX];
-    int world_fd;
+    struct device world;
     struct box *box;
     struct servers *servers;
 };
@@ -57,7 +57,7 @@ static void address_give_word(const char *word, void *arg)
         giving->status = address_give("lo", word, -1, giving->why);
 }
 
-/* Every server's address on the loopback device; all else goes out through the TUN device to the clients. */
+/* Every server's address on the loopback device; all else goes out through the device to the clients. */
 static enum status world_setup(struct lab *lab, struct why *why)
 {
     enum status status = netlink_up("lo", why);
@@ -69,7 +69,7 @@ static enum status world_setup(struct lab *lab, struct why *why)
     address_give_word(INTERNET_COLLECTOR_ADDRESS, &giving);
     status = giving.status;
     if (status == STATUS_OK)
-        status = tun_open(DEVICE, &lab->world_fd, why);
+        status = device_open(DEVICE, lab->plan.avoids_tun, &lab->world, why);
     if (status == STATUS_OK)
         status = netlink_up(DEVICE, why);
     if (status == STATUS_OK)
@@ -79,7 +79,8 @@ static enum status world_setup(struct lab *lab, struct why *why)
 
 struct client_setup_args {
     const struct lab_client *client;
-    int *out_tun_fd;
+    bool avoids_tun;
+    struct device *out_device;
 };
 
 static enum status client_setup_inside(void *arg, struct why *why)
@@ -92,7 +93,7 @@ static enum status client_setup_inside(void *arg, struct why *why)
     }
     enum status status = netlink_up("lo", why);
     if (status == STATUS_OK)
-        status = tun_open(DEVICE, args->out_tun_fd, why);
+        status = device_open(DEVICE, args->avoids_tun, args->out_device, why);
     if (status == STATUS_OK)
         status = address_give(DEVICE, args->client->address, CLIENT_PREFIX_BITS, why);
     if (status == STATUS_OK)
@@ -106,7 +107,8 @@ static enum status client_setup(struct lab *lab, int number, struct why *why)
 {
     const struct lab_client *client = &lab->plan.clients[number];
     struct client_network *network = &lab->clients[number];
-    struct client_setup_args args = {.client = client, .out_tun_fd = &network->tun_fd};
+    struct client_setup_args args = {.client = client, .avoids_tun = lab->plan.avoids_tun,
+                                     .out_device = &network->device};
     char name[32], line[80];
     snprintf(name, sizeof name, "resolv-%d.conf", number);
     int line_bytes = snprintf(line, sizeof line, "nameserver %s\n", client->resolver);
@@ -126,7 +128,7 @@ static enum status box_setup(struct lab *lab, struct why *why)
     struct box_client clients[PATH_CLIENTS_MAX] = {0};
     for (int i = 0; i < lab->plan.client_count; i++) {
         const struct lab_client *client = &lab->plan.clients[i];
-        clients[i].tun_fd = lab->clients[i].tun_fd;
+        clients[i].device = lab->clients[i].device;
         clients[i].path.up = client->up;
         clients[i].path.down = client->down;
         address_parse(client->address, &clients[i].path.addresses[0]);
@@ -136,7 +138,7 @@ static enum status box_setup(struct lab *lab, struct why *why)
     struct box_plan plan = {
         .clients = clients,
         .client_count = lab->plan.client_count,
-        .world_fd = lab->world_fd,
+        .world = lab->world,
         .seed = lab->plan.seed,
         .truth_path = truth,
     };
@@ -188,9 +190,9 @@ enum status lab_open(const struct lab_plan *plan, struct lab **out, struct why *
     if (!lab)
         return STATUS_NO_MEMORY;
     lab->plan = *plan;
-    lab->world_fd = -1;
+    lab->world = (struct device)DEVICE_NONE;
     for (int i = 0; i < PATH_CLIENTS_MAX; i++)
-        lab->clients[i] = (struct client_network){.network_fd = -1, .tun_fd = -1};
+        lab->clients[i] = (struct client_network){.network_fd = -1, .device = DEVICE_NONE};
     enum status status = lab_setup(lab, why);
     if (status != STATUS_OK) {
         lab_close(lab);
@@ -200,12 +202,6 @@ enum status lab_open(const struct lab_plan *plan, struct lab **out, struct why *
     return STATUS_OK;
 }
 
-static void descriptor_close(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
 void lab_close(struct lab *lab)
 {
     if (!lab)
@@ -213,11 +209,12 @@ void lab_close(struct lab *lab)
     servers_stop(lab->servers);
     box_stop(lab->box);
     for (int i = 0; i < lab->plan.client_count; i++) {
-        descriptor_close(lab->clients[i].tun_fd);
-        descriptor_close(lab->clients[i].network_fd);
+        device_close(&lab->clients[i].device);
+        if (lab->clients[i].network_fd >= 0)
+            close(lab->clients[i].network_fd);
         free(lab->clients[i].resolv_conf);
     }
-    descriptor_close(lab->world_fd);
+    device_close(&lab->world);
     free(lab);
 }
 

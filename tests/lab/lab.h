@@ -22,6 +22,7 @@ struct lab_plan {
     const char *programs; /* folder of dialtone-probe and dialtone-collector */
     const char *folder;   /* exists, empty, the lab's own; the caller clears it away */
     bool has_collector;
+    bool avoids_tun; /* carry packets over veth pairs even where TUN devices are allowed */
 };
 
 struct lab;

@@ -1,18 +1,15 @@
-/* Namespaces and TUN devices.
- * Owner: descriptors pass to the caller; a device lives as long as its descriptor.
+/* Namespaces.
+ * Owner: descriptors pass to the caller; a namespace lives as long as one of them or a process in it.
  * Why: nothing that the lab does may touch the machine's own network, and nothing of it may stay behind. */
 #include "tests/lab/namespace.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -178,22 +175,4 @@ enum status namespace_network_in(int fd, enum status (*body)(void *arg, struct w
         abort();
     close(home);
     return status;
-}
-
-enum status tun_open(const char *name, int *out_fd, struct why *why)
-{
-    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        why_set(why, "cannot open /dev/net/tun: %s; the lab carries its packets through TUN devices", strerror(errno));
-        return STATUS_UNSUPPORTED;
-    }
-    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
-    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
-    if (ioctl(fd, TUNSETIFF, &request) != 0) {
-        why_set(why, "cannot make the TUN device %s: %s", name, strerror(errno));
-        close(fd);
-        return STATUS_UNSUPPORTED;
-    }
-    *out_fd = fd;
-    return STATUS_OK;
 }

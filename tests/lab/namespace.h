@@ -15,8 +15,4 @@ enum status namespace_network_open(int *out_fd, struct why *why);
 /* Runs `body` in the network namespace and comes back. */
 enum status namespace_network_in(int fd, enum status (*body)(void *arg, struct why *why), void *arg, struct why *why);
 
-/* A TUN device in the network namespace that the caller is in: whole IP packets, no headers of its own, not blocking.
- * UNSUPPORTED where /dev/net/tun is missing or closed to us. */
-enum status tun_open(const char *name, int *out_fd, struct why *why);
-
 #endif

@@ -7,6 +7,7 @@
 #include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -82,6 +83,43 @@ enum status netlink_up(const char *device, struct why *why)
     request_open(&request, RTM_NEWLINK, &body, sizeof body);
     request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
     return told(request_send(&request), "switch on", device, why);
+}
+
+/* Opens a nested attribute; what is added until attribute_end belongs to it. */
+static size_t attribute_begin(struct request *request, uint16_t type)
+{
+    size_t at = NLMSG_ALIGN(request->header.nlmsg_len) - sizeof request->header;
+    request_attribute(request, type, "", 0);
+    return at;
+}
+
+static void attribute_end(struct request *request, size_t at)
+{
+    struct rtattr attribute;
+    memcpy(&attribute, request->body + at, sizeof attribute);
+    attribute.rta_len = (uint16_t)(request->header.nlmsg_len - sizeof request->header - at);
+    memcpy(request->body + at, &attribute, sizeof attribute);
+}
+
+enum status netlink_veth_add(const char *name, const char *far_name, struct why *why)
+{
+    struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
+    struct request request;
+    request_open(&request, RTM_NEWLINK, &body, sizeof body);
+    request.header.nlmsg_flags |= NLM_F_EXCL;
+    request_attribute(&request, IFLA_IFNAME, name, strlen(name) + 1);
+    size_t info = attribute_begin(&request, IFLA_LINKINFO);
+    request_attribute(&request, IFLA_INFO_KIND, "veth", strlen("veth"));
+    size_t data = attribute_begin(&request, IFLA_INFO_DATA);
+    size_t far_end = attribute_begin(&request, VETH_INFO_PEER);
+    size_t at = NLMSG_ALIGN(request.header.nlmsg_len) - sizeof request.header;
+    memcpy(request.body + at, &body, sizeof body);
+    request.header.nlmsg_len = (uint32_t)(sizeof request.header + at + sizeof body);
+    request_attribute(&request, IFLA_IFNAME, far_name, strlen(far_name) + 1);
+    attribute_end(&request, far_end);
+    attribute_end(&request, data);
+    attribute_end(&request, info);
+    return told(request_send(&request), "make the veth pair", name, why);
 }
 
 static uint8_t family_of(int version)

@@ -212,7 +212,8 @@ static enum status scenario_load(const char *path, struct scenario *out, struct 
 }
 
 /* A lab of its own for one scenario. */
-static int scenario_try(const char *path, struct scenario *scenario, const char *programs, bool is_kept)
+static int scenario_try(const char *path, struct scenario *scenario, const char *programs,
+                        const struct cli_arguments *arguments)
 {
     struct why why = {0};
     char *folder = NULL;
@@ -228,7 +229,8 @@ static int scenario_try(const char *path, struct scenario *scenario, const char 
         .name = path,
         .scenario = scenario,
         .plan = {.clients = scenario->clients, .client_count = scenario->client_count, .seed = 1, .bin_us = BIN_US,
-                 .programs = programs, .folder = folder, .has_collector = scenario->has_collector},
+                 .programs = programs, .folder = folder, .has_collector = scenario->has_collector,
+                 .avoids_tun = cli_value(arguments, "without-tun") != NULL},
     };
     if (status == STATUS_OK)
         status = namespace_run(scenario_inside, &run, &exit_code, &why);
@@ -239,7 +241,7 @@ static int scenario_try(const char *path, struct scenario *scenario, const char 
     if (exit_code == EXIT_NOTHING_WRONG)
         printf("ok    %-28s %-44s %5.1f s\n", strrchr(path, '/') ? strrchr(path, '/') + 1 : path, scenario->title,
                (double)(monotonic_us() - start_us) / 1e6);
-    if (is_kept && folder)
+    if (cli_value(arguments, "keep") && folder)
         printf("      kept in %s\n", folder);
     else
         workspace_clear(folder);
@@ -248,6 +250,7 @@ static int scenario_try(const char *path, struct scenario *scenario, const char 
 }
 
 static const struct cli_option scenario_options[] = {
+    {"without-tun", NULL, "carry packets over veth pairs, as where /dev/net/tun is closed to us"},
     {"keep", NULL, "keep the folder with records, logs and the truth file, and print its path"},
     {0},
 };
@@ -268,7 +271,7 @@ static enum exit_status scenario_command(int argc, char **argv)
     else if (!scenario || !programs)
         exit_code = EXIT_OWN_FAILURE;
     for (size_t i = 0; i < file_count && scenario && programs && exit_code != EXIT_SKIPPED; i++) {
-        int one = scenario_try(cli_operand(arguments, i), scenario, programs, cli_value(arguments, "keep") != NULL);
+        int one = scenario_try(cli_operand(arguments, i), scenario, programs, arguments);
         fflush(stdout);
         failed_count += one != EXIT_NOTHING_WRONG;
         exit_code = one == EXIT_NOTHING_WRONG ? exit_code : one;

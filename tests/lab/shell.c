@@ -50,6 +50,7 @@ static const struct cli_option shell_options[] = {
     {"rule", "RULE", "a rule of the censor, in force from the start; may be given several times"},
     {"delay", "D", "one-way delay of the link (2ms)"},
     {"collector", NULL, "start a collector too"},
+    {"without-tun", NULL, "carry packets over veth pairs, as where /dev/net/tun is closed to us"},
     {"server", NULL, "run the command among the servers instead of behind the censor"},
     {0},
 };
@@ -65,7 +66,8 @@ static enum exit_status shell_command(int argc, char **argv)
         .client = {.name = "probe", .address = "130.192.91.211", .gateway = "130.192.91.1",
                    .resolver = INTERNET_ISP_RESOLVER},
         .plan = {.client_count = 1, .seed = 1, .bin_us = 10 * US_PER_S,
-                 .has_collector = cli_value(arguments, "collector") != NULL},
+                 .has_collector = cli_value(arguments, "collector") != NULL,
+                 .avoids_tun = cli_value(arguments, "without-tun") != NULL},
     };
     struct why why = {0};
     char *folder = NULL;
