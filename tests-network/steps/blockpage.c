@@ -20,6 +20,8 @@
 #define DEPTH_LIMIT     1000u
 #define HEAP_LIMIT_KIB  4096u
 #define HEAD_BYTES_MAX  (64u << 10)
+#define GRAMS_MAX       8 /* triples of bytes that a text must hold for a plain pattern to match it */
+#define GRAM_BITS       65536u
 
 enum place { PLACE_ANY, PLACE_BODY, PLACE_HEADER };
 
@@ -29,6 +31,8 @@ struct signature {
     enum place place;
     enum blockpage_scope scope;
     size_t order; /* as read */
+    uint16_t grams[GRAMS_MAX];
+    size_t gram_count; /* 0: the pattern is no plain text, or too short */
     pcre2_code *code;
 };
 
@@ -180,6 +184,39 @@ static bool pattern_compile(struct blockpage_set *set, const char *pattern, pcre
     return true;
 }
 
+static uint16_t gram_of(const uint8_t *bytes)
+{
+    uint32_t word = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
+    return (uint16_t)(word * UINT32_C(2654435761) >> 16);
+}
+
+/* The text that a pattern of no special characters stands for; 0 where it has some. */
+static size_t plain_text(const char *pattern, uint8_t out[BLOCKPAGE_PATTERN_BYTES_MAX])
+{
+    size_t count = 0;
+    for (const char *at = pattern; *at; at++) {
+        if (*at == '\\' && at[1] && strchr(".?*+()[]{}|^$/\\-\"'#&<>=:;,!@%~ ", at[1]))
+            at++;
+        else if (strchr("\\.?*+()[]{}|^$", *at))
+            return 0;
+        if (count == BLOCKPAGE_PATTERN_BYTES_MAX)
+            return 0;
+        out[count++] = (uint8_t)*at;
+    }
+    return count;
+}
+
+static void grams_choose(const char *pattern, struct signature *signature)
+{
+    uint8_t text[BLOCKPAGE_PATTERN_BYTES_MAX];
+    size_t count = plain_text(pattern, text);
+    if (count < 3)
+        return;
+    size_t step = (count - 2 + GRAMS_MAX - 1) / GRAMS_MAX;
+    for (size_t at = 0; at + 3 <= count; at += step)
+        signature->grams[signature->gram_count++] = gram_of(text + at);
+}
+
 static enum status signature_append(struct blockpage_set *set, const struct signature *signature)
 {
     if (set->count == set->room) {
@@ -215,6 +252,7 @@ static enum status line_add(struct blockpage_set *set, const json_t *object, siz
         return STATUS_OK;
     }
     signature.scope = scope_of(name, is_false_list);
+    grams_choose(pattern, &signature);
     enum status status = signature_append(set, &signature);
     if (status != STATUS_OK)
         pcre2_code_free(signature.code);
@@ -323,14 +361,34 @@ static void head_append(struct buffer *head, const struct blockpage_page *page, 
 struct text {
     const void *bytes;
     size_t count;
+    uint64_t grams[GRAM_BITS / 64]; /* which triples it holds */
 };
 
-static bool pattern_matches(struct blockpage_set *set, const struct signature *signature, struct text text,
+static void text_index(const void *bytes, size_t count, struct text *out)
+{
+    *out = (struct text){.bytes = bytes, .count = count};
+    for (size_t i = 0; i + 3 <= count; i++) {
+        uint16_t gram = gram_of((const uint8_t *)bytes + i);
+        out->grams[gram / 64] |= UINT64_C(1) << gram % 64;
+    }
+}
+
+static bool text_may_match(const struct text *text, const struct signature *signature)
+{
+    for (size_t i = 0; i < signature->gram_count; i++) {
+        uint16_t gram = signature->grams[i];
+        if ((text->grams[gram / 64] >> gram % 64 & 1) == 0)
+            return false;
+    }
+    return text->count > 0;
+}
+
+static bool pattern_matches(struct blockpage_set *set, const struct signature *signature, const struct text *text,
                             struct blockpage_hit *hit)
 {
-    if (text.count == 0)
+    if (!text_may_match(text, signature))
         return false;
-    int found = pcre2_match(signature->code, text.bytes, text.count, 0, 0, set->data, set->match);
+    int found = pcre2_match(signature->code, text->bytes, text->count, 0, 0, set->data, set->match);
     if (found < 0 && found != PCRE2_ERROR_NOMATCH)
         hit->limit_count++;
     return found >= 0;
@@ -341,13 +399,16 @@ static bool header_matches(struct blockpage_set *set, const struct signature *si
 {
     struct buffer one = {.limit = 2 * HEAD_BYTES_MAX};
     head_append(&one, page, signature->header);
-    bool is_found = !one.failed && pattern_matches(set, signature, (struct text){one.bytes, one.count}, hit);
+    struct text text;
+    text_index(one.bytes, one.failed ? 0 : one.count, &text);
+    bool is_found = pattern_matches(set, signature, &text, hit);
     buffer_free(&one);
     return is_found;
 }
 
 static bool signature_matches(struct blockpage_set *set, const struct signature *signature,
-                              const struct blockpage_page *page, struct text head, struct text body,
+                              const struct blockpage_page *page, const struct text *head,
+                              const struct text *body,
                               struct blockpage_hit *hit)
 {
     switch (signature->place) {
@@ -369,12 +430,15 @@ struct blockpage_hit blockpage_match(struct blockpage_set *set, const struct blo
     struct buffer head = {.limit = 2 * HEAD_BYTES_MAX};
     buffer_printf(&head, "HTTP/1.1 %ld\r\n", page->code);
     head_append(&head, page, "");
-    struct text head_text = {head.bytes, head.failed ? 0 : head.count};
-    struct text body_text = {page->body, page->body_bytes < BLOCKPAGE_BODY_BYTES_MAX ? page->body_bytes
-                                                                                      : BLOCKPAGE_BODY_BYTES_MAX};
+    struct text head_text;
+    struct text body_text;
+    text_index(head.bytes, head.failed ? 0 : head.count, &head_text);
+    text_index(page->body,
+               page->body_bytes < BLOCKPAGE_BODY_BYTES_MAX ? page->body_bytes : BLOCKPAGE_BODY_BYTES_MAX,
+               &body_text);
     for (size_t i = 0; i < set->count && hit.scope == BLOCKPAGE_NONE; i++) {
         const struct signature *signature = &set->signatures[i];
-        if (signature_matches(set, signature, page, head_text, body_text, &hit)) {
+        if (signature_matches(set, signature, page, &head_text, &body_text, &hit)) {
             hit.scope = signature->scope;
             snprintf(hit.name, sizeof hit.name, "%s", signature->name);
         }
