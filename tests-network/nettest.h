@@ -64,6 +64,8 @@ struct nettest_context {
                                  * tests only, for a forged answer must not make a volunteer's probe read
                                  * their own router */
     const char *user_agent;     /* NULL: a common browser's */
+    const char *services_folder; /* NAME.csv there stands in for the endpoints that a service's test carries
+                                  * (steps/service_targets.h); NULL: none does */
     const struct anchor_list *anchors;
     const struct ladder_result *connectivity; /* the latest climb; NULL: not known */
 };

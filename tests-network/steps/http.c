@@ -163,7 +163,7 @@ static enum status fetch_begin(struct http_exchange *exchange)
     if (!url)
         return STATUS_NO_MEMORY;
     struct fetch_request fetch = {
-        .method = "GET",
+        .method = request->method ? request->method : "GET",
         .url = url,
         .headers = exchange->headers,
         .header_count = exchange->header_count,

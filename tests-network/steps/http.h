@@ -14,6 +14,7 @@
     "Safari/537.36"
 
 struct http_request {
+    const char *method;    /* NULL: GET; POST sends an empty body. Static */
     struct stream *stream; /* the exchange's from now on, also on failure */
     const char *url;       /* http or https; what is sent is host, path and query */
     const char *referer;   /* NULL: none */

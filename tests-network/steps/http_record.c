@@ -50,7 +50,8 @@ json_t *http_record(const struct step_trace *trace, const struct http_request *r
     endpoint_format(&request->remote, address);
     json_t *sent = json_pack("{s:s, s:b, s:o, s:o, s:s, s:{s:n, s:n, s:b}, s:s, s:s}", "body", "",
                              "body_is_truncated", 0, "headers_list", headers_list(headers, header_count),
-                             "headers", headers_map(headers, header_count), "method", "GET", "tor", "exit_ip",
+                             "headers", headers_map(headers, header_count), "method",
+                             request->method ? request->method : "GET", "tor", "exit_ip",
                              "exit_name", "is_tor", 0, "x_transport", "tcp", "url", request->url);
     json_t *received =
         json_pack("{s:o, s:b, s:I, s:o, s:o}", "body", body_encode(response), "body_is_truncated",
