@@ -3,6 +3,7 @@
 #ifndef COLLECTOR_QUERY_H
 #define COLLECTOR_QUERY_H
 
+#include "collector/feed/feed.h"
 #include "collector/privacy.h"
 #include "collector/store/store.h"
 

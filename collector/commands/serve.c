@@ -22,6 +22,7 @@ static const struct cli_option options[] = {
     {"geo-db", "FILE", "MaxMind database of countries, for whoami"},
     {"asn-db", "FILE", "MaxMind database of networks, for whoami"},
     {"site", "DIR", "serve the pages that dialtone-report site wrote"},
+    {"public-url", "URL", "address at which others reach this collector, for links in feeds and alerts"},
     {0},
 };
 
@@ -64,6 +65,7 @@ static struct server_config config_read(const struct cli_arguments *arguments)
         .geo_path = cli_value(arguments, "geo-db"),
         .asn_path = cli_value(arguments, "asn-db"),
         .site_folder = cli_value(arguments, "site"),
+        .public_url = cli_value(arguments, "public-url"),
         .log = {.least = LOG_LEVEL_INFO, .stream = stderr, .clock = clock_system()},
     };
 }

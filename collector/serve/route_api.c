@@ -1,4 +1,4 @@
-/* GET /api/v1/regions, timeline, events: what the collector knows, as JSON.
+/* GET /api/v1/regions and timeline: what the collector knows, as JSON.
  * Owner: trees live for one answer.
  * Why: reports and others read the same; below country level a region with fewer than three probes is not
  * shown, for it would show a person. */
@@ -10,7 +10,6 @@
 #define PROBES_LEAST   3
 #define STATES_MOST    10000
 #define STATES_DEFAULT 2016 /* two weeks of ten minutes */
-#define EVENTS_MOST    10000
 
 /* A tree under construction. */
 struct api_list {
@@ -172,85 +171,5 @@ void route_timeline(struct server *server, struct evhttp_request *request, const
     answer(request, status, &why,
            json_pack("{s:s?, s:I, s:b, s:o}", "region", region, "bin_length_s", (json_int_t)bin_length_s,
                      "is_cut", list.is_cut, "states", list.rows));
-    reply_query_free(query);
-}
-
-static json_t *evidence_json(const struct event *event)
-{
-    json_t *counts = json_object();
-    for (int i = CONFIDENCE_WEAK; i < CONFIDENCE_COUNT; i++) {
-        json_object_set_new(counts, confidence_name((enum verdict_confidence)i),
-                            json_integer((json_int_t)event->evidence_count[i]));
-    }
-    return counts;
-}
-
-static json_t *example_json(const struct event *event)
-{
-    static const uint8_t none[SHA256_BYTES];
-    char digits[2 * SHA256_BYTES + 1];
-    if (memcmp(event->example, none, sizeof none) == 0) {
-        return json_null();
-    }
-    hex_encode(event->example, SHA256_BYTES, digits);
-    return json_string(digits);
-}
-
-static json_t *event_json(const struct event *event)
-{
-    bool is_blocking = event->kind == EVENT_SERVICE_BLOCKING;
-    /* An event that a later revision withdrew. */
-    const char *state = event->state == REGION_OK ? "withdrawn" : region_state_name(event->state);
-    return json_pack(
-        "{s:s, s:i, s:s, s:s, s:I, s:s, s:o, s:s, s:f, s:[o,o], s:[o,o], s:I, s:I, s:o, s:o, s:s, s:s}", "id",
-        event->id, "revision", event->revision, "kind", event_kind_name(event->kind), "region", event->region,
-        "asn", (json_int_t)event->asn, "subject", event->subject, "verdict",
-        is_blocking ? verdict_encode(&event->verdict) : json_null(), "state", state, "confidence",
-        event->confidence, "onset", time_json(event->onset_earliest_us), time_json(event->onset_latest_us),
-        "end", time_json(event->end_earliest_us), time_json(event->end_latest_us), "probes",
-        (json_int_t)event->probe_count, "networks", (json_int_t)event->network_count, "evidence",
-        evidence_json(event), "example", example_json(event), "cause_hint", event->cause_hint, "explanation",
-        event->explanation);
-}
-
-static enum status event_append(const struct event *event, void *arg)
-{
-    struct api_list *list = arg;
-    if (json_array_size(list->rows) >= list->limit) {
-        list->is_cut = true;
-        return STATUS_OK;
-    }
-    /* Fewer probes than that, below a country: the event stays in the country's own. */
-    bool is_fine = strlen(event->region) >= COUNTRY_BYTES || event->asn != 0;
-    if (is_fine && event->probe_count < PROBES_LEAST) {
-        return STATUS_OK;
-    }
-    return list_append(list, event_json(event));
-}
-
-void route_events(struct server *server, struct evhttp_request *request, const char *rest)
-{
-    (void)rest;
-    struct evkeyvalq *query = NULL;
-    struct why why = {""};
-    struct store_event_filter filter = {.least_state = REGION_SUSPECTED};
-    struct api_list list = {.rows = json_array(), .limit = EVENTS_MOST};
-    enum status status = list.rows ? reply_query(request, &query) : STATUS_NO_MEMORY;
-    if (status == STATUS_OK) {
-        filter.id = reply_query_value(query, "id");
-        status = region_read(query, false, &filter.region, &why);
-    }
-    if (status == STATUS_OK) {
-        status = span_read(query, &filter.span, &why);
-    }
-    const char *state = status == STATUS_OK ? reply_query_value(query, "state") : NULL;
-    if (state && region_state_parse(state, &filter.least_state) != STATUS_OK) {
-        why_set(&why, "state is suspected, probable or confirmed");
-        status = STATUS_MALFORMED;
-    }
-    if (status == STATUS_OK) {
-        status = query_events(server->query, &filter, event_append, &list);
-    }
-    answer(request, status, &why, json_pack("{s:b, s:o}", "is_cut", list.is_cut, "events", list.rows));
     reply_query_free(query);
 }
