@@ -21,7 +21,7 @@
 #define ACT_US (12 * US_PER_S)
 #define REST_US (5 * US_PER_S)
 #define BACK_US (9 * US_PER_S)
-#define UPLOAD_PATIENCE_US (15 * US_PER_S)
+#define UPLOAD_PATIENCE_US (25 * US_PER_S)
 /* A web round may be due as late as this after a change, and a verdict on a silent path needs its timeouts. */
 #define TOLERANCE_US (6 * US_PER_S)
 #define EVENTS_BYTES_MAX (16u << 20)
@@ -113,9 +113,9 @@ static enum status act_play(struct demo *demo, size_t number, struct why *why)
 static enum status uploads_await(struct demo *demo, struct why *why)
 {
     int64_t end_us = monotonic_us() + UPLOAD_PATIENCE_US;
+    int64_t before_us = clock_wall_us(&demo->clock);
     say("waiting for the last uploads");
-    fleet_forget_uploads(demo->fleet);
-    while (!fleet_is_uploaded(demo->fleet)) {
+    while (!fleet_is_uploaded(demo->fleet, before_us)) {
         if (monotonic_us() > end_us) {
             why_set(why, "a probe's bundles were not uploaded within %" PRId64 " s; read its log in the lab's folder",
                     UPLOAD_PATIENCE_US / US_PER_S);

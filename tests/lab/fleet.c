@@ -8,14 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
+#include "measurement/base/json.h"
 #include "tests/lab/internet.h"
 
 #define CONSENT_PATIENCE_US (30 * US_PER_S)
 #define STOP_PATIENCE_US (10 * US_PER_S)
+#define JOURNAL_BYTES_MAX (256u << 20)
 #define WORD_BYTES 48
 
 #define PLACE(label, third, isp, delay_ms, where, number)                                                             \
@@ -36,7 +37,6 @@ const struct fleet_place fleet_places[FLEET_COUNT] = {
 struct fleet {
     struct lab *lab;
     pid_t pids[FLEET_COUNT];
-    bool is_uploaded[FLEET_COUNT];
 };
 
 uint64_t fleet_in(const char *subdivision)
@@ -133,38 +133,58 @@ enum status fleet_start(struct lab *lab, const char *targets, const struct fleet
     return STATUS_OK;
 }
 
-/* A probe's sealed bundles stay in its spool until the collector's receipt for them is on the disk. */
-static size_t bundles_waiting(const struct lab *lab, int number)
+/* When the oldest line of a journal was measured; INT64_MAX where there is none, 0 where it cannot be told. */
+static int64_t oldest_line_us(const char *journal)
 {
-    static const char ending[] = ".jsonl.zst";
-    char *state = probe_path(lab, number, "");
-    char *spool = state ? path_join(state, "spool") : NULL;
-    DIR *folder = spool ? opendir(spool) : NULL;
-    size_t count = 0;
+    struct buffer bytes = {0};
+    struct reader line;
+    json_t *record = NULL;
+    int64_t oldest_us = 0;
+    enum status status = file_read(journal, JOURNAL_BYTES_MAX, &bytes, NULL);
+    struct reader reader = reader_of(bytes.bytes, bytes.count);
+    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && bytes.count == 0))
+        oldest_us = INT64_MAX;
+    else if (status == STATUS_OK && reader_line(&reader, &line) &&
+             json_read((const char *)line.bytes, line.left_bytes, &record, NULL) == STATUS_OK) {
+        const char *start = json_member_text(record, "measurement_start_time");
+        if (start)
+            (void)!time_parse(start, &oldest_us);
+    }
+    json_decref(record);
+    buffer_free(&bytes);
+    return oldest_us;
+}
+
+/* A probe's sealed bundles stay in its spool until the collector's receipt for them is on the disk. */
+static bool has_bundles(const char *spool)
+{
+    static const char *const endings[] = {".jsonl.zst", ".minisig"};
+    DIR *folder = opendir(spool);
+    bool is_any = folder == NULL;
     for (const struct dirent *entry = folder ? readdir(folder) : NULL; entry; entry = readdir(folder)) {
-        size_t length = strlen(entry->d_name);
-        count += length >= sizeof ending && strcmp(entry->d_name + length - sizeof ending + 1, ending) == 0;
+        is_any = is_any || strncmp(entry->d_name, "sealing-", strlen("sealing-")) == 0;
+        for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+            size_t length = strlen(entry->d_name), ending = strlen(endings[i]);
+            is_any = is_any || (length > ending && strcmp(entry->d_name + length - ending, endings[i]) == 0);
+        }
     }
     if (folder)
         closedir(folder);
-    free(spool);
-    free(state);
-    return folder ? count : 1;
+    return is_any;
 }
 
-bool fleet_is_uploaded(struct fleet *fleet)
+bool fleet_is_uploaded(const struct fleet *fleet, int64_t before_us)
 {
     bool is_whole = true;
-    for (int i = 0; i < FLEET_COUNT; i++) {
-        fleet->is_uploaded[i] = fleet->is_uploaded[i] || bundles_waiting(fleet->lab, i) == 0;
-        is_whole = is_whole && fleet->is_uploaded[i];
+    for (int i = 0; i < FLEET_COUNT && is_whole; i++) {
+        char *spool = probe_path(fleet->lab, i, "/spool");
+        char *journal = probe_path(fleet->lab, i, "/spool/pending.jsonl");
+        /* The journal first: a line that is sealed in between shows as a bundle then. */
+        is_whole = spool && journal && oldest_line_us(journal) >= before_us && !has_bundles(spool);
+        free(journal);
+        free(spool);
     }
     return is_whole;
-}
-
-void fleet_forget_uploads(struct fleet *fleet)
-{
-    memset(fleet->is_uploaded, 0, sizeof fleet->is_uploaded);
 }
 
 enum status fleet_check(struct fleet *fleet, struct why *why)

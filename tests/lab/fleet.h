@@ -29,9 +29,8 @@ struct fleet;
 /* Gives consent for and starts every probe. `targets` is a Citizen Lab list. */
 enum status fleet_start(struct lab *lab, const char *targets, const struct fleet_pace *pace, struct fleet **out,
                         struct why *why);
-/* Whether every probe's sealed bundles were receipted at some moment since the fleet was last asked to forget. */
-bool fleet_is_uploaded(struct fleet *fleet);
-void fleet_forget_uploads(struct fleet *fleet);
+/* Whether the collector receipted everything that the probes wrote before this wall time. */
+bool fleet_is_uploaded(const struct fleet *fleet, int64_t before_us);
 /* IO with a reason where a probe has ended by itself. */
 enum status fleet_check(struct fleet *fleet, struct why *why);
 /* Stops them in order; the exit code of the worst in *out_exit (may be NULL). Takes NULL. */
