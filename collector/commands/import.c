@@ -8,12 +8,14 @@
 #include "collector/detect_run.h"
 #include "collector/ingest/import.h"
 #include "collector/ingest/import_key.h"
+#include "collector/signal/signal_store.h"
 #include "measurement/base/clock.h"
 
 static const struct cli_option options[] = {
     {"data", "DIR", "the collector's data folder; made where it is missing"},
     {"bin", "DURATION", "length of a bin, fixed when the folder is made (10m)"},
     {"key", "KEY", "public key of the bundles: minisign's text, or a .pub file"},
+    {"signal", "NAME", "the files are CSV of an outside signal of that name: time, region, value"},
     {"format", "text|json", "how the summary is printed (text)"},
     {0},
 };
@@ -70,12 +72,36 @@ static enum exit_status import_into(struct collector_folder *folder, const struc
     struct why why = {""};
     enum exit_status result = files_import(folder, arguments, key, &counts);
     summary_print(&counts, is_json);
-    enum status status = detect_run(folder, DETECT_DIRTY, clock_wall_us(&clock) / US_PER_S, NULL, &why);
+    int64_t now_s = 0;
+    enum status status = detect_archive_now(folder, clock_wall_us(&clock) / US_PER_S, &now_s, &why);
+    if (status == STATUS_OK) {
+        status = detect_run(folder, DETECT_DIRTY, now_s, NULL, &why);
+    }
     if (status != STATUS_OK) {
         result = worse(result, cli_fail(exit_of_status(status),
                                         "stored, but not judged: %s; run dialtone-collector "
                                         "detect",
                                         why.text));
+    }
+    return result;
+}
+
+static enum exit_status signals_import(const char *data, const char *name, const struct cli_arguments *arguments,
+                                       bool is_json)
+{
+    enum exit_status result = EXIT_NOTHING_WRONG;
+    for (size_t i = 0; i < cli_operand_count(arguments); i++) {
+        struct signal_kept kept;
+        struct why why = {""};
+        enum status status = signal_keep(data, name, cli_operand(arguments, i), &kept, &why);
+        if (status != STATUS_OK) {
+            result = worse(result, cli_fail(exit_of_status(status), "%s: %s", cli_operand(arguments, i),
+                                            why.text[0] ? why.text : status_name(status)));
+            continue;
+        }
+        const char *format = is_json ? "{\"samples\":%zu,\"regions\":%zu,\"unknown_regions\":%zu,\"skipped\":%zu}\n"
+                                     : "%zu samples of %zu regions (%zu with no code that we know), %zu rows skipped\n";
+        printf(format, kept.sample_count, kept.region_count, kept.unknown_region_count, kept.skipped_count);
     }
     return result;
 }
@@ -109,6 +135,10 @@ static enum exit_status run(int argc, char **argv)
                  "import: name the files to import, for example import --data DIR archive.jsonl.gz");
         goto done;
     }
+    if (cli_value(arguments, "signal")) {
+        result = signals_import(data, cli_value(arguments, "signal"), arguments, is_json);
+        goto done;
+    }
     if (given && import_key_given(given, &key, &why) != STATUS_OK) {
         cli_fail(EXIT_USAGE, "%s", why.text);
         goto done;
@@ -134,6 +164,10 @@ const struct cli_command command_import = {
             "JSON\n"
             "object a line or one a file, plain, gzip or zstd. What is already there is not counted again.\n"
             "One line on stderr for each file of which something was rejected, a summary on stdout.\n"
+            "\n"
+            "With --signal NAME the files are CSV of an outside signal. It is kept apart, in DIR/signals/, and never "
+            "mixed\n"
+            "into a verdict.\n"
             "\n"
             "Exit status: 0 all accepted or already there; 1 something was rejected; 2 usage, or a file does "
             "not\n"

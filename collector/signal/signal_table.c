@@ -1,0 +1,402 @@
+/* Reads outside signals: finds the columns by their names, gathers one series a region, sorts and averages.
+ * Owner: the table owns its series; rows borrow the caller's bytes.
+ * Why: every source names and orders its columns differently; the reader guesses from names only, and says what it
+ * could not use. */
+#include "collector/signal/signal_table.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "collector/detect/array.h"
+#include "collector/signal/signal_time.h"
+
+#define COLUMN_NONE (-1)
+
+/* One line cut into fields; quotes undone in place. */
+struct row {
+    char *fields[SIGNAL_COLUMNS_MOST];
+    size_t count;
+};
+
+struct columns {
+    int time, region, value;
+    int anomalies[3]; /* dns, http, tls */
+    bool is_wide;     /* every other numeric column is a region of its own */
+    char headers[SIGNAL_COLUMNS_MOST][SIGNAL_REGION_BYTES];
+    size_t count;
+};
+
+struct reading_state {
+    struct signal_table *table;
+    struct columns columns;
+    char default_region[SIGNAL_REGION_BYTES];
+    size_t last_series; /* rows of one region often stand together */
+    size_t line_number;
+};
+
+/* A field in quotes may hold commas and doubled quotes; line ends inside quotes are not supported. */
+static enum status row_split(char *line, char separator, struct row *out)
+{
+    char *read = line;
+    out->count = 0;
+    for (;;) {
+        if (out->count == SIGNAL_COLUMNS_MOST)
+            return STATUS_TOO_LARGE;
+        bool quoted = *read == '"';
+        char *write = quoted ? ++read : read;
+        out->fields[out->count++] = write;
+        while (*read != '\0' && (quoted || *read != separator)) {
+            if (quoted && *read == '"') {
+                if (read[1] != '"') {
+                    quoted = false;
+                    read++;
+                    continue;
+                }
+                read++;
+            }
+            *write++ = *read++;
+        }
+        bool last = *read == '\0';
+        *write = '\0';
+        if (last)
+            return STATUS_OK;
+        read++;
+    }
+}
+
+static char *trimmed(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t length = strlen(text);
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        text[--length] = '\0';
+    return text;
+}
+
+static int find_header(const struct columns *columns, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        for (size_t i = 0; i < columns->count; i++)
+            if (strcasecmp(columns->headers[i], *names) == 0)
+                return (int)i;
+    return COLUMN_NONE;
+}
+
+/* Best names first: of several that fit, the first in the list is taken. */
+static const char *const time_names[] = {"time",   "timestamp", "timestamps", "datetime",    "date_time", "time_e",
+                                         "epoch",  "ts",        "unixtime",   "measured_at", "post date", "post_date",
+                                         "date",   "day",       "hour",       "from",        "start",     "serie_0 timestamps",
+                                         "time_e_str", "post date (utc)", "created", NULL};
+static const char *const region_names[] = {"region",   "subdivision", "province", "state",   "name_1",  "admin1", "adm1_name",
+                                           "location", "area",        "country",  "cc",      "probe_cc", "entity", "code",
+                                           "iso",      NULL};
+static const char *const value_names[] = {"value",   "values",     "connectivity", "signal",  "traffic",    "score",
+                                          "rate",    "percent",    "count",        "volume",  "normalized", "fraction",
+                                          "requests", "ping-slash24", "bgp",       "serie_0 values", "severity", NULL};
+static const char *const ushahidi_names[] = {"post id", "post_id", "survey", NULL};
+
+static bool headers_fit(struct columns *columns, struct why *why)
+{
+    static const char *const dns[] = {"dns", NULL}, *const http[] = {"http", NULL}, *const tls[] = {"tls", NULL};
+    columns->time = find_header(columns, time_names);
+    columns->region = find_header(columns, region_names);
+    columns->value = find_header(columns, value_names);
+    columns->anomalies[0] = find_header(columns, dns);
+    columns->anomalies[1] = find_header(columns, http);
+    columns->anomalies[2] = find_header(columns, tls);
+    if (columns->time == COLUMN_NONE) {
+        why_set(why, "No column tells the time; name one \"time\" (found: %s%s%s).", columns->headers[0],
+                columns->count > 1 ? ", " : "", columns->count > 1 ? columns->headers[1] : "");
+        return false;
+    }
+    if (columns->anomalies[0] >= 0 && columns->anomalies[1] >= 0 && columns->anomalies[2] >= 0)
+        return true;
+    columns->anomalies[0] = COLUMN_NONE;
+    bool reports = find_header(columns, ushahidi_names) != COLUMN_NONE;
+    columns->is_wide = columns->value == COLUMN_NONE && columns->region == COLUMN_NONE && !reports;
+    if (columns->value == COLUMN_NONE && !columns->is_wide && !reports) {
+        why_set(why, "No column tells the value; name one \"value\".");
+        return false;
+    }
+    return true;
+}
+
+/* "ooni-data-mm.csv" speaks of MM: two letters at the end of the name. */
+static void region_of_name(const char *name, char out[SIGNAL_REGION_BYTES])
+{
+    const char *slash = strrchr(name, '/');
+    const char *base = slash != NULL ? slash + 1 : name;
+    const char *dot = strrchr(base, '.');
+    size_t length = dot != NULL ? (size_t)(dot - base) : strlen(base);
+    out[0] = '\0';
+    if (length < 2 || !isalpha((unsigned char)base[length - 1]) || !isalpha((unsigned char)base[length - 2]) ||
+        (length > 2 && isalpha((unsigned char)base[length - 3])))
+        return;
+    out[0] = (char)toupper((unsigned char)base[length - 2]);
+    out[1] = (char)toupper((unsigned char)base[length - 1]);
+    out[2] = '\0';
+}
+
+static enum status series_find(struct reading_state *state, const char *region, struct series **out)
+{
+    struct signal_table *table = state->table;
+    if (state->last_series < table->count && strcmp(table->series[state->last_series].region, region) == 0) {
+        *out = &table->series[state->last_series];
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < table->count; i++)
+        if (strcmp(table->series[i].region, region) == 0) {
+            state->last_series = i;
+            *out = &table->series[i];
+            return STATUS_OK;
+        }
+    if (table->count == SIGNAL_REGIONS_MOST)
+        return STATUS_TOO_LARGE;
+    if (!array_room(&table->series, table->count, &table->room))
+        return STATUS_NO_MEMORY;
+    struct series *series = &table->series[table->count];
+    *series = (struct series){0};
+    memcpy(series->region, region, strlen(region));
+    state->last_series = table->count++;
+    *out = series;
+    return STATUS_OK;
+}
+
+static enum status sample_add(struct reading_state *state, const char *region, int64_t time_s, double value)
+{
+    struct series *series;
+    enum status status = series_find(state, region, &series);
+    if (status != STATUS_OK)
+        return status;
+    if (!array_room(&series->samples, series->count, &series->room))
+        return STATUS_NO_MEMORY;
+    series->samples[series->count++] = (struct sample){time_s, value};
+    return STATUS_OK;
+}
+
+static bool value_parse(const char *text, double *out)
+{
+    char *end;
+    if (*text == '\0')
+        return false;
+    *out = strtod(text, &end);
+    if (*end == '%')
+        end++;
+    return *end == '\0' && isfinite(*out) && fabs(*out) < 1e15;
+}
+
+static void row_skip(struct reading_state *state, const char *what, const char *text)
+{
+    if (state->table->skipped_count++ == 0)
+        snprintf(state->table->skipped_example, sizeof state->table->skipped_example, "line %zu: %s \"%.40s\"",
+                 state->line_number, what, text);
+}
+
+static bool region_is_good(const char *region)
+{
+    size_t length = strlen(region);
+    if (length == 0 || length >= SIGNAL_REGION_BYTES || !utf8_is_valid(region, length))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)region[i] < 0x20 || region[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static enum status wide_take(struct reading_state *state, struct row *row, int64_t time_s)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < row->count && i < state->columns.count && status == STATUS_OK; i++) {
+        double value;
+        const char *header = state->columns.headers[i];
+        if ((int)i == state->columns.time || header[0] == '\0')
+            continue;
+        if (value_parse(trimmed(row->fields[i]), &value))
+            status = sample_add(state, header, time_s, value);
+    }
+    return status;
+}
+
+/* The value of a row; false where it holds none. */
+static bool row_value(const struct reading_state *state, struct row *row, double *out)
+{
+    const struct columns *columns = &state->columns;
+    if (columns->anomalies[0] == COLUMN_NONE) {
+        if (columns->value == COLUMN_NONE) { /* a witness report: each counts as one */
+            *out = 1;
+            return true;
+        }
+        return (size_t)columns->value < row->count && value_parse(trimmed(row->fields[columns->value]), out);
+    }
+    *out = 0;
+    for (int i = 0; i < 3; i++) {
+        double value;
+        if ((size_t)columns->anomalies[i] >= row->count || !value_parse(trimmed(row->fields[columns->anomalies[i]]), &value))
+            return false;
+        *out += value;
+    }
+    return true;
+}
+
+static enum status row_take(struct reading_state *state, struct row *row)
+{
+    const struct columns *columns = &state->columns;
+    const char *region = state->default_region;
+    int64_t time_s;
+    double value;
+    state->table->row_count++;
+    if ((size_t)columns->time >= row->count ||
+        signal_time_parse(trimmed(row->fields[columns->time]), &time_s) != STATUS_OK) {
+        row_skip(state, "no time", (size_t)columns->time < row->count ? row->fields[columns->time] : "");
+        return STATUS_OK;
+    }
+    if (columns->is_wide)
+        return wide_take(state, row, time_s);
+    if (columns->region != COLUMN_NONE) {
+        region = (size_t)columns->region < row->count ? trimmed(row->fields[columns->region]) : "";
+        if (!region_is_good(region)) {
+            row_skip(state, "no region", region);
+            return STATUS_OK;
+        }
+    }
+    if (!row_value(state, row, &value)) {
+        row_skip(state, "no value", columns->value >= 0 && (size_t)columns->value < row->count
+                                        ? row->fields[columns->value]
+                                        : "");
+        return STATUS_OK;
+    }
+    return sample_add(state, region, time_s, value);
+}
+
+static int sample_compare(const void *left, const void *right)
+{
+    const struct sample *a = left, *b = right;
+    if (a->time_s != b->time_s)
+        return a->time_s < b->time_s ? -1 : 1;
+    return (a->value > b->value) - (a->value < b->value);
+}
+
+/* Sorts, and averages what was told twice for one time (reports are summed: each is one). */
+static void series_settle(struct series *series, bool sums)
+{
+    size_t kept = 0;
+    if (series->count > 0)
+        qsort(series->samples, series->count, sizeof *series->samples, sample_compare);
+    for (size_t i = 0; i < series->count;) {
+        size_t end = i;
+        double sum = 0;
+        for (; end < series->count && series->samples[end].time_s == series->samples[i].time_s; end++)
+            sum += series->samples[end].value;
+        series->samples[kept++] =
+            (struct sample){series->samples[i].time_s, sums ? sum : sum / (double)(end - i)};
+        i = end;
+    }
+    series->count = kept;
+}
+
+static int series_compare(const void *left, const void *right)
+{
+    return strcmp(((const struct series *)left)->region, ((const struct series *)right)->region);
+}
+
+static enum status header_take(struct reading_state *state, struct row *row, struct why *why)
+{
+    struct columns *columns = &state->columns;
+    columns->count = row->count;
+    for (size_t i = 0; i < row->count; i++) {
+        const char *header = trimmed(row->fields[i]);
+        if (i == 0 && strncmp(header, "\xef\xbb\xbf", 3) == 0)
+            header += 3;
+        snprintf(columns->headers[i], sizeof columns->headers[i], "%s", header);
+    }
+    if (!headers_fit(columns, why))
+        return STATUS_MALFORMED;
+    state->table->counts_anomalies = columns->anomalies[0] != COLUMN_NONE;
+    return STATUS_OK;
+}
+
+static char separator_of(const char *header)
+{
+    if (strchr(header, ',') != NULL)
+        return ',';
+    if (strchr(header, ';') != NULL)
+        return ';';
+    return strchr(header, '\t') != NULL ? '\t' : ',';
+}
+
+static enum status lines_read(struct reading_state *state, struct reader reader, struct why *why)
+{
+    struct reader line;
+    struct row row;
+    char text[SIGNAL_LINE_MOST];
+    char separator = ',';
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && reader_line(&reader, &line)) {
+        state->line_number++;
+        if (line.left_bytes >= sizeof text) {
+            why_set(why, "Line %zu is longer than %u bytes; this is no table of one signal.", state->line_number,
+                    SIGNAL_LINE_MOST);
+            return STATUS_TOO_LARGE;
+        }
+        memcpy(text, line.bytes, line.left_bytes);
+        text[line.left_bytes] = '\0';
+        if (text[0] == '\0' || (text[0] == '#' && state->columns.count == 0))
+            continue;
+        if (state->columns.count == 0)
+            separator = separator_of(text);
+        if (row_split(text, separator, &row) != STATUS_OK) {
+            why_set(why, "Line %zu has more than %d columns; keep time, region and value.", state->line_number,
+                    SIGNAL_COLUMNS_MOST);
+            return STATUS_TOO_LARGE;
+        }
+        if (state->table->row_count == SIGNAL_ROWS_MOST) {
+            why_set(why, "There are more than %d rows; split the file.", SIGNAL_ROWS_MOST);
+            return STATUS_TOO_LARGE;
+        }
+        status = state->columns.count == 0 ? header_take(state, &row, why) : row_take(state, &row);
+        if (status == STATUS_TOO_LARGE)
+            why_set(why, "There are more than %d regions; is the region column the right one?", SIGNAL_REGIONS_MOST);
+    }
+    return status;
+}
+
+enum status signal_table_read(const char *name, const void *bytes, size_t count, struct signal_table *out,
+                              struct why *why)
+{
+    struct reading_state *state = calloc(1, sizeof *state);
+    *out = (struct signal_table){0};
+    if (state == NULL)
+        return STATUS_NO_MEMORY;
+    state->table = out;
+    region_of_name(name, state->default_region);
+    enum status status = lines_read(state, reader_of(bytes, count), why);
+    bool is_empty = out->count == 0;
+    bool sums = state->columns.value == COLUMN_NONE && !state->columns.is_wide && !out->counts_anomalies;
+    for (size_t i = 0; i < out->count; i++)
+        series_settle(&out->series[i], sums);
+    if (out->count > 0)
+        qsort(out->series, out->count, sizeof *out->series, series_compare);
+    if (status == STATUS_OK && is_empty) {
+        why_set(why, "No row of %zu could be used%s%s; it needs a time, a region and a number.", out->row_count,
+                out->skipped_count > 0 ? ": " : "", out->skipped_example);
+        status = STATUS_MALFORMED;
+    }
+    free(state);
+    if (status != STATUS_OK)
+        signal_table_free(out);
+    return status;
+}
+
+void signal_table_free(struct signal_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        free(table->series[i].samples);
+    free(table->series);
+    *table = (struct signal_table){0};
+}
