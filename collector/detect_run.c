@@ -186,6 +186,25 @@ static bool is_chosen(const struct region_span *region, enum detect_scope scope,
     return true;
 }
 
+static enum status newest_keep(const struct store_region *row, void *arg)
+{
+    int64_t *newest_us = arg;
+    *newest_us = greatest(*newest_us, row->last_us);
+    return STATUS_OK;
+}
+
+enum status detect_archive_now(struct collector_folder *folder, int64_t clock_s, int64_t *out_s, struct why *why)
+{
+    int64_t newest_us = 0;
+    enum status status = folder->store->each_region(folder->handle, newest_keep, &newest_us);
+    if (status != STATUS_OK) {
+        why_set(why, "the store's regions cannot be read (%s)", status_name(status));
+        return status;
+    }
+    *out_s = least(clock_s, newest_us / US_PER_S + folder->bin_length_s);
+    return STATUS_OK;
+}
+
 enum status detect_run(struct collector_folder *folder, enum detect_scope scope, int64_t now_s,
                        size_t *out_count, struct why *why)
 {

@@ -10,6 +10,10 @@ enum detect_scope {
     DETECT_ALL,    /* every region, over all of its history */
 };
 
+/* What is now for an archive: the newest measurement of all, or `clock_s` where that is earlier. Where all data ends, no
+ * network fell silent. */
+enum status detect_archive_now(struct collector_folder *folder, int64_t clock_s, int64_t *out_s, struct why *why);
+
 /* `now_s` bounds the last bin. `out_count` (may be NULL) is how many regions were judged. */
 enum status detect_run(struct collector_folder *folder, enum detect_scope scope, int64_t now_s,
                        size_t *out_count, struct why *why);
