@@ -24,7 +24,7 @@ static json_t *request_make(struct nettest_run *run)
         endpoint_format(&lookup->addresses[i], text);
         json_array_append_new(endpoints, json_string(text));
     }
-    return json_pack("{s:s, s:{s:[s], s:[s], s:[s]}, s:o, s:b}", "http_request", run->hops[0].url.text,
+    return json_pack("{s:s, s:{s:[s], s:[s], s:[s]}, s:o, s:b}", "http_request", run->hops[0]->url.text,
                      "http_request_headers", "Accept", HTTP_ACCEPT, "Accept-Language", HTTP_LANGUAGE,
                      "User-Agent", context->user_agent ? context->user_agent : HTTP_USER_AGENT, "tcp_connect",
                      endpoints, "x_quic_enabled", 0);

@@ -79,7 +79,7 @@ struct web_control {
 };
 
 struct web_evidence {
-    struct web_lookup lookups[WEB_HOPS_MAX];
+    struct web_lookup *lookups; /* one a hop; at least one */
     size_t hop_count;
     struct web_endpoint *endpoints;
     size_t endpoint_count;

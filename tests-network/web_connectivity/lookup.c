@@ -26,7 +26,7 @@ static void answer_take(struct web_question *question)
 {
     struct nettest_run *run = question->run;
     const struct dns_result *result = dns_result(question->query);
-    struct web_hop *hop = &run->hops[question->depth];
+    struct web_hop *hop = run->hops[question->depth];
     size_t kind = result->type == DNS_TYPE_AAAA;
     hop->failures[kind] = result->failure;
     hop->address_counts[kind] = dns_addresses(result, hop->url.port, hop->addresses[kind], WEB_ADDRESSES_MAX);
@@ -47,6 +47,12 @@ static void question_record(struct web_question *question)
         lookup->is_foreign = lookup->is_foreign || result->replies[i].is_foreign;
 }
 
+void web_question_close(struct web_question *question)
+{
+    question_record(question);
+    web_question_free(question);
+}
+
 static void question_told(struct dns_query *query, enum dns_moment moment, void *arg)
 {
     (void)query;
@@ -58,8 +64,7 @@ static void question_told(struct dns_query *query, enum dns_moment moment, void 
         answer_take(question);
         break;
     case DNS_CLOSED:
-        question_record(question);
-        web_question_free(question);
+        web_question_close(question);
         break;
     }
     web_advance(run);
@@ -67,7 +72,7 @@ static void question_told(struct dns_query *query, enum dns_moment moment, void 
 
 static void question_start(struct nettest_run *run, uint16_t type)
 {
-    struct web_hop *hop = &run->hops[run->depth];
+    struct web_hop *hop = run->hops[run->depth];
     hop->failures[type == DNS_TYPE_AAAA] = "unknown_failure: the question could not be asked";
     hop->address_counts[type == DNS_TYPE_AAAA] = 0;
     struct web_question *question = calloc(1, sizeof *question);
@@ -93,9 +98,9 @@ static void question_start(struct nettest_run *run, uint16_t type)
 
 static void questions_ask(struct nettest_run *run)
 {
-    if (run->hops[run->depth].resolver >= run->context->resolver_count) {
-        run->hops[run->depth].failures[0] = "unknown_failure: no resolver is configured";
-        run->hops[run->depth].failures[1] = run->hops[run->depth].failures[0];
+    if (run->hops[run->depth]->resolver >= run->context->resolver_count) {
+        run->hops[run->depth]->failures[0] = "unknown_failure: no resolver is configured";
+        run->hops[run->depth]->failures[1] = run->hops[run->depth]->failures[0];
         return;
     }
     question_start(run, DNS_TYPE_A);
@@ -104,7 +109,7 @@ static void questions_ask(struct nettest_run *run)
 
 void web_lookup_start(struct nettest_run *run)
 {
-    struct web_hop *hop = &run->hops[run->depth];
+    struct web_hop *hop = run->hops[run->depth];
     struct web_lookup *lookup = lookup_of(run, run->depth);
     struct sockaddr_storage address;
     lookup->is_literal = dns_host_is_address(hop->url.host, &address);
@@ -125,7 +130,7 @@ static bool is_resolvers_fault(const char *failure)
 /* IPv4 first, as far as there is room, but never without any IPv6. */
 static void lookup_fill(struct nettest_run *run)
 {
-    struct web_hop *hop = &run->hops[run->depth];
+    struct web_hop *hop = run->hops[run->depth];
     struct web_lookup *lookup = lookup_of(run, run->depth);
     size_t six_count =
         hop->address_counts[1] < WEB_ADDRESSES_MAX / 2 ? hop->address_counts[1] : WEB_ADDRESSES_MAX / 2;
@@ -141,7 +146,7 @@ static void lookup_fill(struct nettest_run *run)
 
 bool web_lookup_is_over(struct nettest_run *run)
 {
-    struct web_hop *hop = &run->hops[run->depth];
+    struct web_hop *hop = run->hops[run->depth];
     struct web_question *question;
     LIST_FOREACH(question, &run->questions, link)
     {

@@ -22,7 +22,7 @@ static struct web_endpoint *endpoint_of(struct web_path *path)
 
 static struct web_hop *hop_of(struct web_path *path)
 {
-    return &path->run->hops[endpoint_of(path)->depth];
+    return path->run->hops[endpoint_of(path)->depth];
 }
 
 static struct step_label label_of(struct web_path *path)
@@ -167,8 +167,8 @@ static enum status request_start(struct web_path *path, SSL *ssl, const char *al
     endpoint->http_tried = true;
     struct http_request request = {
         .stream = stream,
-        .url = run->hops[endpoint->depth].url.text,
-        .referer = endpoint->depth > 0 ? run->hops[endpoint->depth - 1].url.text : NULL,
+        .url = run->hops[endpoint->depth]->url.text,
+        .referer = endpoint->depth > 0 ? run->hops[endpoint->depth - 1]->url.text : NULL,
         .is_tls = endpoint->is_https,
         .alpn = alpn,
         .remote = endpoint->remote,
@@ -271,7 +271,7 @@ void web_path_start(struct nettest_run *run, const struct sockaddr_storage *remo
         free(path);
         return;
     }
-    bool is_https = run->hops[depth].url.is_https;
+    bool is_https = run->hops[depth]->url.is_https;
     *endpoint = (struct web_endpoint){
         .remote = *remote, .depth = depth, .is_classic = is_classic, .is_https = is_https};
     *path = (struct web_path){.run = run, .endpoint = run->evidence.endpoint_count - 1, .fd = -1};

@@ -69,8 +69,8 @@ struct nettest_run {
     enum web_state state;
     bool is_advancing;
     struct loop_timer *start_timer;
-    struct web_hop hops[WEB_HOPS_MAX];
-    int depth; /* of the current hop */
+    struct web_hop *hops[WEB_HOPS_MAX]; /* as many as the evidence has */
+    int depth;                          /* of the current hop */
     LIST_HEAD(, web_question) questions;
     LIST_HEAD(, web_path) paths;
     bool has_recheck_request;
@@ -100,6 +100,8 @@ void web_lookup_start(struct nettest_run *run);
 /* Whether every question of the current hop is answered. Moves to the next resolver where this one was no
  * use. */
 bool web_lookup_is_over(struct nettest_run *run);
+/* Records the answers and frees the question; web_question_free only frees. */
+void web_question_close(struct web_question *question);
 void web_question_free(struct web_question *question);
 
 /* path.c: adds the endpoint to the evidence and begins to connect. */

@@ -23,10 +23,12 @@ static void run_free(struct nettest_run *run)
         web_question_free(LIST_FIRST(&run->questions));
     while (!LIST_EMPTY(&run->paths))
         web_path_free(LIST_FIRST(&run->paths));
-    for (size_t i = 0; i < WEB_HOPS_MAX; i++) {
-        url_free(&run->hops[i].url);
-        free(run->hops[i].location);
+    for (size_t i = 0; i < run->evidence.hop_count; i++) {
+        url_free(&run->hops[i]->url);
+        free(run->hops[i]->location);
+        free(run->hops[i]);
     }
+    free(run->evidence.lookups);
     web_control_free(&run->evidence.control);
     free(run->evidence.endpoints);
     free(run->control_body);
@@ -51,19 +53,40 @@ static void resolver_tell(const struct nettest_run *run, struct nettest_result *
 /* The run is gone when this returns. */
 static void run_finish(struct nettest_run *run)
 {
-    struct nettest_result result = {.start_us = run->start_wall_us,
-                                    .runtime_s = step_seconds(&run->trace, step_now_us(&run->trace)),
-                                    .verdict = web_verdict(&run->evidence)};
+    struct nettest_result result = {.start_us = run->start_wall_us};
+    while (!LIST_EMPTY(&run->questions))
+        web_question_close(LIST_FIRST(&run->questions));
     resolver_tell(run, &result);
+    result.verdict = web_verdict(&run->evidence);
+    result.runtime_s = step_seconds(&run->trace, step_now_us(&run->trace));
     result.test_keys = web_test_keys(run, &result.verdict);
     run->callback(&result, run->arg);
     json_decref(result.test_keys);
     run_free(run);
 }
 
+/* Takes the URL over in any case. */
+static enum status hop_add(struct nettest_run *run, struct url *url)
+{
+    struct web_evidence *evidence = &run->evidence;
+    struct web_hop *hop = calloc(1, sizeof *hop);
+    struct web_lookup *grown = reallocarray(evidence->lookups, evidence->hop_count + 1, sizeof *grown);
+    if (grown)
+        evidence->lookups = grown;
+    if (!hop || !grown) {
+        free(hop);
+        url_free(url);
+        return STATUS_NO_MEMORY;
+    }
+    hop->url = *url;
+    grown[evidence->hop_count] = (struct web_lookup){0};
+    run->hops[evidence->hop_count] = hop;
+    run->depth = (int)evidence->hop_count++;
+    return STATUS_OK;
+}
+
 static void hop_begin(struct nettest_run *run)
 {
-    run->evidence.hop_count = (size_t)run->depth + 1;
     web_lookup_start(run);
     run->state = WEB_RESOLVE;
 }
@@ -77,21 +100,24 @@ static const char *site_of(const struct url *url)
 /* Takes the redirect of the current hop, if there is one that can be followed. */
 static bool redirect_follow(struct nettest_run *run)
 {
-    struct web_hop *hop = &run->hops[run->depth];
+    struct web_hop *hop = run->hops[run->depth];
     if (!hop->location)
         return false;
     if (run->depth >= run->context->limits.redirect_count || run->depth + 1 >= WEB_HOPS_MAX) {
         run->evidence.redirect_failure = FAILURE_HTTP_TOO_MANY;
         return false;
     }
-    struct web_hop *next = hop + 1;
-    if (url_resolve(&hop->url, hop->location, &next->url) != STATUS_OK) {
+    struct url next;
+    if (url_resolve(&hop->url, hop->location, &next) != STATUS_OK) {
         run->evidence.redirect_failure = FAILURE_HTTP_LOCATION;
         return false;
     }
-    if (!hop->url.is_https && strcmp(site_of(&hop->url), site_of(&next->url)) != 0)
-        run->evidence.is_cleartext_crossing = true;
-    run->depth++;
+    bool is_crossing = !hop->url.is_https && strcmp(site_of(&hop->url), site_of(&next)) != 0;
+    run->evidence.is_cleartext_crossing = run->evidence.is_cleartext_crossing || is_crossing;
+    if (hop_add(run, &next) != STATUS_OK) {
+        run->evidence.redirect_failure = "unknown_failure: no memory";
+        return false;
+    }
     hop_begin(run);
     return true;
 }
@@ -135,10 +161,17 @@ static void recheck_start(struct nettest_run *run)
         bool is_allowed = run->context->allow_private_targets || !address_is_bogon(&remote);
         if (!is_allowed || is_among_ours(&run->evidence.lookups[0], &remote))
             continue;
-        address_port_set(&remote, run->hops[0].url.port);
+        address_port_set(&remote, run->hops[0]->url.port);
         web_path_start(run, &remote, 0, false);
         started_count++;
     }
+}
+
+/* Later answers to a question can change nothing where the page itself proves that they did no harm. Their
+ * time is what a measurement otherwise lasts longest. */
+static bool answers_are_over(const struct nettest_run *run)
+{
+    return LIST_EMPTY(&run->questions) || web_verdict(&run->evidence).outcome == OUTCOME_OK;
 }
 
 static bool flows_are_over(const struct nettest_run *run)
@@ -155,7 +188,7 @@ static bool flows_are_over(const struct nettest_run *run)
 /* One transition; false where something has to happen first. */
 static bool run_step(struct nettest_run *run)
 {
-    struct web_hop *hop = &run->hops[run->depth];
+    struct web_hop *hop = run->hops[run->depth];
     switch (run->state) {
     case WEB_RESOLVE:
         if (!web_lookup_is_over(run))
@@ -184,7 +217,7 @@ static bool run_step(struct nettest_run *run)
         run->state = WEB_SETTLE;
         return true;
     case WEB_SETTLE:
-        if (!LIST_EMPTY(&run->questions) || !flows_are_over(run))
+        if (!answers_are_over(run) || !flows_are_over(run))
             return false;
         run->state = WEB_FINISHED;
         return true;
@@ -222,9 +255,13 @@ static enum status run_prepare(struct nettest_run *run, const char *input)
     LIST_INIT(&run->questions);
     LIST_INIT(&run->paths);
     run->evidence.connectivity = context->connectivity ? context->connectivity->state : CONNECTIVITY_UNKNOWN;
-    enum status status = url_parse(input, &run->hops[0].url);
+    struct url url;
+    enum status status = url_parse(input, &url);
     if (status != STATUS_OK)
         return status == STATUS_MALFORMED ? STATUS_USAGE : status;
+    status = hop_add(run, &url);
+    if (status != STATUS_OK)
+        return status;
     run->trust = context->trust;
     if (!run->trust && (status = tls_trust_open(context->ca_file, &run->own_trust, NULL)) != STATUS_OK)
         return status;

@@ -271,6 +271,7 @@ static void address_put(const char *text, struct sockaddr_storage *out)
 struct made {
     struct web_evidence evidence;
     struct web_endpoint endpoints[12];
+    struct web_lookup lookups[12];
     struct web_control_endpoint control_endpoint;
 };
 
@@ -321,6 +322,7 @@ static void evidence_make(const struct row *row, struct made *made)
     struct web_evidence *evidence = &made->evidence;
     *made = (struct made){0};
     evidence->endpoints = made->endpoints;
+    evidence->lookups = made->lookups;
     evidence->hop_count = (size_t)row->depth + 1;
     for (int depth = 0; depth <= row->depth; depth++) {
         struct web_lookup *lookup = &evidence->lookups[depth];
