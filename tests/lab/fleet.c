@@ -22,6 +22,7 @@
 #define PLACE(label, third, isp, delay_ms, where, number)                                                             \
     {                                                                                                                 \
         .client = {.name = label, .address = "130.192." third ".211", .gateway = "130.192." third ".1",               \
+                   .address6 = "2a01:e0a:" third "::211", .gateway6 = "2a01:e0a:" third "::1",                        \
                    .resolver = "130.192." isp ".53", .up = {.delay_us = (delay_ms) * US_PER_MS, .jitter_us = 2000},   \
                    .down = {.delay_us = (delay_ms) * US_PER_MS, .jitter_us = 2000}},                                  \
         .subdivision = (where), .asn = (number)                                                                       \

@@ -16,7 +16,7 @@ const struct site internet_sites[] = {
     {.address = "151.101.1.10", .names = "www.news.lab", .title = "News of the Day", .has_http = true, .has_tls = true},
     {.address = "151.101.65.20", .names = "www.video.lab", .title = "Moving Pictures", .has_http = true,
      .has_tls = true},
-    {.address = "104.16.10.30", .names = "www.wiki.lab", .title = "Everything Known", .has_http = true,
+    {.address = "104.16.10.30", .address6 = "2a04:4e42:10::30", .names = "www.wiki.lab", .title = "Everything Known", .has_http = true,
      .has_tls = true},
     {.address = "104.16.10.31", .names = "www.chat.lab", .title = "Talk to Friends", .has_http = true,
      .has_tls = true},
@@ -106,18 +106,28 @@ static bool has_www(const struct site *site)
     return strncmp(site->names, "www.", 4) == 0;
 }
 
-static void server_write(const struct site *site, const char *folder, struct buffer *out)
+/* Each address of a site, with and without TLS. */
+static void listens_write(const struct site *site, bool has_ipv6, struct buffer *out)
+{
+    if (site->has_http)
+        buffer_printf(out, "    listen %s:80;\n", site->address);
+    if (site->has_tls)
+        buffer_printf(out, "    listen %s:443 ssl http2;\n", site->address);
+    if (has_ipv6 && site->address6 && site->has_http)
+        buffer_printf(out, "    listen [%s]:80;\n", site->address6);
+    if (has_ipv6 && site->address6 && site->has_tls)
+        buffer_printf(out, "    listen [%s]:443 ssl http2;\n", site->address6);
+}
+
+static void server_write(const struct site *site, const char *folder, bool has_ipv6, struct buffer *out)
 {
     char stem[SITE_STEM_BYTES];
     internet_site_stem(site, stem);
     buffer_text(out, "  server {\n");
-    if (site->has_http)
-        buffer_printf(out, "    listen %s:80;\n", site->address);
+    listens_write(site, has_ipv6, out);
     if (site->has_tls)
-        buffer_printf(out,
-                      "    listen %s:443 ssl http2;\n    ssl_certificate %s/%s.crt;\n"
-                      "    ssl_certificate_key %s/%s.key;\n",
-                      site->address, folder, stem, folder, stem);
+        buffer_printf(out, "    ssl_certificate %s/%s.crt;\n    ssl_certificate_key %s/%s.key;\n", folder, stem, folder,
+                      stem);
     buffer_printf(out, "    server_name %s;\n", site->names[0] ? site->names : "_");
     if (has_www(site))
         words_each(site->names, bare_name_lead, out);
@@ -130,7 +140,7 @@ static void server_write(const struct site *site, const char *folder, struct buf
     buffer_text(out, "  }\n");
 }
 
-void internet_nginx(const char *folder, struct buffer *out)
+void internet_nginx(const char *folder, bool has_ipv6, struct buffer *out)
 {
     static const char *const temporary[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
     buffer_printf(out,
@@ -141,19 +151,21 @@ void internet_nginx(const char *folder, struct buffer *out)
     for (size_t i = 0; i < sizeof temporary / sizeof temporary[0]; i++)
         buffer_printf(out, "  %s_temp_path %s/nginx-temp;\n", temporary[i], folder);
     for (size_t i = 0; i < internet_site_count; i++)
-        server_write(&internet_sites[i], folder, out);
+        server_write(&internet_sites[i], folder, has_ipv6, out);
     buffer_text(out, "}\n");
 }
 
 struct record_target {
     struct buffer *out;
     const char *address;
+    const char *address6; /* NULL: none */
 };
 
 static void record_write(const char *word, void *arg)
 {
     struct record_target *target = arg;
-    buffer_printf(target->out, "host-record=%s,%s\n", word, target->address);
+    buffer_printf(target->out, "host-record=%s,%s%s%s\n", word, target->address, target->address6 ? "," : "",
+                  target->address6 ? target->address6 : "");
 }
 
 static void listen_write(const char *word, void *arg)
@@ -161,14 +173,16 @@ static void listen_write(const char *word, void *arg)
     buffer_printf(arg, "listen-address=%s\n", word);
 }
 
-void internet_dnsmasq(const struct resolver *resolver, struct buffer *out)
+void internet_dnsmasq(const struct resolver *resolver, bool has_ipv6, struct buffer *out)
 {
     buffer_text(out, "no-resolv\nno-hosts\nno-poll\nbind-interfaces\npid-file=\n"
                      "cache-size=0\nlocal=/#/\n");
     words_each(resolver->addresses, listen_write, out);
     for (size_t i = 0; i < internet_site_count; i++) {
-        struct record_target target = {.out = out, .address = internet_sites[i].address};
-        words_each(internet_sites[i].names, record_write, &target);
+        const struct site *site = &internet_sites[i];
+        struct record_target target = {
+            .out = out, .address = site->address, .address6 = has_ipv6 ? site->address6 : NULL};
+        words_each(site->names, record_write, &target);
     }
     buffer_printf(out, "host-record=%s,%s\n", INTERNET_COLLECTOR_NAME, INTERNET_COLLECTOR_ADDRESS);
 }

@@ -15,6 +15,7 @@ enum site_page {
 
 struct site {
     const char *address;
+    const char *address6; /* NULL: IPv4 only */
     const char *names; /* separated by spaces; "" for none. The first is the folder of its files */
     const char *title;
     enum site_page page;
@@ -43,9 +44,9 @@ void internet_page(const struct site *site, struct buffer *out);
 /* What probes of the lab climb: a domestic anchor, foreign addresses, three controls at three operators. */
 void internet_anchors(struct buffer *out);
 /* nginx's configuration; files lie below `folder` as internet_site_stem names them. */
-void internet_nginx(const char *folder, struct buffer *out);
-/* dnsmasq's configuration for one resolver: every name of every site, and no other. */
-void internet_dnsmasq(const struct resolver *resolver, struct buffer *out);
+void internet_nginx(const char *folder, bool has_ipv6, struct buffer *out);
+/* dnsmasq's configuration for one resolver: every name of every site, and no other; IPv6 addresses where there is IPv6. */
+void internet_dnsmasq(const struct resolver *resolver, bool has_ipv6, struct buffer *out);
 
 #define SITE_STEM_BYTES 96
 /* What a site's files are named by: its first name, or its address. */

@@ -19,6 +19,7 @@
 #include "tests/lab/servers.h"
 
 #define CLIENT_PREFIX_BITS 24
+#define CLIENT_PREFIX6_BITS 64
 #define DEVICE "lab0"
 
 struct client_network {
@@ -31,6 +32,7 @@ struct lab {
     struct lab_plan plan;
     struct client_network clients[PATH_CLIENTS_MAX];
     struct device world;
+    bool has_ipv6;
     struct box *box;
     struct servers *servers;
 };
@@ -57,6 +59,19 @@ static void address_give_word(const char *word, void *arg)
         giving->status = address_give("lo", word, -1, giving->why);
 }
 
+/* Whether the kernel has IPv6 and took the sites' addresses. */
+static bool world_setup_ipv6(void)
+{
+    struct why why = {0};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < internet_site_count && status == STATUS_OK; i++)
+        if (internet_sites[i].address6)
+            status = address_give("lo", internet_sites[i].address6, -1, &why);
+    if (status == STATUS_OK)
+        status = netlink_default_route(DEVICE, 6, NULL, &why);
+    return status == STATUS_OK;
+}
+
 /* Every server's address on the loopback device; all else goes out through the device to the clients. */
 static enum status world_setup(struct lab *lab, struct why *why)
 {
@@ -74,23 +89,31 @@ static enum status world_setup(struct lab *lab, struct why *why)
         status = netlink_up(DEVICE, why);
     if (status == STATUS_OK)
         status = netlink_default_route(DEVICE, 4, NULL, why);
+    lab->has_ipv6 = status == STATUS_OK && world_setup_ipv6();
     return status;
 }
 
 struct client_setup_args {
     const struct lab_client *client;
     bool avoids_tun;
+    bool has_ipv6;
     struct device *out_device;
 };
+
+static enum status default_route_give(const char *gateway_text, struct why *why)
+{
+    struct address gateway;
+    if (address_parse(gateway_text, &gateway) != STATUS_OK) {
+        why_set(why, "'%s' is no IP address; mend the lab's plan", gateway_text);
+        return STATUS_USAGE;
+    }
+    return netlink_default_route(DEVICE, gateway.version, &gateway, why);
+}
 
 static enum status client_setup_inside(void *arg, struct why *why)
 {
     struct client_setup_args *args = arg;
-    struct address gateway;
-    if (address_parse(args->client->gateway, &gateway) != STATUS_OK) {
-        why_set(why, "'%s' is no IP address; mend the lab's plan", args->client->gateway);
-        return STATUS_USAGE;
-    }
+    bool has_ipv6 = args->has_ipv6 && args->client->address6[0] != '\0';
     enum status status = netlink_up("lo", why);
     if (status == STATUS_OK)
         status = device_open(DEVICE, args->avoids_tun, args->out_device, why);
@@ -99,7 +122,11 @@ static enum status client_setup_inside(void *arg, struct why *why)
     if (status == STATUS_OK)
         status = netlink_up(DEVICE, why);
     if (status == STATUS_OK)
-        status = netlink_default_route(DEVICE, gateway.version, &gateway, why);
+        status = default_route_give(args->client->gateway, why);
+    if (status == STATUS_OK && has_ipv6)
+        status = address_give(DEVICE, args->client->address6, CLIENT_PREFIX6_BITS, why);
+    if (status == STATUS_OK && has_ipv6)
+        status = default_route_give(args->client->gateway6, why);
     return status;
 }
 
@@ -108,6 +135,7 @@ static enum status client_setup(struct lab *lab, int number, struct why *why)
     const struct lab_client *client = &lab->plan.clients[number];
     struct client_network *network = &lab->clients[number];
     struct client_setup_args args = {.client = client, .avoids_tun = lab->plan.avoids_tun,
+                                     .has_ipv6 = lab->has_ipv6,
                                      .out_device = &network->device};
     char name[32], line[80];
     snprintf(name, sizeof name, "resolv-%d.conf", number);
@@ -133,6 +161,8 @@ static enum status box_setup(struct lab *lab, struct why *why)
         clients[i].path.down = client->down;
         address_parse(client->address, &clients[i].path.addresses[0]);
         address_parse(client->gateway, &clients[i].path.gateways[0]);
+        address_parse(client->address6, &clients[i].path.addresses[1]);
+        address_parse(client->gateway6, &clients[i].path.gateways[1]);
     }
     char *truth = lab_file(lab, "truth.jsonl");
     struct box_plan plan = {
@@ -174,6 +204,7 @@ static enum status lab_setup(struct lab *lab, struct why *why)
         .programs = lab->plan.programs,
         .bin_us = lab->plan.bin_us,
         .has_collector = lab->plan.has_collector,
+        .has_ipv6 = lab->has_ipv6,
     };
     if (status == STATUS_OK)
         status = servers_start(&plan, &lab->servers, why);

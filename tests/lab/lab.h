@@ -9,6 +9,8 @@ struct lab_client {
     char name[32];
     char address[ADDRESS_TEXT_BYTES];
     char gateway[ADDRESS_TEXT_BYTES]; /* in the address's /24 */
+    char address6[ADDRESS_TEXT_BYTES]; /* "": none. Left away where the kernel has no IPv6 */
+    char gateway6[ADDRESS_TEXT_BYTES]; /* in the address's /64 */
     char resolver[ADDRESS_TEXT_BYTES]; /* one of internet_resolvers */
     struct link_settings up;
     struct link_settings down;

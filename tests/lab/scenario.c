@@ -20,6 +20,7 @@
 #define EVERYBODY UINT64_MAX
 
 struct parsing {
+    int64_t pause_us; /* before the next measurement */
     struct scenario *scenario;
     int64_t next_id; /* of rules that are never removed */
     struct why *why;
@@ -64,6 +65,8 @@ static struct lab_client *client_add(struct scenario *scenario, const char *name
     snprintf(client->name, sizeof client->name, "%s", name);
     snprintf(client->address, sizeof client->address, "130.192.%d.211", net);
     snprintf(client->gateway, sizeof client->gateway, "130.192.%d.1", net);
+    snprintf(client->address6, sizeof client->address6, "2a01:e0a:%d::211", net);
+    snprintf(client->gateway6, sizeof client->gateway6, "2a01:e0a:%d::1", net);
     snprintf(client->resolver, sizeof client->resolver, "%s", INTERNET_ISP_RESOLVER);
     client->up.delay_us = client->down.delay_us = DELAY_DEFAULT_US;
     return client;
@@ -178,6 +181,8 @@ static enum status measure_line(struct parsing *parsing, const char *text)
     if (*text == '\0' || !text_copy(measure->arguments, sizeof measure->arguments, text))
         return complain(parsing, "measure needs arguments for dialtone-probe measure, such as a URL");
     measure->client = measure->client < 0 ? 0 : measure->client;
+    measure->pause_us = parsing->pause_us;
+    parsing->pause_us = 0;
     scenario->measure_count++;
     return STATUS_OK;
 }
@@ -215,6 +220,12 @@ static enum status limit_line(struct parsing *parsing, const char *text)
                : complain(parsing, "limit takes a duration such as 30s");
 }
 
+static enum status pause_line(struct parsing *parsing, const char *text)
+{
+    return duration_parse(text, &parsing->pause_us) == STATUS_OK ? STATUS_OK
+                                                                 : complain(parsing, "pause takes a duration such as 2s");
+}
+
 static enum status collector_line(struct parsing *parsing, const char *text)
 {
     if (strcmp(text, "off") != 0)
@@ -231,6 +242,7 @@ static enum status statement(struct parsing *parsing, const char *text)
     } statements[] = {
         {"title", title_line}, {"client", client_line}, {"rule", rule_line},   {"at", at_line},
         {"measure", measure_line}, {"expect", expect_line}, {"limit", limit_line}, {"collector", collector_line},
+        {"pause", pause_line},
     };
     char word[32];
     if (!word_take(&text, word, sizeof word))
@@ -240,7 +252,7 @@ static enum status statement(struct parsing *parsing, const char *text)
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         if (strcmp(word, statements[i].word) == 0)
             return statements[i].read(parsing, text);
-    return complain(parsing, "a line begins with title, client, collector, rule, at, measure, limit or expect");
+    return complain(parsing, "a line begins with title, client, collector, rule, at, pause, measure, limit or expect");
 }
 
 /* The line as text without the spaces around it; false where it is too long or holds a zero. */

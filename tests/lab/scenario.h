@@ -8,6 +8,7 @@
  *   at 2s add ID [client=NAME] RULE         from the start of the first measurement
  *   at 5s remove ID
  *   measure [client=NAME] ARGUMENTS         dialtone-probe measure ARGUMENTS in that client's network
+ *   pause 2s                                before the next measurement; the timeline runs on
  *   limit 30s                               of each measurement; 60s
  *   expect KEY=VALUE[|VALUE]...             of the record that the measurement before it made
  *
@@ -41,6 +42,7 @@ struct scenario_expect {
 };
 
 struct scenario_measure {
+    int64_t pause_us; /* before it */
     int client;
     char arguments[SCENARIO_LINE_BYTES]; /* words separated by spaces */
     struct scenario_expect expects[SCENARIO_EXPECTS_MAX];

@@ -67,6 +67,27 @@ static int64_t earlier(int64_t left, int64_t right)
     return left < right ? left : right;
 }
 
+/* When something is to be done next, at the latest `deadline_us`. */
+static int64_t wake_us_of(const struct scenario_run *run, int64_t deadline_us)
+{
+    const struct scenario *scenario = run->scenario;
+    if (run->change_next < scenario->change_count)
+        return earlier(deadline_us, run->start_us + scenario->changes[run->change_next].at_us);
+    return deadline_us;
+}
+
+/* What is due at its end is done before the measurement starts. */
+static enum status pause_spend(struct scenario_run *run, int64_t pause_us, struct why *why)
+{
+    int64_t end_us = monotonic_us() + pause_us;
+    enum status status = changes_apply(run, monotonic_us() - run->start_us, why);
+    for (int64_t now_us = monotonic_us(); now_us < end_us && status == STATUS_OK; now_us = monotonic_us()) {
+        sleep_us(wake_us_of(run, end_us) - now_us);
+        status = changes_apply(run, monotonic_us() - run->start_us, why);
+    }
+    return status;
+}
+
 /* Waits for the probe while the censor's timeline runs on. */
 static enum status measure_await(struct scenario_run *run, pid_t pid, struct why *why)
 {
@@ -79,10 +100,7 @@ static enum status measure_await(struct scenario_run *run, pid_t pid, struct why
         status = changes_apply(run, now_us - run->start_us, why);
         if (status != STATUS_OK)
             break;
-        int64_t wake_us = deadline_us;
-        if (run->change_next < scenario->change_count)
-            wake_us = earlier(wake_us, run->start_us + scenario->changes[run->change_next].at_us);
-        if (child_wait(pid, wake_us - now_us, &exit_code) == STATUS_OK)
+        if (child_wait(pid, wake_us_of(run, deadline_us) - now_us, &exit_code) == STATUS_OK)
             return STATUS_OK;
         if (monotonic_us() >= deadline_us) {
             why_set(why, "the probe did not end within %" PRId64 " s", scenario->limit_us / US_PER_S);
@@ -189,7 +207,9 @@ static int scenario_inside(void *arg)
         char name[48];
         snprintf(name, sizeof name, "measured-%zu.jsonl", i);
         char *output = lab_file(run->lab, name);
-        status = output ? probe_run(run, &run->scenario->measures[i], output, &why) : STATUS_NO_MEMORY;
+        status = output ? pause_spend(run, run->scenario->measures[i].pause_us, &why) : STATUS_NO_MEMORY;
+        if (status == STATUS_OK)
+            status = probe_run(run, &run->scenario->measures[i], output, &why);
         if (status == STATUS_OK)
             failed_count += output_judge(run, &run->scenario->measures[i], output);
         free(output);

@@ -103,7 +103,7 @@ static enum status files_publish(const struct servers *servers, struct why *why)
         status = leaf_publish(trusted, INTERNET_COLLECTOR_NAME " " INTERNET_COLLECTOR_ADDRESS, folder, "collector",
                               now_s, why);
     struct buffer nginx = {0};
-    internet_nginx(folder, &nginx);
+    internet_nginx(folder, servers->plan->has_ipv6, &nginx);
     if (status == STATUS_OK)
         status = text_publish(folder, "nginx.conf", &nginx, why);
     buffer_free(&nginx);
@@ -123,7 +123,7 @@ static enum status resolver_start(const struct servers *servers, const struct re
 {
     char name[64], option[PATH_BYTES], log[PATH_BYTES];
     struct buffer text = {0};
-    internet_dnsmasq(resolver, &text);
+    internet_dnsmasq(resolver, servers->plan->has_ipv6, &text);
     snprintf(name, sizeof name, "dnsmasq-%s.conf", resolver->name);
     snprintf(option, sizeof option, "--conf-file=%s/%s", servers->plan->folder, name);
     snprintf(log, sizeof log, "%s/dnsmasq-%s.log", servers->plan->folder, resolver->name);

@@ -12,6 +12,7 @@ struct servers_plan {
     const char *programs; /* folder of dialtone-collector */
     int64_t bin_us;
     bool has_collector;
+    bool has_ipv6; /* the loopback device holds the sites' IPv6 addresses too */
 };
 
 struct servers;

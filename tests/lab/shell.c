@@ -64,6 +64,7 @@ static enum exit_status shell_command(int argc, char **argv)
     struct shell_run run = {
         .arguments = arguments,
         .client = {.name = "probe", .address = "130.192.91.211", .gateway = "130.192.91.1",
+                   .address6 = "2a01:e0a:91::211", .gateway6 = "2a01:e0a:91::1",
                    .resolver = INTERNET_ISP_RESOLVER},
         .plan = {.client_count = 1, .seed = 1, .bin_us = 10 * US_PER_S,
                  .has_collector = cli_value(arguments, "collector") != NULL,
