@@ -61,6 +61,15 @@ static void place_keep(char country[COUNTRY_BYTES], char subdivision[REGION_BYTE
         *asn = observation->asn;
 }
 
+/* The earliest failing climb stands for the bin; of several at one time, the least identity in any order of arrival. */
+static void presence_exemplify(struct presence *row, const struct observation *observation)
+{
+    bool is_first = row->fail_count == 0 || observation->time_us < row->first_fail_us;
+    bool is_tie = !is_first && observation->time_us == row->first_fail_us;
+    if (is_first || (is_tie && memcmp(observation->identity, row->example, SHA256_BYTES) < 0))
+        memcpy(row->example, observation->identity, sizeof row->example);
+}
+
 static void presence_count(struct presence *row, const struct observation *observation)
 {
     const struct ladder_result *ladder = &observation->ladder;
@@ -80,6 +89,7 @@ static void presence_count(struct presence *row, const struct observation *obser
     if (failed == (row->fail_count > 0) ? state_gravity(state) > state_gravity(row->worst_state) : failed)
         row->worst_state = state;
     if (failed) {
+        presence_exemplify(row, observation);
         row->fail_count++;
         time_widen(&row->first_fail_us, &row->last_fail_us, observation->time_us);
     } else if (state == CONNECTIVITY_WORKING) {

@@ -24,6 +24,7 @@ struct presence {
     enum connectivity_state worst_state; /* of the failing climbs; of the others where none fails */
     int64_t first_ok_us, last_ok_us;     /* 0: none */
     int64_t first_fail_us, last_fail_us; /* 0: none */
+    uint8_t example[SHA256_BYTES]; /* identity of the earliest failing climb: the evidence link; zeros: none */
 };
 
 /* What one probe's tests showed of one subject in one bin. */

@@ -9,6 +9,7 @@
 #include "collector/detect/array.h"
 #include "collector/detect/blocking.h"
 #include "collector/detect/conclude.h"
+#include "collector/detect/example.h"
 #include "measurement/base/clock.h"
 
 #define BINS_MOST INT64_C(1100000) /* twenty years of ten minutes: older rows come from broken clocks */
@@ -271,6 +272,8 @@ enum status detect_region(const struct detect_settings *settings, const char *re
     if (status == STATUS_OK && row_count > 0)
         status = conclude_connectivity(&judgement.watch, region, &judgement.conclusions,
                                        &judgement.conclusion_count, &judgement.conclusion_room);
+    for (size_t i = 0; i < judgement.conclusion_count; i++)
+        example_choose(&judgement.conclusions[i].event, judgement.order, row_count);
     if (status == STATUS_OK)
         status = sightings_judge(&judgement, sightings, sighting_count, now_s);
     if (status != STATUS_OK)

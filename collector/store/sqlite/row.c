@@ -80,6 +80,7 @@ void sqlite_presence_bind(sqlite3_stmt *statement, const struct presence *row)
     put_number(&cursor, row->last_ok_us);
     put_number(&cursor, row->first_fail_us);
     put_number(&cursor, row->last_fail_us);
+    put_hash(&cursor, row->example);
 }
 
 void sqlite_presence_read(sqlite3_stmt *statement, struct presence *out)
@@ -102,6 +103,7 @@ void sqlite_presence_read(sqlite3_stmt *statement, struct presence *out)
     out->last_ok_us = take_number(&cursor);
     out->first_fail_us = take_number(&cursor);
     out->last_fail_us = take_number(&cursor);
+    take_hash(&cursor, out->example);
 }
 
 void sqlite_sighting_bind(sqlite3_stmt *statement, const struct sighting *row)

@@ -59,7 +59,7 @@ static const char schema_text[] =
     " asn INTEGER NOT NULL, access INTEGER NOT NULL, is_signed INTEGER NOT NULL, ok_count INTEGER NOT NULL,"
     " fail_count INTEGER NOT NULL, local_count INTEGER NOT NULL, other_count INTEGER NOT NULL,"
     " worst_state INTEGER NOT NULL, first_ok_us INTEGER NOT NULL, last_ok_us INTEGER NOT NULL,"
-    " first_fail_us INTEGER NOT NULL, last_fail_us INTEGER NOT NULL,"
+    " first_fail_us INTEGER NOT NULL, last_fail_us INTEGER NOT NULL, example BLOB NOT NULL,"
     " PRIMARY KEY(country, bin_s, subdivision, probe, asn, access, is_signed)) WITHOUT ROWID;"
 
     "CREATE TABLE sightings("
@@ -101,13 +101,15 @@ static const char schema_text[] =
     " cause_hint TEXT NOT NULL, explanation TEXT NOT NULL, revised_us INTEGER NOT NULL,"
     " PRIMARY KEY(id, revision)) WITHOUT ROWID;"
     "CREATE INDEX events_by_region ON events(region, onset_earliest_us);"
-    "PRAGMA user_version = 3;";
-_Static_assert(SQLITE_SCHEMA_VERSION == 3, "the last line of the schema names the version");
+    "PRAGMA user_version = 4;";
+_Static_assert(SQLITE_SCHEMA_VERSION == 4, "the last line of the schema names the version");
 
 /* From the version of its place, counted from 1, to the next. */
 static const char *const upgrades[] = {
     "ALTER TABLE events ADD COLUMN revised_us INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 2;",
     "ALTER TABLE dirty ADD COLUMN first_us INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 3;",
+    "ALTER TABLE presence ADD COLUMN example BLOB NOT NULL DEFAULT "
+    "x'0000000000000000000000000000000000000000000000000000000000000000'; PRAGMA user_version = 4;",
 };
 _Static_assert(sizeof upgrades / sizeof upgrades[0] == SQLITE_SCHEMA_VERSION - 1,
                "an upgrade for each version");

@@ -7,7 +7,7 @@
 #include "collector/store/store.h"
 
 #define SQLITE_STORE_FILE     "store.sqlite"
-#define SQLITE_SCHEMA_VERSION 3
+#define SQLITE_SCHEMA_VERSION 4
 
 /* Statements that write, prepared once an open store. Reads are prepared where they are made: a callback may
  * read. */
@@ -72,7 +72,7 @@ int64_t sqlite_newest_log_index(struct store_handle *handle);
 #define PRESENCE_COLUMNS                                                                                     \
     "country, bin_s, subdivision, probe, asn, access, is_signed, ok_count, fail_count, local_count, "        \
     "other_count, "                                                                                          \
-    "worst_state, first_ok_us, last_ok_us, first_fail_us, last_fail_us"
+    "worst_state, first_ok_us, last_ok_us, first_fail_us, last_fail_us, example"
 #define SIGHTING_COLUMNS                                                                                     \
     "country, bin_s, subject, subdivision, probe, asn, is_signed, ok_count, blocked_none_count, "            \
     "blocked_weak_count, "                                                                                   \

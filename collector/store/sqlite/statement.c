@@ -30,7 +30,7 @@ static const char *const statement_text[STATEMENT_COUNT] = {
         " ON CONFLICT(identity) DO NOTHING",
     [STATEMENT_FIND_PRESENCE] = "SELECT " PRESENCE_COLUMNS " FROM presence WHERE " PRESENCE_KEY,
     [STATEMENT_PUT_PRESENCE] = "REPLACE INTO presence(" PRESENCE_COLUMNS
-                               ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+                               ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
     [STATEMENT_FIND_SIGHTING] = "SELECT " SIGHTING_COLUMNS " FROM sightings WHERE " SIGHTING_KEY,
     [STATEMENT_PUT_SIGHTING] =
         "REPLACE INTO sightings(" SIGHTING_COLUMNS

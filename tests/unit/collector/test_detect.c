@@ -78,6 +78,7 @@ static void fails(struct world *world, size_t probe, int64_t from, int64_t to, e
             continue;
         }
         row->fail_count = 10;
+        memset(row->example, (int)(1 + probe + (size_t)bin * 8) & 0xff, sizeof row->example);
         row->first_fail_us = row->bin_s * US_PER_S + world->bin_s * US_PER_S / 10;
         row->last_fail_us = row->bin_s * US_PER_S + world->bin_s * US_PER_S * 9 / 10;
     }
@@ -219,6 +220,7 @@ static void test_short_cut_is_confirmed_and_dated(void **state)
     for (int64_t bin = 20; bin < 30; bin++)
         assert_int_equal(state_at(&world, bin), REGION_CONFIRMED);
     assert_int_equal(state_at(&world, 31), REGION_OK);
+    assert_int_equal(event->example[0], (1 + 20 * 8) & 0xff); /* of the first failing bin, the least identity */
     assert_non_null(strstr(event->explanation, "3 probes in 2 networks"));
     world_end(&world);
 }

@@ -106,6 +106,7 @@ static void test_an_older_program_wrote_it(void **state)
     struct why why = {""};
     collector_folder_close(&folder);
     run_sql(path, "ALTER TABLE events DROP COLUMN revised_us; ALTER TABLE dirty DROP COLUMN first_us;"
+                  "ALTER TABLE presence DROP COLUMN example;"
                   "PRAGMA user_version = 1");
     expect_refusal(path, true, STATUS_CONFLICT, "older");
     assert_int_equal(collector_folder_open(path, 0, &folder, &why), STATUS_OK);
