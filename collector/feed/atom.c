@@ -14,7 +14,7 @@ typedef enum status (*content_writer)(const struct feed_entry *entry, const stru
 static enum status content_words(const struct feed_entry *entry, const struct feed_settings *settings,
                                  struct buffer *out)
 {
-    char text[EVENT_TEXT_BYTES];
+    char text[FEED_TEXT_BYTES];
     feed_event_explain(&entry->event, settings->bin_length_s, text);
     buffer_text(out, "<content type=\"text\">");
     xml_text(out, text);

@@ -140,7 +140,7 @@ static void area_add(const struct feed_event *event, struct buffer *out)
 static void info_add(const struct feed_event *event, const struct feed_settings *settings, struct buffer *out)
 {
     bool is_past = event->end_latest_s != 0 || event->state == REGION_OK;
-    char text[EVENT_TEXT_BYTES];
+    char text[FEED_TEXT_BYTES];
     char title[FEED_TITLE_BYTES];
     feed_event_title(event, title);
     feed_event_explain(event, settings->bin_length_s, text);

@@ -37,6 +37,9 @@ static bool rests_on_silence(const struct feed_event *event)
 static void add_what(struct text *text, const struct feed_event *event)
 {
     const char *subject = event->subject[0] ? event->subject : "a service";
+    if (!utf8_is_valid(subject, strlen(subject))) {
+        subject = "a service whose name is no text";
+    }
     text_add(text, rests_on_silence(event) ? "it may be that " : "");
     switch (event->kind) {
     case EVENT_FULL_SHUTDOWN:
@@ -52,10 +55,10 @@ static void add_what(struct text *text, const struct feed_event *event)
         text_add(text, "names stopped resolving");
         return;
     case EVENT_SERVICE_BLOCKING:
-        text_add(text, "%.80s was interfered with", subject);
+        text_add(text, "%s was interfered with", subject);
         return;
     case EVENT_THROTTLING:
-        text_add(text, "%.80s was slowed down", subject);
+        text_add(text, "%s was slowed down", subject);
         return;
     case EVENT_OPERATOR_OUTAGE:
         text_add(text, "one operator's network failed");
@@ -112,7 +115,7 @@ static void add_count(struct text *text, struct report_count count, const char *
     if (count.precision == COUNT_BELOW) {
         snprintf(number, sizeof number, "fewer than %d", (int)count.value);
     }
-    text_add(text, "%s %s%s", number, noun, is_one ? "" : "s");
+    text_add(text, "%s%s%s", number, noun, is_one ? "" : "s");
 }
 
 static bool count_is_some(struct report_count count)
@@ -122,24 +125,25 @@ static bool count_is_some(struct report_count count)
 
 static void add_extent(struct text *text, const struct feed_event *event)
 {
-    const char *separator = ", in ";
+    const char *separator = " (";
     text_add(text, " Seen by ");
-    add_count(text, event->probes, "probe");
+    add_count(text, event->probes, " probe");
     text_add(text, " in ");
-    add_count(text, event->networks, "network");
+    add_count(text, event->networks, " network");
     for (int i = CONFIDENCE_CERTAIN; i > CONFIDENCE_WEAK; i--) {
-        char noun[40];
         if (count_is_some(event->evidence[i])) {
-            snprintf(noun, sizeof noun, "%s measurement", confidence_name((enum verdict_confidence)i));
-            text_add(text, "%s", separator);
-            add_count(text, event->evidence[i], noun);
-            separator = " and ";
+            char number[COUNT_TEXT_BYTES];
+            privacy_count_text(event->evidence[i], number);
+            text_add(text, "%s%s %s", separator, number, confidence_name((enum verdict_confidence)i));
+            separator = ", ";
         }
     }
-    text_add(text, ".");
+    text_add(text, strcmp(separator, ", ") == 0 ? " measurements)." : ".");
     if (event->verdict.layer != LAYER_NONE) {
-        text_add(text, " It shows in the %s layer%s%.40s.", layer_name(event->verdict.layer),
-                 event->verdict.method[0] ? ", as " : "", event->verdict.method);
+        bool is_told =
+            event->verdict.method[0] && utf8_is_valid(event->verdict.method, strlen(event->verdict.method));
+        text_add(text, " It shows in the %s layer%s%s.", layer_name(event->verdict.layer),
+                 is_told ? ", as " : "", is_told ? event->verdict.method : "");
     }
 }
 
@@ -187,12 +191,12 @@ static const char *cause_of(const char *hint)
     return "";
 }
 
-void feed_event_explain(const struct feed_event *event, int64_t bin_length_s, char out[EVENT_TEXT_BYTES])
+void feed_event_explain(const struct feed_event *event, int64_t bin_length_s, char out[FEED_TEXT_BYTES])
 {
-    struct text text = {out, EVENT_TEXT_BYTES};
+    struct text text = {out, FEED_TEXT_BYTES};
     const char *place = region_name(event->region);
     double percent = 100.0 * event->confidence;
-    text_add(&text, "%sIn %.60s", feed_event_is_emulated(event) ? "An exercise; no real place. " : "",
+    text_add(&text, "%sIn %s", feed_event_is_emulated(event) ? "An exercise; no real place. " : "",
              place ? place : event->region);
     if (event->asn != 0) {
         text_add(&text, " (network AS%u)", event->asn);

@@ -46,7 +46,8 @@ void feed_event_title(const struct feed_event *event, char out[FEED_TITLE_BYTES]
 const char *feed_kind_title(enum event_kind kind);    /* "Full shutdown" */
 const char *feed_state_name(enum region_state state); /* region_state_name, but "withdrawn" for OK */
 /* One plain paragraph: what was seen, by how many, what is ruled out, what is not known, how sure we are. */
-void feed_event_explain(const struct feed_event *event, int64_t bin_length_s, char out[EVENT_TEXT_BYTES]);
+#define FEED_TEXT_BYTES 1024
+void feed_event_explain(const struct feed_event *event, int64_t bin_length_s, char out[FEED_TEXT_BYTES]);
 
 /* An event with its history. */
 struct feed_entry {

@@ -43,18 +43,24 @@ static json_t *evidence_json(const struct feed_event *event)
     return counts;
 }
 
+static json_t *verdict_json(const struct feed_event *event)
+{
+    bool has_verdict = event->kind == EVENT_SERVICE_BLOCKING || event->kind == EVENT_THROTTLING;
+    const char *method = event->verdict.method;
+    return has_verdict && utf8_is_valid(method, strlen(method)) ? verdict_encode(&event->verdict)
+                                                                : json_null();
+}
+
 json_t *feed_event_json(const struct feed_event *event, int64_t bin_length_s)
 {
-    char explanation[EVENT_TEXT_BYTES];
-    bool has_verdict = event->kind == EVENT_SERVICE_BLOCKING || event->kind == EVENT_THROTTLING;
+    char explanation[FEED_TEXT_BYTES];
     feed_event_explain(event, bin_length_s, explanation);
     return json_pack("{s:s, s:i, s:s, s:s, s:s?, s:b, s:I, s:o, s:o, s:s, s:f, s:[o,o], s:[o,o], s:o, s:o, "
                      "s:o, s:o, s:o, s:s, s:o}",
                      "id", event->id, "revision", event->revision, "kind", event_kind_name(event->kind),
                      "region", event->region, "region_name", region_name(event->region), "is_emulated",
                      (int)feed_event_is_emulated(event), "asn", (json_int_t)event->asn, "subject",
-                     text_json(event->subject), "verdict",
-                     has_verdict ? verdict_encode(&event->verdict) : json_null(), "state",
+                     text_json(event->subject), "verdict", verdict_json(event), "state",
                      feed_state_name(event->state), "confidence", event->confidence, "onset",
                      time_json(event->onset_earliest_s), time_json(event->onset_latest_s), "end",
                      time_json(event->end_earliest_s), time_json(event->end_latest_s), "revised",

@@ -23,7 +23,7 @@ static void item(const struct feed_entry *entry, const struct feed_settings *set
     const struct feed_event *event = &entry->event;
     const struct feed_event *message = &entry->messages[entry->message_count - 1];
     char title[FEED_TITLE_BYTES];
-    char text[EVENT_TEXT_BYTES];
+    char text[FEED_TEXT_BYTES];
     feed_event_title(event, title);
     feed_event_explain(event, settings->bin_length_s, text);
     buffer_text(out, "<item>\n");
