@@ -25,6 +25,9 @@
 #define PROBABLE_LEAST     0.9
 #define FEW_PROBES         6u /* fewer: two lines that break in the same hour are not so rare */
 #define AGREEMENT_MOST     200u /* probes: beyond, chance does not make a quorum */
+#define RECURRENCE_LEAST   2u /* others at the same hour */
+#define RECURRENCE_DAYS    15
+#define RECURRENCE_MOST    5000u
 #define OFF_SHARE          0.6
 #define OPERATOR_MOST      0.95
 #define POWER_PROBABLE     0.9
@@ -307,6 +310,42 @@ static bool is_absorbed(const struct watch *watch, const struct span *span)
     return false;
 }
 
+static bool is_cut(const struct event *event)
+{
+    return event->kind == EVENT_FULL_SHUTDOWN || event->kind == EVENT_MOBILE_SHUTDOWN ||
+           event->kind == EVENT_INTERNATIONAL_CUT;
+}
+
+/* Distance of two onsets within the day. */
+static int64_t hour_distance(int64_t a_us, int64_t b_us, int64_t day_us)
+{
+    int64_t distance_us = llabs(a_us - b_us) % day_us;
+    return distance_us < day_us - distance_us ? distance_us : day_us - distance_us;
+}
+
+/* Cuts that begin at :00 or :30 and come again at the same hour of other days look like those that go with exams. */
+static void recurrence_note(const struct watch *watch, struct conclusion *conclusions, size_t count)
+{
+    int64_t day_us = watch->baseline.slot_length_s * SLOT_COUNT * US_PER_S, half_hour_us = day_us / 48;
+    int64_t slack_us = day_us / 72; /* 20 minutes */
+    for (size_t i = 0; i < count && count <= RECURRENCE_MOST; i++) {
+        struct event *event = &conclusions[i].event;
+        size_t others = 0;
+        if (!is_cut(event) || hour_distance(event->onset_latest_us, 0, half_hour_us) > slack_us / 2)
+            continue;
+        for (size_t j = 0; j < count; j++) {
+            const struct event *other = &conclusions[j].event;
+            int64_t apart_us = llabs(event->onset_latest_us - other->onset_latest_us);
+            others += is_cut(other) && apart_us > day_us / 2 && apart_us < RECURRENCE_DAYS * day_us &&
+                      hour_distance(event->onset_latest_us, other->onset_latest_us, day_us) <= slack_us;
+        }
+        if (others >= RECURRENCE_LEAST) {
+            snprintf(event->cause_hint, sizeof event->cause_hint, "exam_like");
+            explain_recurrence(event, others);
+        }
+    }
+}
+
 enum status conclude_connectivity(const struct watch *watch, const char *region, struct conclusion **out,
                                   size_t *count, size_t *room)
 {
@@ -333,5 +372,6 @@ enum status conclude_connectivity(const struct watch *watch, const char *region,
         explain_connectivity(event, span);
         (*count)++;
     }
+    recurrence_note(watch, *out, *count);
     return STATUS_OK;
 }

@@ -143,6 +143,13 @@ void explain_connectivity(struct event *event, const struct span *span)
     add_sureness(&text, event);
 }
 
+void explain_recurrence(struct event *event, size_t other_count)
+{
+    size_t length = strlen(event->explanation);
+    struct text text = {event->explanation + length, sizeof event->explanation - length};
+    text_add(&text, " It began at the same hour as %zu others within two weeks, as cuts during exams do.", other_count);
+}
+
 void explain_blocking(struct event *event, uint32_t working_count)
 {
     struct text text = {event->explanation, sizeof event->explanation};

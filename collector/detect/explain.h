@@ -5,6 +5,7 @@
 #include "collector/detect/watch.h"
 
 void explain_connectivity(struct event *event, const struct span *span);
+void explain_recurrence(struct event *event, size_t other_count);
 void explain_blocking(struct event *event, uint32_t working_count);
 
 #endif

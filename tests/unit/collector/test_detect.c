@@ -468,6 +468,30 @@ static void test_blocking_table(void **state)
     }
 }
 
+/* Every day at the same full hour: each cut is found, and none is learnt as normal. START_S is a full hour. */
+static void test_daily_cuts_are_exam_like(void **state)
+{
+    (void)state;
+    struct world world = WORLD(600, fleet);
+    for (size_t probe = 0; probe < world.vantage_count; probe++)
+        for (int64_t day = 0; day < 14; day++) {
+            bool exam = day >= 4;
+            works(&world, probe, day * DAY, day * DAY + (exam ? 60 : DAY));
+            if (exam) {
+                fails(&world, probe, day * DAY + 60, day * DAY + 78, CONNECTIVITY_FULL_SHUTDOWN);
+                works(&world, probe, day * DAY + 78, (day + 1) * DAY);
+            }
+        }
+    judge(&world, "XD-N", 14 * DAY);
+    assert_int_equal(world.detection.event_count, 10);
+    for (size_t i = 0; i < world.detection.event_count; i++) {
+        assert_int_equal(world.detection.events[i].state, REGION_CONFIRMED);
+        assert_string_equal(world.detection.events[i].cause_hint, "exam_like");
+        assert_non_null(strstr(world.detection.events[i].explanation, "exams"));
+    }
+    world_end(&world);
+}
+
 static void test_same_events_in_any_order(void **state)
 {
     (void)state;
@@ -553,6 +577,7 @@ int main(void)
         cmocka_unit_test(test_journal_gaps_are_power),
         cmocka_unit_test(test_backfill_confirms),
         cmocka_unit_test(test_blocking_table),
+        cmocka_unit_test(test_daily_cuts_are_exam_like),
         cmocka_unit_test(test_same_events_in_any_order),
         cmocka_unit_test(test_empty_and_hostile),
         cmocka_unit_test(test_names),
