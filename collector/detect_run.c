@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/detect/adopt.h"
 #include "collector/detect/array.h"
 #include "measurement/base/clock.h"
 
@@ -140,6 +141,27 @@ static int64_t reading_start_s(const struct region_span *region, enum detect_sco
     return greatest(greatest(start_s, region->first_s), end_s - BINS_MAX * bin_length_s);
 }
 
+static enum status event_keep(const struct event *row, void *arg)
+{
+    return row_keep(arg, row);
+}
+
+/* A revised event keeps the id under which it was told before. */
+static enum status ids_keep(struct collector_folder *folder, const char *region, struct detection *detection,
+                            struct why *why)
+{
+    struct row_list earlier = {.row_bytes = sizeof(struct event)};
+    struct store_event_filter filter = {.region = region, .least_state = REGION_SUSPECTED};
+    enum status status = folder->store->each_event(folder->handle, &filter, event_keep, &earlier);
+    if (status == STATUS_OK) {
+        events_adopt(detection->events, detection->event_count, earlier.rows, earlier.count, folder->bin_length_s);
+    } else {
+        why_set(why, "the events of %s cannot be read (%s)", region, status_name(status));
+    }
+    free(earlier.rows);
+    return status;
+}
+
 static enum status region_judge(struct collector_folder *folder, const struct region_span *region,
                                 enum detect_scope scope, int64_t now_s, struct why *why)
 {
@@ -164,6 +186,10 @@ static enum status region_judge(struct collector_folder *folder, const struct re
         detection_cut(&detection, from_s + LEAD_SPANS * settings.active_s);
     }
     detection.judged_us = now_s * US_PER_S;
+    status = ids_keep(folder, region->region, &detection, why);
+    if (status != STATUS_OK) {
+        goto done;
+    }
     status = folder->store->put_detection(folder->handle, region->region, &detection, why);
 done:
     detection_free(&detection);
