@@ -260,6 +260,24 @@ static bool is_proven_by_tls(const struct web_evidence *evidence)
     return evidence->has_page && evidence->page_is_https && !evidence->is_cleartext_crossing;
 }
 
+static bool any_injected(const struct web_evidence *evidence)
+{
+    for (size_t i = 0; i < evidence->hop_count; i++) {
+        if (evidence->lookups[i].is_injected)
+            return true;
+    }
+    return false;
+}
+
+/* Where a name was forged, equal headers alone do not clear a page whose length and title both differ: block pages
+ * come from the same server software as others. */
+static bool is_page_genuine(const struct web_evidence *evidence)
+{
+    struct web_comparison found = web_compare(&evidence->page, &evidence->control);
+    bool is_other_text = found.body_length_match == WEB_FALSE && found.title_match == WEB_FALSE;
+    return found.is_same && !(is_other_text && any_injected(evidence));
+}
+
 struct verdict web_verdict(const struct web_evidence *evidence)
 {
     const struct web_control *control = &evidence->control;
@@ -268,13 +286,10 @@ struct verdict web_verdict(const struct web_evidence *evidence)
         return plain(OUTCOME_OK);
     if (is_offline(evidence))
         return plain(OUTCOME_OFFLINE);
-    bool is_page_same = evidence->has_page && web_compare(&evidence->page, control).is_same;
-    if (is_page_same)
+    if (evidence->has_page && is_page_genuine(evidence))
         return plain(OUTCOME_OK);
-    for (size_t i = 0; i < evidence->hop_count; i++) {
-        if (evidence->lookups[i].is_injected)
-            return blocked(LAYER_DNS, "dns_injection", CONFIDENCE_CERTAIN);
-    }
+    if (any_injected(evidence))
+        return blocked(LAYER_DNS, "dns_injection", CONFIDENCE_CERTAIN);
     if (!control->is_there)
         return plain(OUTCOME_UNKNOWN);
     if (is_down(evidence))

@@ -23,7 +23,7 @@
 #define REFUSED  FAILURE_REFUSED
 #define NXDOMAIN FAILURE_NXDOMAIN
 
-enum page { NO_PAGE, SAME, DIFFERENT, CAPTCHA };
+enum page { NO_PAGE, SAME, DIFFERENT, DIFFERENT_TEXT, CAPTCHA };
 
 /* Failures: NULL not tried, GOOD went well, else the word. */
 struct row {
@@ -175,6 +175,9 @@ static const struct row rows[] = {
     {"two answers to one datagram", true, FORGED, .tcp = TIMEOUT, .is_injected = true,
      CONTROL_AT(TIMEOUT, NULL), OURS(BLOCKED, "dns_injection", CERTAIN), BLOCKED(DNS), INCONSISTENT,
      .blocking_flags = 1, .dns_flags = 4, .null_flags = 2},
+    {"two answers, and a block page with the headers of the page", false, FORGED, .tcp = GOOD, .http = GOOD,
+     .page = DIFFERENT_TEXT, .is_injected = true, CONTROL_AT(GOOD, NULL),
+     OURS(BLOCKED, "dns_injection", CERTAIN), FINE, INCONSISTENT, .blocking_flags = 33, .dns_flags = 4},
     {"two answers, but the page came over TLS", true, GENUINE, .tcp = GOOD, .tls = GOOD, .http = GOOD,
      .page = SAME, .is_injected = true, CONTROL_GOOD, OURS(OK, "", NONE), FINE, CONSISTENT,
      .blocking_flags = 32},
@@ -251,6 +254,9 @@ static struct web_page page_of(enum page kind)
         page.header_names = box_headers;
         page.header_count = 2;
         page.server = NULL;
+    } else if (kind == DIFFERENT_TEXT) {
+        page.body_length = 188;
+        snprintf(page.title, sizeof page.title, "Access Denied");
     } else if (kind == CAPTCHA) {
         page.code = 503;
         page.body_length = 8432;
