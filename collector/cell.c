@@ -179,3 +179,11 @@ void sighting_add(struct sighting *row, const struct observation *observation, i
         break;
     }
 }
+
+#define TIME_LEAST_US (INT64_C(1354320000) * US_PER_S) /* December 2012: OONI began */
+#define TIME_AHEAD_US (INT64_C(86400) * US_PER_S)
+
+bool cell_time_is_plausible(int64_t time_us, int64_t received_us)
+{
+    return time_us >= TIME_LEAST_US && time_us <= received_us + TIME_AHEAD_US;
+}

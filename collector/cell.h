@@ -53,4 +53,8 @@ struct sighting {
 void presence_add(struct presence *row, const struct observation *observation, int64_t bin_length_s);
 void sighting_add(struct sighting *row, const struct observation *observation, int64_t bin_length_s);
 
+/* Whether a measurement's time can be believed. Outside is a probe's broken clock: the measurement is kept, the cells and
+ * timelines never see it. */
+bool cell_time_is_plausible(int64_t time_us, int64_t received_us);
+
 #endif

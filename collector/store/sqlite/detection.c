@@ -1,14 +1,11 @@
 /* Keeps what the detector found: states replaced, events as revisions.
  * Owner: everything given is borrowed.
  * Why: a reader may have quoted an event; so it is never overwritten, only revised or withdrawn. */
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "collector/store/revision.h"
 #include "collector/store/sqlite/sqlite_store.h"
 #include "measurement/base/clock.h"
-
-#define CONFIDENCE_STEP 0.01 /* a smaller change of the confidence alone makes no revision */
 
 static enum status states_put(struct store_handle *handle, const char *region,
                               const struct detection *detection, struct why *why)
@@ -40,32 +37,6 @@ static enum status states_put(struct store_handle *handle, const char *region,
         sqlite3_bind_int64(statement, 2, detection->states[detection->state_count - 1].bin_s);
     }
     return sqlite_run(handle, statement, "storing states", why);
-}
-
-static bool times_are_same(const struct event *a, const struct event *b)
-{
-    return a->onset_earliest_us == b->onset_earliest_us && a->onset_latest_us == b->onset_latest_us &&
-           a->end_earliest_us == b->end_earliest_us && a->end_latest_us == b->end_latest_us;
-}
-
-static bool evidence_is_same(const struct event *a, const struct event *b)
-{
-    return a->probe_count == b->probe_count && a->network_count == b->network_count &&
-           memcmp(a->evidence_count, b->evidence_count, sizeof a->evidence_count) == 0 &&
-           memcmp(a->example, b->example, sizeof a->example) == 0 &&
-           strcmp(a->cause_hint, b->cause_hint) == 0;
-}
-
-/* The explanation is told from the rest; by itself it makes no revision, and neither does a drift of
- * confidence. */
-static bool event_is_same(const struct event *a, const struct event *b)
-{
-    return a->kind == b->kind && a->asn == b->asn && a->state == b->state &&
-           strcmp(a->region, b->region) == 0 && strcmp(a->subject, b->subject) == 0 &&
-           a->verdict.outcome == b->verdict.outcome && a->verdict.layer == b->verdict.layer &&
-           a->verdict.confidence == b->verdict.confidence &&
-           strcmp(a->verdict.method, b->verdict.method) == 0 && times_are_same(a, b) &&
-           evidence_is_same(a, b) && fabs(a->confidence - b->confidence) < CONFIDENCE_STEP;
 }
 
 /* NOT_FOUND: the store has none of that id. */
@@ -109,18 +80,8 @@ static enum status event_put(struct store_handle *handle, const struct event *ev
         why_set(why, "the store's events cannot be read; check that the data folder is whole");
         return status;
     }
-    return event_is_same(&latest, event) ? STATUS_OK
+    return revision_is_same(&latest, event) ? STATUS_OK
                                          : revision_put(handle, event, latest.revision + 1, judged_us, why);
-}
-
-static bool detection_holds(const struct detection *detection, const char *id)
-{
-    for (size_t i = 0; i < detection->event_count; i++) {
-        if (strcmp(detection->events[i].id, id) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static enum status event_withdraw(struct store_handle *handle, const char *id, int64_t from_us,
@@ -128,13 +89,10 @@ static enum status event_withdraw(struct store_handle *handle, const char *id, i
 {
     struct event latest;
     enum status status = event_latest(handle, id, &latest);
-    if (status != STATUS_OK || latest.state == REGION_OK || latest.onset_earliest_us < from_us) {
+    if (status != STATUS_OK || !revision_is_withdrawable(&latest, from_us)) {
         return status;
     }
-    latest.state = REGION_OK;
-    latest.confidence = 0;
-    snprintf(latest.explanation, sizeof latest.explanation,
-             "Withdrawn: later measurements no longer show it.");
+    revision_withdraw(&latest);
     return revision_put(handle, &latest, latest.revision + 1, judged_us, why);
 }
 
@@ -157,7 +115,7 @@ static enum status events_withdraw(struct store_handle *handle, const char *regi
     while (sqlite3_step(statement) == SQLITE_ROW) {
         memset(id, 0, sizeof id);
         sqlite_column_copy(statement, 0, id, sizeof id);
-        if (!detection_holds(detection, id)) {
+        if (!revision_is_held(detection, id)) {
             buffer_append(&gone, id, sizeof id);
         }
     }

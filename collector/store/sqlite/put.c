@@ -4,12 +4,6 @@
 #include <string.h>
 
 #include "collector/store/sqlite/sqlite_store.h"
-#include "measurement/base/clock.h"
-
-/* Times outside are a probe's broken clock: the measurement is kept, the cells and timelines never see it.
- * OONI began in December 2012. */
-#define CELL_TIME_LEAST_US (INT64_C(1354320000) * US_PER_S)
-#define CELL_TIME_AHEAD_US (INT64_C(86400) * US_PER_S)
 
 enum status sqlite_find_bundle(struct store_handle *handle, const uint8_t hash[SHA256_BYTES],
                                struct store_bundle *out, struct store_put_result *out_result)
@@ -77,11 +71,6 @@ static enum status counts_put(struct store_handle *handle, const struct store_pu
     return sqlite_run(handle, statement, "storing the bundle's counts", why);
 }
 
-static bool time_is_plausible(int64_t time_us, int64_t received_us)
-{
-    return time_us >= CELL_TIME_LEAST_US && time_us <= received_us + CELL_TIME_AHEAD_US;
-}
-
 static enum status measurements_put(struct store_handle *handle, const struct store_bundle *bundle,
                                     const struct observation *observations, size_t count,
                                     struct cell_batch *batch, struct store_put_result *result,
@@ -101,7 +90,7 @@ static enum status measurements_put(struct store_handle *handle, const struct st
             continue;
         }
         result->accepted_count++;
-        if (time_is_plausible(observations[i].time_us, bundle->received_us)) {
+        if (cell_time_is_plausible(observations[i].time_us, bundle->received_us)) {
             status = cell_batch_add(batch, &observations[i], why);
         }
         if (status != STATUS_OK) {
