@@ -18,8 +18,8 @@
 #define LOG_ODDS_QUORUM    5.0 /* where the quorum of failures is met already; calibrated on simulated fleets */
 #define LOG_ODDS_FAILURE   3.8
 #define LOG_ODDS_MORE      1.1 /* each further failing climb of the same probe */
-#define LOG_ODDS_WITNESS   4.0 /* against it: a probe that went on working, beyond one in three, which may be spared */
-#define WITNESS_ALLOWED    3u
+#define LOG_ODDS_WITNESS   4.0 /* against it: a probe that went on working, beyond one in two, which may be spared */
+#define WITNESS_ALLOWED    2u
 #define LOG_ODDS_MOST      6.0 /* of one probe, and of one network */
 #define CONFIRMED_LEAST    0.99
 #define PROBABLE_LEAST     0.9
