@@ -20,7 +20,7 @@
 #include "measurement/base/json.h"
 #include "tests/lab/child.h"
 
-#define READS_A_TURN 64 /* packets taken from one device before the others have their turn */
+#define READS_A_TURN    64 /* packets taken from one device before the others have their turn */
 #define RULE_TEXT_BYTES 1024
 
 enum order_kind { ORDER_ADD, ORDER_REMOVE };
@@ -206,7 +206,8 @@ void box_stop(struct box *box)
     free(box);
 }
 
-static enum status order_give(struct box *box, const struct order *order, int64_t *out_wall_us, struct why *why)
+static enum status order_give(struct box *box, const struct order *order, int64_t *out_wall_us,
+                              struct why *why)
 {
     struct answer answer;
     if (send(box->fd, order, sizeof *order, MSG_NOSIGNAL) != (ssize_t)sizeof *order ||
@@ -221,8 +222,8 @@ static enum status order_give(struct box *box, const struct order *order, int64_
     return answer.status;
 }
 
-enum status box_rule_add(struct box *box, int64_t id, uint64_t clients, const char *text, int64_t *out_wall_us,
-                         struct why *why)
+enum status box_rule_add(struct box *box, int64_t id, uint64_t clients, const char *text,
+                         int64_t *out_wall_us, struct why *why)
 {
     struct order order = {.kind = ORDER_ADD, .id = id, .clients = clients};
     size_t text_bytes = strlen(text);

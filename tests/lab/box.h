@@ -25,8 +25,8 @@ enum status box_start(const struct box_plan *plan, struct box **out, struct why 
 void box_stop(struct box *box); /* ends the process; takes NULL */
 
 /* The rule is in force when these return; *out_wall_us (may be NULL) is when the box changed it. */
-enum status box_rule_add(struct box *box, int64_t id, uint64_t clients, const char *text, int64_t *out_wall_us,
-                         struct why *why);
+enum status box_rule_add(struct box *box, int64_t id, uint64_t clients, const char *text,
+                         int64_t *out_wall_us, struct why *why);
 enum status box_rule_remove(struct box *box, int64_t id, int64_t *out_wall_us, struct why *why);
 
 #endif

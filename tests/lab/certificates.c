@@ -21,7 +21,7 @@
 #include "measurement/base/bytes.h"
 #include "measurement/base/file.h"
 
-#define DAY_S 86400
+#define DAY_S      86400
 #define NAME_BYTES 256
 
 struct authority {
@@ -85,7 +85,8 @@ enum status authority_make(const char *common_name, int64_t now_s, struct author
         return STATUS_NO_MEMORY;
     authority->key = EVP_EC_gen("P-256");
     if (authority->key)
-        authority->certificate = certificate_start(authority->key, common_name, now_s - DAY_S, now_s + 30 * DAY_S);
+        authority->certificate =
+            certificate_start(authority->key, common_name, now_s - DAY_S, now_s + 30 * DAY_S);
     X509 *certificate = authority->certificate;
     if (!certificate || X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) != 1 ||
         !extension_add(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE") ||

@@ -1,4 +1,5 @@
-/* Programs that the lab starts: in a client's network or among the servers, watched and stopped by their process id. */
+/* Programs that the lab starts: in a client's network or among the servers, watched and stopped by their
+ * process id. */
 #ifndef TESTS_LAB_CHILD_H
 #define TESTS_LAB_CHILD_H
 

@@ -7,9 +7,9 @@
 
 #include "measurement/base/bytes.h"
 
-#define RECORD_HANDSHAKE 22
+#define RECORD_HANDSHAKE       22
 #define HANDSHAKE_CLIENT_HELLO 1
-#define EXTENSION_SERVER_NAME 0
+#define EXTENSION_SERVER_NAME  0
 
 /* Joins the bodies of handshake records; BUSY where the last is not whole, with what is there joined too. */
 static enum status records_join(struct reader reader, uint8_t *out, size_t room, size_t *out_count)

@@ -16,14 +16,15 @@
 #include "tests/lab/namespace.h"
 #include "tests/lab/workspace.h"
 
-#define BIN_US (2 * US_PER_S)
-#define CLEAN_US (14 * US_PER_S)
-#define ACT_US (12 * US_PER_S)
-#define REST_US (5 * US_PER_S)
-#define BACK_US (9 * US_PER_S)
+#define BIN_US             (2 * US_PER_S)
+#define CLEAN_US           (14 * US_PER_S)
+#define ACT_US             (12 * US_PER_S)
+#define REST_US            (5 * US_PER_S)
+#define BACK_US            (9 * US_PER_S)
 #define UPLOAD_PATIENCE_US (25 * US_PER_S)
-/* A web round may be due as late as this after a change, and a verdict on a silent path needs its timeouts. */
-#define TOLERANCE_US (6 * US_PER_S)
+/* A web round may be due as late as this after a change, and a verdict on a silent path needs its timeouts.
+ */
+#define TOLERANCE_US     (6 * US_PER_S)
 #define EVENTS_BYTES_MAX (16u << 20)
 
 static const struct fleet_pace pace = {
@@ -33,12 +34,11 @@ static const struct fleet_pace pace = {
     .step_limit_us = 1500 * US_PER_MS,
 };
 
-static const char targets_text[] =
-    "url,category_code,category_description,date_added,source,notes\n"
-    "https://www.news.lab/,NEWS,News Media,2026-01-01,dialtone lab,\n"
-    "https://www.video.lab/,MMED,Media sharing,2026-01-01,dialtone lab,\n"
-    "https://www.wiki.lab/,CULTR,Culture,2026-01-01,dialtone lab,\n"
-    "http://www.chat.lab/,COMT,Communication Tools,2026-01-01,dialtone lab,\n";
+static const char targets_text[] = "url,category_code,category_description,date_added,source,notes\n"
+                                   "https://www.news.lab/,NEWS,News Media,2026-01-01,dialtone lab,\n"
+                                   "https://www.video.lab/,MMED,Media sharing,2026-01-01,dialtone lab,\n"
+                                   "https://www.wiki.lab/,CULTR,Culture,2026-01-01,dialtone lab,\n"
+                                   "http://www.chat.lab/,COMT,Communication Tools,2026-01-01,dialtone lab,\n";
 
 /* What the censor does, one act after the other. */
 struct act {
@@ -93,8 +93,12 @@ static enum status act_play(struct demo *demo, size_t number, struct why *why)
 {
     const struct act *act = &acts[number];
     struct deed *deed = &demo->deeds[1 + number];
-    *deed = (struct deed){.phase = act->phase, .what = act->what, .kind = act->kind, .region = act->region,
-                          .subject = act->subject, .layer = act->layer};
+    *deed = (struct deed){.phase = act->phase,
+                          .what = act->what,
+                          .kind = act->kind,
+                          .region = act->region,
+                          .subject = act->subject,
+                          .layer = act->layer};
     say(act->what);
     enum status status = box_rule_add(lab_box(demo->lab), (int64_t)number, fleet_in(act->region), act->rule,
                                       &deed->from_us, why);
@@ -117,7 +121,9 @@ static enum status uploads_await(struct demo *demo, struct why *why)
     say("waiting for the last uploads");
     while (!fleet_is_uploaded(demo->fleet, before_us)) {
         if (monotonic_us() > end_us) {
-            why_set(why, "a probe's bundles were not uploaded within %" PRId64 " s; read its log in the lab's folder",
+            why_set(why,
+                    "a probe's bundles were not uploaded within %" PRId64
+                    " s; read its log in the lab's folder",
                     UPLOAD_PATIENCE_US / US_PER_S);
             return STATUS_TIMEOUT;
         }
@@ -136,8 +142,13 @@ static enum status phases_play(struct demo *demo, struct why *why)
     if (status == STATUS_OK)
         status = fleet_start(demo->lab, targets, &pace, &demo->fleet, why);
     free(targets);
-    demo->deeds[0] = (struct deed){.phase = "clean", .what = "nothing", .kind = "", .region = "", .subject = "",
-                                   .layer = "", .from_us = clock_wall_us(&demo->clock)};
+    demo->deeds[0] = (struct deed){.phase = "clean",
+                                   .what = "nothing",
+                                   .kind = "",
+                                   .region = "",
+                                   .subject = "",
+                                   .layer = "",
+                                   .from_us = clock_wall_us(&demo->clock)};
     if (status == STATUS_OK)
         status = spend(demo, CLEAN_US, why);
     demo->deeds[0].to_us = clock_wall_us(&demo->clock);
@@ -162,7 +173,8 @@ static enum status truth_keep(const struct demo *demo, struct why *why)
     return status;
 }
 
-static enum status findings_load(const struct demo *demo, struct finding **out, size_t *out_count, struct why *why)
+static enum status findings_load(const struct demo *demo, struct finding **out, size_t *out_count,
+                                 struct why *why)
 {
     struct buffer bytes = {0};
     json_t *document = NULL;
@@ -224,8 +236,13 @@ static int demo_inside(void *arg)
     struct demo *demo = arg;
     struct why why = {0};
     bool agrees = false;
-    struct lab_plan plan = {.clients = demo->clients, .client_count = FLEET_COUNT, .seed = 1, .bin_us = BIN_US,
-                            .programs = demo->programs, .folder = demo->folder, .has_collector = true,
+    struct lab_plan plan = {.clients = demo->clients,
+                            .client_count = FLEET_COUNT,
+                            .seed = 1,
+                            .bin_us = BIN_US,
+                            .programs = demo->programs,
+                            .folder = demo->folder,
+                            .has_collector = true,
                             .avoids_tun = demo->avoids_tun};
     for (int i = 0; i < FLEET_COUNT; i++)
         demo->clients[i] = fleet_places[i].client;
@@ -247,8 +264,8 @@ static int demo_inside(void *arg)
 
 static void ending_tell(const struct demo *demo, int exit_code)
 {
-    printf("The site:  %s/site/index.html\nThe truth: %s/truth.jsonl\nThe data:  %s/export/\n", demo->out, demo->out,
-           demo->out);
+    printf("The site:  %s/site/index.html\nThe truth: %s/truth.jsonl\nThe data:  %s/export/\n", demo->out,
+           demo->out, demo->out);
     if (exit_code == EXIT_NOTHING_WRONG)
         printf("What was found is what was done.\n");
     else
@@ -293,7 +310,9 @@ static enum exit_status demo_command(int argc, char **argv)
     enum status status = cli_parse(&command_demo, demo_options, argc, argv, &arguments);
     if (status != STATUS_OK)
         return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
-    struct demo demo = {.out = cli_value(arguments, "out"), .programs = programs_folder(), .clock = clock_system(),
+    struct demo demo = {.out = cli_value(arguments, "out"),
+                        .programs = programs_folder(),
+                        .clock = clock_system(),
                         .avoids_tun = cli_value(arguments, "without-tun") != NULL};
     struct why why = {0};
     int exit_code = EXIT_OFFLINE;
@@ -314,13 +333,14 @@ static enum exit_status demo_command(int argc, char **argv)
 const struct cli_command command_demo = {
     .name = "demo",
     .summary = "eight probes, four phases, timeline and report; found must be what was done",
-    .help = "usage: dialtone-lab demo --out DIR\n\n"
-            "Eight real probes in three regions and four networks of an emulated Internet measure real servers\n"
-            "for about a minute: all is clean; one region's path forges a name; another's resets a name in TLS;\n"
-            "the third is cut altogether and comes back. Then the detector's events are compared with what was\n"
-            "really done. Takes about 90 seconds. Where the system allows no namespaces, says so and runs the\n"
-            "part that needs none.\n"
-            "Exit status: 0 all agrees, 1 something was missed, misjudged or found that nobody did, 2 usage,\n"
-            "3 our own failure.\n",
+    .help =
+        "usage: dialtone-lab demo --out DIR\n\n"
+        "Eight real probes in three regions and four networks of an emulated Internet measure real servers\n"
+        "for about a minute: all is clean; one region's path forges a name; another's resets a name in TLS;\n"
+        "the third is cut altogether and comes back. Then the detector's events are compared with what was\n"
+        "really done. Takes about 90 seconds. Where the system allows no namespaces, says so and runs the\n"
+        "part that needs none.\n"
+        "Exit status: 0 all agrees, 1 something was missed, misjudged or found that nobody did, 2 usage,\n"
+        "3 our own failure.\n",
     .run = demo_command,
 };

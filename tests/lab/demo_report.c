@@ -12,12 +12,12 @@
 #include "tests/lab/demo.h"
 
 #define PROGRAM_PATIENCE_US (60 * US_PER_S)
-#define PROGRAM_WORDS_MAX 24
-#define CLOCK_TEXT_BYTES 9
-#define CELL_BYTES 384
+#define PROGRAM_WORDS_MAX   24
+#define CLOCK_TEXT_BYTES    9
+#define CELL_BYTES          384
 
-enum status demo_program_run(const char *programs, const char *name, const char *const *words, const char *log,
-                             struct why *why)
+enum status demo_program_run(const char *programs, const char *name, const char *const *words,
+                             const char *log, struct why *why)
 {
     char *program = path_join(programs, name);
     const char *argv[PROGRAM_WORDS_MAX] = {program};
@@ -34,7 +34,8 @@ enum status demo_program_run(const char *programs, const char *name, const char 
     return status;
 }
 
-enum status demo_report(const char *programs, const char *data, const char *out, const char *log, struct why *why)
+enum status demo_report(const char *programs, const char *data, const char *out, const char *log,
+                        struct why *why)
 {
     char *site = path_join(out, "site");
     char *export = path_join(out, "export");
@@ -93,8 +94,8 @@ static void finding_text(const struct finding *finding, char out[2][CELL_BYTES])
     if (finding->asn != 0)
         snprintf(network, sizeof network, " AS%" PRIu32, finding->asn);
     snprintf(out[0], CELL_BYTES, "%s %s%s%s%s%s%s, %s (%.2f)", finding->kind, finding->region, network,
-             finding->subject[0] ? " " : "", finding->subject, finding->method[0] ? " by " : "", finding->method,
-             finding->state, finding->confidence);
+             finding->subject[0] ? " " : "", finding->subject, finding->method[0] ? " by " : "",
+             finding->method, finding->state, finding->confidence);
     if (finding->end_latest_us == 0)
         snprintf(out[1], CELL_BYTES, "began %s-%s, still open", times[0], times[1]);
     else
@@ -105,7 +106,9 @@ bool demo_table_print(const struct judge_row *rows, size_t count)
 {
     bool agrees = true;
     printf("\n%-8s | %-92s | agree\n%.8s-+-%.92s-+------\n", "phase", "what the lab did / what was found",
-           "----------------", "----------------------------------------------------------------------------------------------------");
+           "----------------",
+           "-------------------------------------------------------------------------------------------------"
+           "---");
     for (size_t i = 0; i < count; i++) {
         const struct judge_row *row = &rows[i];
         char did[CELL_BYTES], found[2][CELL_BYTES];

@@ -1,6 +1,6 @@
-/* The part of the demo that needs no namespaces: page, collector and one probe on the loopback device, and the site.
- * Owner: a run owns its folder and its children.
- * Why: the line can still be shown from list to site where a system forbids emulated networks; the censor cannot. */
+/* The part of the demo that needs no namespaces: page, collector and one probe on the loopback device, and
+ * the site. Owner: a run owns its folder and its children. Why: the line can still be shown from list to site
+ * where a system forbids emulated networks; the censor cannot. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +16,9 @@
 #include "tests/lab/workspace.h"
 
 #define ANSWER_PATIENCE_US (20 * US_PER_S)
-#define STOP_PATIENCE_US (5 * US_PER_S)
-#define TEXT_BYTES 600
-#define REGIONS_BYTES_MAX (1u << 20)
+#define STOP_PATIENCE_US   (5 * US_PER_S)
+#define TEXT_BYTES         600
+#define REGIONS_BYTES_MAX  (1u << 20)
 
 struct local_demo {
     const char *out;
@@ -46,8 +46,8 @@ static uint16_t port_find(void)
 
 static bool port_answers(uint16_t port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port),
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
@@ -69,7 +69,8 @@ static enum status port_await(const char *who, pid_t pid, uint16_t port, struct 
     return STATUS_OK;
 }
 
-static enum status file_put(const struct local_demo *demo, const char *name, const char *text, struct why *why)
+static enum status file_put(const struct local_demo *demo, const char *name, const char *text,
+                            struct why *why)
 {
     char *path = path_join(demo->folder, name);
     enum status status = path ? file_publish(path, text, strlen(text), 0644, why) : STATUS_NO_MEMORY;
@@ -81,12 +82,13 @@ static enum status page_start(struct local_demo *demo, struct why *why)
 {
     const char *at = demo->folder;
     struct buffer text = {0};
-    buffer_printf(&text,
-                  "daemon off;\nmaster_process off;\npid %s/nginx.pid;\nerror_log %s/nginx.log warn;\n"
-                  "events {}\nhttp { access_log off; default_type text/html;\n"
-                  "client_body_temp_path %s/t; proxy_temp_path %s/t; fastcgi_temp_path %s/t; uwsgi_temp_path %s/t;\n"
-                  "scgi_temp_path %s/t; server { listen 127.0.0.1:%d; root %s; } }\n",
-                  at, at, at, at, at, at, at, demo->page_port, at);
+    buffer_printf(
+        &text,
+        "daemon off;\nmaster_process off;\npid %s/nginx.pid;\nerror_log %s/nginx.log warn;\n"
+        "events {}\nhttp { access_log off; default_type text/html;\n"
+        "client_body_temp_path %s/t; proxy_temp_path %s/t; fastcgi_temp_path %s/t; uwsgi_temp_path %s/t;\n"
+        "scgi_temp_path %s/t; server { listen 127.0.0.1:%d; root %s; } }\n",
+        at, at, at, at, at, at, at, demo->page_port, at);
     char *configuration = buffer_take_text(&text);
     char *path = path_join(at, "nginx.conf");
     char *log = path_join(at, "nginx.log");
@@ -94,7 +96,8 @@ static enum status page_start(struct local_demo *demo, struct why *why)
     if (status == STATUS_OK)
         status = file_put(demo, "nginx.conf", configuration, why);
     if (status == STATUS_OK)
-        status = file_put(demo, "index.html", "<!doctype html><title>A page</title><p>It is there.</p>\n", why);
+        status =
+            file_put(demo, "index.html", "<!doctype html><title>A page</title><p>It is there.</p>\n", why);
     const char *const argv[] = {"nginx", "-p", at, "-c", path, "-e", log, NULL};
     struct child_plan plan = {.argv = argv, .network_fd = -1, .output = log, .error = log};
     if (status == STATUS_OK)
@@ -114,10 +117,11 @@ static enum status collector_start(struct local_demo *demo, struct why *why)
     char *program = path_join(demo->programs, "dialtone-collector");
     char *data = path_join(demo->folder, "data");
     char *log = path_join(demo->folder, "collector.log");
-    const char *const argv[] = {program, "serve", "--data", data, "--bin", "2s", "--listen", listen,
-                                "--allow-private-targets", NULL};
+    const char *const argv[] = {
+        program, "serve", "--data", data, "--bin", "2s", "--listen", listen, "--allow-private-targets", NULL};
     struct child_plan plan = {.argv = argv, .network_fd = -1, .output = log, .error = log};
-    enum status status = program && data && log ? child_start(&plan, &demo->collector, why) : STATUS_NO_MEMORY;
+    enum status status =
+        program && data && log ? child_start(&plan, &demo->collector, why) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
         status = port_await("dialtone-collector", demo->collector, demo->collector_port, why);
     free(log);
@@ -137,13 +141,16 @@ static enum status probe_run(struct local_demo *demo, const char *log, struct wh
              "url,category_code,category_description,date_added,source,notes\n"
              "http://127.0.0.1:%d/,MISC,Miscellaneous,2026-01-01,dialtone lab,\n",
              demo->page_port);
-    snprintf(anchors_text, sizeof anchors_text, "kind,operator,host,port\nforeign,lab,127.0.0.1,%d\n", demo->page_port);
+    snprintf(anchors_text, sizeof anchors_text, "kind,operator,host,port\nforeign,lab,127.0.0.1,%d\n",
+             demo->page_port);
     const char *const consent[] = {"consent", "--state", state, "--yes-i-understand-the-risks", NULL};
-    const char *const run[] = {"run", "--state", state, "--collector", collector, "--targets", targets, "--rounds", "1",
-                               "--allow-private-targets", "--timeout", "2s", "--country", "XD", "--subdivision", "XD-N",
-                               "--asn", "64500", "--access", "fixed", "--anchors", anchors, "--resolver", "127.0.0.1:9",
-                               NULL};
-    enum status status = state && targets && anchors ? file_put(demo, "targets.csv", text, why) : STATUS_NO_MEMORY;
+    const char *const run[] = {"run",       "--state", state,        "--collector", collector,
+                               "--targets", targets,   "--rounds",   "1",           "--allow-private-targets",
+                               "--timeout", "2s",      "--country",  "XD",          "--subdivision",
+                               "XD-N",      "--asn",   "64500",      "--access",    "fixed",
+                               "--anchors", anchors,   "--resolver", "127.0.0.1:9", NULL};
+    enum status status =
+        state && targets && anchors ? file_put(demo, "targets.csv", text, why) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
         status = file_put(demo, "anchors.csv", anchors_text, why);
     if (status == STATUS_OK)
@@ -211,18 +218,22 @@ enum exit_status demo_without_namespaces(const char *out, const char *programs)
 {
     struct local_demo demo = {.out = out, .programs = programs};
     struct why why = {0};
-    fprintf(stderr, "dialtone-lab: running the part that needs no namespaces: a page, a collector and one probe on the "
-                    "loopback device; no censor, no regions apart\n");
+    fprintf(
+        stderr,
+        "dialtone-lab: running the part that needs no namespaces: a page, a collector and one probe on the "
+        "loopback device; no censor, no regions apart\n");
     enum status status = programs ? folder_make(out, 0755, &why) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
         status = workspace_make(&demo.folder, &why);
     if (status == STATUS_OK)
         status = local_run(&demo, &why);
     if (status == STATUS_OK) {
-        printf("The site:  %s/site/index.html\n"
-               "One probe measured one page, its signed bundle was receipted, and the site shows its region.\n"
-               "NOT shown, for this system allows no network namespaces: the four phases and whether they are found.\n",
-               out);
+        printf(
+            "The site:  %s/site/index.html\n"
+            "One probe measured one page, its signed bundle was receipted, and the site shows its region.\n"
+            "NOT shown, for this system allows no network namespaces: the four phases and whether they are "
+            "found.\n",
+            out);
         workspace_clear(demo.folder);
     } else {
         fprintf(stderr, "dialtone-lab: demo failed: %s; logs are kept in %s\n",

@@ -1,6 +1,7 @@
 /* Where packets enter and leave a network namespace.
- * Owner: the caller owns the device; closing its descriptor takes a TUN device away, a veth pair goes with its namespace.
- * Why: containers often lack /dev/net/tun or keep it to root; packet sockets on a veth pair then do the same. */
+ * Owner: the caller owns the device; closing its descriptor takes a TUN device away, a veth pair goes with
+ * its namespace. Why: containers often lack /dev/net/tun or keep it to root; packet sockets on a veth pair
+ * then do the same. */
 #include "tests/lab/device.h"
 
 #include <arpa/inet.h>
@@ -67,7 +68,8 @@ static bool near_end_settle(int fd, const char *name, uint8_t out_address[6])
 static bool far_end_listen(int fd, int index)
 {
     int one = 1;
-    struct sockaddr_ll end = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = index};
+    struct sockaddr_ll end = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = index};
     return setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one) == 0 &&
            bind(fd, (const struct sockaddr *)&end, sizeof end) == 0;
 }
@@ -85,7 +87,8 @@ static enum status veth_open(const char *name, struct device *out, struct why *w
     device.fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (device.fd >= 0) {
         offloads_off(device.fd, name);
-        if (near_end_settle(device.fd, name, device.near_address) && far_end_listen(device.fd, device.far_index)) {
+        if (near_end_settle(device.fd, name, device.near_address) &&
+            far_end_listen(device.fd, device.far_index)) {
             *out = device;
             return STATUS_OK;
         }
@@ -103,7 +106,8 @@ enum status device_open(const char *name, bool avoids_tun, struct device *out, s
         return STATUS_OK;
     if (veth_open(name, out, &veth_why) == STATUS_OK)
         return STATUS_OK;
-    why_set(why, "no device to carry packets: %.120s; %.120s; allow one of them", tun_why.text, veth_why.text);
+    why_set(why, "no device to carry packets: %.120s; %.120s; allow one of them", tun_why.text,
+            veth_why.text);
     return STATUS_UNSUPPORTED;
 }
 

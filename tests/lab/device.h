@@ -1,5 +1,6 @@
-/* Where packets enter and leave a network namespace: a TUN device, or, where /dev/net/tun is missing or closed to us, a
- * veth pair whose far end is read through a packet socket. Whole IP packets either way, with right checksums. */
+/* Where packets enter and leave a network namespace: a TUN device, or, where /dev/net/tun is missing or
+ * closed to us, a veth pair whose far end is read through a packet socket. Whole IP packets either way, with
+ * right checksums. */
 #ifndef TESTS_LAB_DEVICE_H
 #define TESTS_LAB_DEVICE_H
 
@@ -17,7 +18,10 @@ struct device {
     uint8_t near_address[6]; /* veth: the link address that the kernel listens to */
 };
 
-#define DEVICE_NONE {.fd = -1}
+#define DEVICE_NONE                                                                                          \
+    {                                                                                                        \
+        .fd = -1                                                                                             \
+    }
 
 /* In the network namespace that the caller is in; the device is there until device_close, and down still.
  * UNSUPPORTED with a reason where neither kind is allowed. */

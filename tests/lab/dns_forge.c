@@ -8,7 +8,7 @@
 #include "measurement/base/bytes.h"
 
 #define DNS_HEADER_BYTES 12
-#define FORGED_TTL_S 60
+#define FORGED_TTL_S     60
 
 static enum status name_read(struct reader *reader, char out[DNS_NAME_BYTES])
 {
@@ -54,7 +54,7 @@ enum status dns_question_read(const void *bytes, size_t count, struct dns_questi
     return STATUS_OK;
 }
 
-static bool address_fits(const struct address *address, uint16_t type)
+static bool address_fits(const struct ip_address *address, uint16_t type)
 {
     return (type == DNS_TYPE_A && address->version == 4) || (type == DNS_TYPE_AAAA && address->version == 6);
 }
@@ -66,9 +66,9 @@ static void put_u16(uint8_t *at, unsigned value)
 }
 
 /* One record whose name points at the question. Returns its bytes, 0 where there is no room. */
-static size_t record_put(const struct address *address, uint16_t type, uint8_t *at, size_t room_bytes)
+static size_t record_put(const struct ip_address *address, uint16_t type, uint8_t *at, size_t room_bytes)
 {
-    size_t data_bytes = address_bytes(address);
+    size_t data_bytes = ip_bytes(address);
     if (12 + data_bytes > room_bytes)
         return 0;
     put_u16(at, 0xc000 | DNS_HEADER_BYTES);
@@ -82,8 +82,8 @@ static size_t record_put(const struct address *address, uint16_t type, uint8_t *
 }
 
 enum status dns_answer_build(const void *query, const struct dns_question *question, int code,
-                             const struct address *addresses, size_t address_count, uint8_t *out, size_t room_bytes,
-                             size_t *out_count)
+                             const struct ip_address *addresses, size_t address_count, uint8_t *out,
+                             size_t room_bytes, size_t *out_count)
 {
     size_t used = DNS_HEADER_BYTES + question->question_bytes;
     if (used > room_bytes)

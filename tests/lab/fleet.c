@@ -15,17 +15,21 @@
 #include "tests/lab/internet.h"
 
 #define CONSENT_PATIENCE_US (30 * US_PER_S)
-#define STOP_PATIENCE_US (10 * US_PER_S)
-#define JOURNAL_BYTES_MAX (256u << 20)
-#define WORD_BYTES 48
+#define STOP_PATIENCE_US    (10 * US_PER_S)
+#define JOURNAL_BYTES_MAX   (256u << 20)
+#define WORD_BYTES          48
 
-#define PLACE(label, third, isp, delay_ms, where, number)                                                             \
-    {                                                                                                                 \
-        .client = {.name = label, .address = "130.192." third ".211", .gateway = "130.192." third ".1",               \
-                   .address6 = "2a01:e0a:" third "::211", .gateway6 = "2a01:e0a:" third "::1",                        \
-                   .resolver = "130.192." isp ".53", .up = {.delay_us = (delay_ms) * US_PER_MS, .jitter_us = 2000},   \
-                   .down = {.delay_us = (delay_ms) * US_PER_MS, .jitter_us = 2000}},                                  \
-        .subdivision = (where), .asn = (number)                                                                       \
+#define PLACE(label, third, isp, delay_ms, where, number)                                                    \
+    {                                                                                                        \
+        .client = {.name = label,                                                                            \
+                   .address = "130.192." third ".211",                                                       \
+                   .gateway = "130.192." third ".1",                                                         \
+                   .address6 = "2a01:e0a:" third "::211",                                                    \
+                   .gateway6 = "2a01:e0a:" third "::1",                                                      \
+                   .resolver = "130.192." isp ".53",                                                         \
+                   .up = {.delay_us = (delay_ms)*US_PER_MS, .jitter_us = 2000},                              \
+                   .down = {.delay_us = (delay_ms)*US_PER_MS, .jitter_us = 2000}},                           \
+        .subdivision = (where), .asn = (number)                                                              \
     }
 
 const struct fleet_place fleet_places[FLEET_COUNT] = {
@@ -60,7 +64,8 @@ static char *probe_path(const struct lab *lab, int number, const char *ending)
     return path;
 }
 
-static enum status consent_give(struct lab *lab, int number, const char *state, const char *log, struct why *why)
+static enum status consent_give(struct lab *lab, int number, const char *state, const char *log,
+                                struct why *why)
 {
     char *program = lab_program(lab, "dialtone-probe");
     const char *const argv[] = {program, "consent", "--state", state, "--yes-i-understand-the-risks", NULL};
@@ -77,8 +82,8 @@ static enum status consent_give(struct lab *lab, int number, const char *state, 
     return status;
 }
 
-static enum status daemon_start(struct fleet *fleet, int number, const char *targets, const struct fleet_pace *pace,
-                                struct why *why)
+static enum status daemon_start(struct fleet *fleet, int number, const char *targets,
+                                const struct fleet_pace *pace, struct why *why)
 {
     const struct fleet_place *place = &fleet_places[number];
     struct lab *lab = fleet->lab;
@@ -95,11 +100,39 @@ static enum status daemon_start(struct fleet *fleet, int number, const char *tar
     char *log = probe_path(lab, number, ".log");
     char *ca = lab_file(lab, "ca.pem");
     char *anchors = lab_file(lab, "anchors.csv");
-    const char *const argv[] = {
-        program, "run", "--state", state, "--collector", "https://" INTERNET_COLLECTOR_ADDRESS, "--targets", targets,
-        "--web-interval", web, "--ladder-interval", ladder, "--upload-interval", upload, "--timeout", limit,
-        "--ca-file", ca, "--anchors", anchors, "--resolver", place->client.resolver, "--country", FLEET_COUNTRY,
-        "--subdivision", place->subdivision, "--asn", asn, "--network", network, "--access", "fixed", NULL};
+    const char *const argv[] = {program,
+                                "run",
+                                "--state",
+                                state,
+                                "--collector",
+                                "https://" INTERNET_COLLECTOR_ADDRESS,
+                                "--targets",
+                                targets,
+                                "--web-interval",
+                                web,
+                                "--ladder-interval",
+                                ladder,
+                                "--upload-interval",
+                                upload,
+                                "--timeout",
+                                limit,
+                                "--ca-file",
+                                ca,
+                                "--anchors",
+                                anchors,
+                                "--resolver",
+                                place->client.resolver,
+                                "--country",
+                                FLEET_COUNTRY,
+                                "--subdivision",
+                                place->subdivision,
+                                "--asn",
+                                asn,
+                                "--network",
+                                network,
+                                "--access",
+                                "fixed",
+                                NULL};
     struct child_plan plan = lab_child(lab, number);
     plan.argv = argv;
     plan.output = plan.error = log;
@@ -116,8 +149,8 @@ static enum status daemon_start(struct fleet *fleet, int number, const char *tar
     return status;
 }
 
-enum status fleet_start(struct lab *lab, const char *targets, const struct fleet_pace *pace, struct fleet **out,
-                        struct why *why)
+enum status fleet_start(struct lab *lab, const char *targets, const struct fleet_pace *pace,
+                        struct fleet **out, struct why *why)
 {
     struct fleet *fleet = calloc(1, sizeof *fleet);
     if (!fleet)
@@ -134,7 +167,8 @@ enum status fleet_start(struct lab *lab, const char *targets, const struct fleet
     return STATUS_OK;
 }
 
-/* When the oldest line of a journal was measured; INT64_MAX where there is none, 0 where it cannot be told. */
+/* When the oldest line of a journal was measured; INT64_MAX where there is none, 0 where it cannot be told.
+ */
 static int64_t oldest_line_us(const char *journal)
 {
     struct buffer bytes = {0};

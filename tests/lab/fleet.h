@@ -27,8 +27,8 @@ struct fleet_pace {
 struct fleet;
 
 /* Gives consent for and starts every probe. `targets` is a Citizen Lab list. */
-enum status fleet_start(struct lab *lab, const char *targets, const struct fleet_pace *pace, struct fleet **out,
-                        struct why *why);
+enum status fleet_start(struct lab *lab, const char *targets, const struct fleet_pace *pace,
+                        struct fleet **out, struct why *why);
 /* Whether the collector receipted everything that the probes wrote before this wall time. */
 bool fleet_is_uploaded(const struct fleet *fleet, int64_t before_us);
 /* IO with a reason where a probe has ended by itself. */

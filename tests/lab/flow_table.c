@@ -1,6 +1,7 @@
 /* What a middlebox remembers of flows.
  * Owner: the table owns its flows and what they gathered.
- * Why: a rule fires on one packet and acts on those that follow; its memory must not grow with the traffic. */
+ * Why: a rule fires on one packet and acts on those that follow; its memory must not grow with the traffic.
+ */
 #include "tests/lab/flow_table.h"
 
 #include <stdlib.h>
@@ -53,8 +54,8 @@ static struct flow flow_key(const struct packet *packet, bool is_from_client)
 static bool flow_is(const struct flow *flow, const struct flow *key)
 {
     return flow->protocol == key->protocol && flow->client_port == key->client_port &&
-           flow->server_port == key->server_port && address_equal(&flow->client, &key->client) &&
-           address_equal(&flow->server, &key->server);
+           flow->server_port == key->server_port && ip_equal(&flow->client, &key->client) &&
+           ip_equal(&flow->server, &key->server);
 }
 
 /* FNV-1a over what tells flows apart. */

@@ -11,22 +11,46 @@
 #define PAGE_BYTES_LEAST 1500 /* as large as the reference environment's page */
 
 const struct site internet_sites[] = {
-    {.address = "93.184.216.34", .names = "www.example.com example.com www.example.org example.org",
-     .title = "Default Web Page", .has_http = true, .has_tls = true},
-    {.address = "151.101.1.10", .names = "www.news.lab", .title = "News of the Day", .has_http = true, .has_tls = true},
-    {.address = "151.101.65.20", .names = "www.video.lab", .title = "Moving Pictures", .has_http = true,
+    {.address = "93.184.216.34",
+     .names = "www.example.com example.com www.example.org example.org",
+     .title = "Default Web Page",
+     .has_http = true,
      .has_tls = true},
-    {.address = "104.16.10.30", .address6 = "2a04:4e42:10::30", .names = "www.wiki.lab", .title = "Everything Known", .has_http = true,
+    {.address = "151.101.1.10",
+     .names = "www.news.lab",
+     .title = "News of the Day",
+     .has_http = true,
      .has_tls = true},
-    {.address = "104.16.10.31", .names = "www.chat.lab", .title = "Talk to Friends", .has_http = true,
+    {.address = "151.101.65.20",
+     .names = "www.video.lab",
+     .title = "Moving Pictures",
+     .has_http = true,
      .has_tls = true},
-    {.address = "130.192.20.1", .names = "portal.xd.lab", .title = "Public Services", .has_http = true,
+    {.address = "104.16.10.30",
+     .address6 = "2a04:4e42:10::30",
+     .names = "www.wiki.lab",
+     .title = "Everything Known",
+     .has_http = true,
+     .has_tls = true},
+    {.address = "104.16.10.31",
+     .names = "www.chat.lab",
+     .title = "Talk to Friends",
+     .has_http = true,
+     .has_tls = true},
+    {.address = "130.192.20.1",
+     .names = "portal.xd.lab",
+     .title = "Public Services",
+     .has_http = true,
      .has_tls = true},
     {.address = "1.1.1.1", .names = "one.one.one.one", .page = SITE_SILENT, .has_tls = true},
     {.address = "8.8.8.8", .names = "dns.google", .page = SITE_SILENT, .has_tls = true},
     {.address = "9.9.9.9", .names = "dns.quad9.net", .page = SITE_SILENT, .has_tls = true},
     {.address = "83.224.65.41", .names = "", .page = SITE_BLOCK_PAGE, .has_http = true},
-    {.address = INTERNET_BLOCK_PAGE_ADDRESS, .names = "", .page = SITE_BLOCK_PAGE, .has_http = true, .has_tls = true,
+    {.address = INTERNET_BLOCK_PAGE_ADDRESS,
+     .names = "",
+     .page = SITE_BLOCK_PAGE,
+     .has_http = true,
+     .has_tls = true,
      .is_untrusted = true},
 };
 const size_t internet_site_count = sizeof internet_sites / sizeof internet_sites[0];
@@ -58,8 +82,8 @@ void internet_site_stem(const struct site *site, char out[SITE_STEM_BYTES])
 /* Letters that only the title decides, so that pages differ in more than their title. */
 static void page_text(const char *title, struct buffer *out)
 {
-    static const char *const words[] = {"river", "market", "station", "letter", "bridge", "winter", "garden",
-                                        "signal", "harbour", "lantern", "orchard", "valley"};
+    static const char *const words[] = {"river",  "market", "station", "letter",  "bridge",  "winter",
+                                        "garden", "signal", "harbour", "lantern", "orchard", "valley"};
     uint32_t state = UINT32_C(2166136261);
     for (const char *at = title; *at; at++)
         state = (state ^ (uint8_t)*at) * UINT32_C(16777619);
@@ -74,8 +98,8 @@ void internet_page(const struct site *site, struct buffer *out)
     if (site->page == SITE_SILENT)
         return;
     const char *title = site->page == SITE_BLOCK_PAGE ? "Access Denied" : site->title;
-    buffer_printf(out, "<!doctype html>\n<html>\n<head><title>%s</title></head>\n<body>\n<h1>%s</h1>\n<p>", title,
-                  title);
+    buffer_printf(out, "<!doctype html>\n<html>\n<head><title>%s</title></head>\n<body>\n<h1>%s</h1>\n<p>",
+                  title, title);
     if (site->page == SITE_BLOCK_PAGE)
         buffer_text(out, "This request cannot be served in your jurisdiction.");
     else
@@ -126,15 +150,16 @@ static void server_write(const struct site *site, const char *folder, bool has_i
     buffer_text(out, "  server {\n");
     listens_write(site, has_ipv6, out);
     if (site->has_tls)
-        buffer_printf(out, "    ssl_certificate %s/%s.crt;\n    ssl_certificate_key %s/%s.key;\n", folder, stem, folder,
-                      stem);
+        buffer_printf(out, "    ssl_certificate %s/%s.crt;\n    ssl_certificate_key %s/%s.key;\n", folder,
+                      stem, folder, stem);
     buffer_printf(out, "    server_name %s;\n", site->names[0] ? site->names : "_");
     if (has_www(site))
         words_each(site->names, bare_name_lead, out);
     if (site->page == SITE_SILENT)
         buffer_text(out, "    location / { return 200 \"\"; }\n");
     else
-        buffer_printf(out, "    root %s/www-%s;\n    location / { try_files /index.html =404; }\n", folder, stem);
+        buffer_printf(out, "    root %s/www-%s;\n    location / { try_files /index.html =404; }\n", folder,
+                      stem);
     if (site->page == SITE_PAGE)
         buffer_text(out, "    add_header Alt-Svc 'h3=\":443\"';\n");
     buffer_text(out, "  }\n");
@@ -143,11 +168,12 @@ static void server_write(const struct site *site, const char *folder, bool has_i
 void internet_nginx(const char *folder, bool has_ipv6, struct buffer *out)
 {
     static const char *const temporary[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
-    buffer_printf(out,
-                  "user root root;\ndaemon off;\nmaster_process off;\nworker_processes 1;\npid %s/nginx.pid;\n"
-                  "error_log %s/nginx.log warn;\nevents { worker_connections 2048; }\nhttp {\n"
-                  "  access_log off;\n  server_tokens off;\n  default_type text/html;\n",
-                  folder, folder);
+    buffer_printf(
+        out,
+        "user root root;\ndaemon off;\nmaster_process off;\nworker_processes 1;\npid %s/nginx.pid;\n"
+        "error_log %s/nginx.log warn;\nevents { worker_connections 2048; }\nhttp {\n"
+        "  access_log off;\n  server_tokens off;\n  default_type text/html;\n",
+        folder, folder);
     for (size_t i = 0; i < sizeof temporary / sizeof temporary[0]; i++)
         buffer_printf(out, "  %s_temp_path %s/nginx-temp;\n", temporary[i], folder);
     for (size_t i = 0; i < internet_site_count; i++)

@@ -1,5 +1,5 @@
-/* The emulated Internet as data: which names live where, who resolves them, and what the servers' programs are told.
- * Names and addresses of the reference environment where it has them. */
+/* The emulated Internet as data: which names live where, who resolves them, and what the servers' programs
+ * are told. Names and addresses of the reference environment where it has them. */
 #ifndef TESTS_LAB_INTERNET_H
 #define TESTS_LAB_INTERNET_H
 
@@ -16,7 +16,7 @@ enum site_page {
 struct site {
     const char *address;
     const char *address6; /* NULL: IPv4 only */
-    const char *names; /* separated by spaces; "" for none. The first is the folder of its files */
+    const char *names;    /* separated by spaces; "" for none. The first is the folder of its files */
     const char *title;
     enum site_page page;
     bool has_http;
@@ -34,10 +34,11 @@ extern const struct resolver internet_resolvers[];
 extern const size_t internet_resolver_count;
 
 #define INTERNET_COLLECTOR_ADDRESS "162.55.247.208"
-#define INTERNET_COLLECTOR_NAME "collector.dialtone.lab"
-#define INTERNET_PUBLIC_RESOLVER "8.8.8.8"
-#define INTERNET_ISP_RESOLVER "130.192.3.21"       /* of the reference environment's client */
-#define INTERNET_BLOCK_PAGE_ADDRESS "83.224.65.42" /* block page over HTTP, and TLS with a wrong certificate */
+#define INTERNET_COLLECTOR_NAME    "collector.dialtone.lab"
+#define INTERNET_PUBLIC_RESOLVER   "8.8.8.8"
+#define INTERNET_ISP_RESOLVER      "130.192.3.21" /* of the reference environment's client */
+#define INTERNET_BLOCK_PAGE_ADDRESS                                                                          \
+    "83.224.65.42" /* block page over HTTP, and TLS with a wrong certificate */
 
 /* The page of a site: always the same bytes for the same title. */
 void internet_page(const struct site *site, struct buffer *out);
@@ -45,7 +46,8 @@ void internet_page(const struct site *site, struct buffer *out);
 void internet_anchors(struct buffer *out);
 /* nginx's configuration; files lie below `folder` as internet_site_stem names them. */
 void internet_nginx(const char *folder, bool has_ipv6, struct buffer *out);
-/* dnsmasq's configuration for one resolver: every name of every site, and no other; IPv6 addresses where there is IPv6. */
+/* dnsmasq's configuration for one resolver: every name of every site, and no other; IPv6 addresses where
+ * there is IPv6. */
 void internet_dnsmasq(const struct resolver *resolver, bool has_ipv6, struct buffer *out);
 
 #define SITE_STEM_BYTES 96

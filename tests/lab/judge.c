@@ -20,7 +20,8 @@ static bool member_copy(const json_t *object, const char *key, char *out, size_t
 }
 
 /* An interval is two times or null. */
-static bool interval_read(const json_t *object, const char *key, int64_t *out_earliest_us, int64_t *out_latest_us)
+static bool interval_read(const json_t *object, const char *key, int64_t *out_earliest_us,
+                          int64_t *out_latest_us)
 {
     const json_t *pair = json_member_array(object, key);
     int64_t *const outs[] = {out_earliest_us, out_latest_us};
@@ -47,8 +48,10 @@ static bool finding_read(const json_t *event, struct finding *out)
            member_copy(event, "layer", out->layer, sizeof out->layer) &&
            member_copy(event, "method", out->method, sizeof out->method) &&
            member_copy(event, "state", out->state, sizeof out->state) && out->kind[0] != '\0' &&
-           out->region[0] != '\0' && interval_read(event, "onset", &out->onset_earliest_us, &out->onset_latest_us) &&
-           interval_read(event, "end", &out->end_earliest_us, &out->end_latest_us) && out->onset_earliest_us != 0;
+           out->region[0] != '\0' &&
+           interval_read(event, "onset", &out->onset_earliest_us, &out->onset_latest_us) &&
+           interval_read(event, "end", &out->end_earliest_us, &out->end_latest_us) &&
+           out->onset_earliest_us != 0;
 }
 
 enum status findings_read(const json_t *document, struct finding **out, size_t *out_count, struct why *why)
@@ -84,7 +87,8 @@ static int64_t distance_us(int64_t time_us, int64_t earliest_us, int64_t latest_
 
 static bool overlaps(const struct finding *finding, int64_t from_us, int64_t to_us)
 {
-    return finding->onset_earliest_us < to_us && (finding->end_latest_us == 0 || finding->end_latest_us > from_us);
+    return finding->onset_earliest_us < to_us &&
+           (finding->end_latest_us == 0 || finding->end_latest_us > from_us);
 }
 
 static bool is_same_thing(const struct deed *deed, const struct finding *finding)
@@ -162,8 +166,8 @@ static bool is_explained(const struct finding *finding, const struct deed *deeds
     return false;
 }
 
-size_t judge(const struct deed *deeds, size_t deed_count, const struct finding *findings, size_t finding_count,
-             int64_t tolerance_us, struct judge_row *rows)
+size_t judge(const struct deed *deeds, size_t deed_count, const struct finding *findings,
+             size_t finding_count, int64_t tolerance_us, struct judge_row *rows)
 {
     size_t row_count = 0;
     bool *taken = calloc(finding_count + 1, sizeof *taken);

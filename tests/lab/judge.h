@@ -49,11 +49,11 @@ struct judge_row {
 /* Reads the "events" array of events.json. MALFORMED with a reason; *out is the caller's to free. */
 enum status findings_read(const json_t *document, struct finding **out, size_t *out_count, struct why *why);
 
-/* A deed is found where a finding of its kind, region, subject and layer for the whole region has its onset and its
- * end within `tolerance_us` of the deed's and was more than suspected. A finding that tells the same of one network of
- * that region, or of the country for a service, is the same deed seen from elsewhere. All other findings disagree.
- * `rows` has room for deed_count + finding_count. Returns the number of rows. */
-size_t judge(const struct deed *deeds, size_t deed_count, const struct finding *findings, size_t finding_count,
-             int64_t tolerance_us, struct judge_row *rows);
+/* A deed is found where a finding of its kind, region, subject and layer for the whole region has its onset
+ * and its end within `tolerance_us` of the deed's and was more than suspected. A finding that tells the same
+ * of one network of that region, or of the country for a service, is the same deed seen from elsewhere. All
+ * other findings disagree. `rows` has room for deed_count + finding_count. Returns the number of rows. */
+size_t judge(const struct deed *deeds, size_t deed_count, const struct finding *findings,
+             size_t finding_count, int64_t tolerance_us, struct judge_row *rows);
 
 #endif

@@ -1,6 +1,6 @@
 /* The lab put together.
- * Owner: a lab owns its namespaces, devices, box and servers; files below its folder stay for the caller to clear.
- * Why: scenarios and the demo differ in what happens, not in the world it happens in. */
+ * Owner: a lab owns its namespaces, devices, box and servers; files below its folder stay for the caller to
+ * clear. Why: scenarios and the demo differ in what happens, not in the world it happens in. */
 #include "tests/lab/lab.h"
 
 #include <arpa/inet.h>
@@ -18,9 +18,9 @@
 #include "tests/lab/netlink.h"
 #include "tests/lab/servers.h"
 
-#define CLIENT_PREFIX_BITS 24
+#define CLIENT_PREFIX_BITS  24
 #define CLIENT_PREFIX6_BITS 64
-#define DEVICE "lab0"
+#define DEVICE              "lab0"
 
 struct client_network {
     int network_fd;
@@ -39,12 +39,13 @@ struct lab {
 
 static enum status address_give(const char *device, const char *text, int prefix_bits, struct why *why)
 {
-    struct address address;
-    if (address_parse(text, &address) != STATUS_OK) {
+    struct ip_address address;
+    if (ip_parse(text, &address) != STATUS_OK) {
         why_set(why, "'%s' is no IP address; mend the lab's plan", text);
         return STATUS_USAGE;
     }
-    return netlink_address_add(device, &address, prefix_bits < 0 ? (int)address_bytes(&address) * 8 : prefix_bits, why);
+    return netlink_address_add(device, &address, prefix_bits < 0 ? (int)ip_bytes(&address) * 8 : prefix_bits,
+                               why);
 }
 
 struct giving {
@@ -102,8 +103,8 @@ struct client_setup_args {
 
 static enum status default_route_give(const char *gateway_text, struct why *why)
 {
-    struct address gateway;
-    if (address_parse(gateway_text, &gateway) != STATUS_OK) {
+    struct ip_address gateway;
+    if (ip_parse(gateway_text, &gateway) != STATUS_OK) {
         why_set(why, "'%s' is no IP address; mend the lab's plan", gateway_text);
         return STATUS_USAGE;
     }
@@ -134,7 +135,8 @@ static enum status client_setup(struct lab *lab, int number, struct why *why)
 {
     const struct lab_client *client = &lab->plan.clients[number];
     struct client_network *network = &lab->clients[number];
-    struct client_setup_args args = {.client = client, .avoids_tun = lab->plan.avoids_tun,
+    struct client_setup_args args = {.client = client,
+                                     .avoids_tun = lab->plan.avoids_tun,
                                      .has_ipv6 = lab->has_ipv6,
                                      .out_device = &network->device};
     char name[32], line[80];
@@ -159,10 +161,10 @@ static enum status box_setup(struct lab *lab, struct why *why)
         clients[i].device = lab->clients[i].device;
         clients[i].path.up = client->up;
         clients[i].path.down = client->down;
-        address_parse(client->address, &clients[i].path.addresses[0]);
-        address_parse(client->gateway, &clients[i].path.gateways[0]);
-        address_parse(client->address6, &clients[i].path.addresses[1]);
-        address_parse(client->gateway6, &clients[i].path.gateways[1]);
+        ip_parse(client->address, &clients[i].path.addresses[0]);
+        ip_parse(client->gateway, &clients[i].path.gateways[0]);
+        ip_parse(client->address6, &clients[i].path.addresses[1]);
+        ip_parse(client->gateway6, &clients[i].path.gateways[1]);
     }
     char *truth = lab_file(lab, "truth.jsonl");
     struct box_plan plan = {

@@ -1,4 +1,5 @@
-/* The lab put together: the servers' network, a network a client, the path box between them, and the real programs. */
+/* The lab put together: the servers' network, a network a client, the path box between them, and the real
+ * programs. */
 #ifndef TESTS_LAB_LAB_H
 #define TESTS_LAB_LAB_H
 
@@ -8,7 +9,7 @@
 struct lab_client {
     char name[32];
     char address[ADDRESS_TEXT_BYTES];
-    char gateway[ADDRESS_TEXT_BYTES]; /* in the address's /24 */
+    char gateway[ADDRESS_TEXT_BYTES];  /* in the address's /24 */
     char address6[ADDRESS_TEXT_BYTES]; /* "": none. Left away where the kernel has no IPv6 */
     char gateway6[ADDRESS_TEXT_BYTES]; /* in the address's /64 */
     char resolver[ADDRESS_TEXT_BYTES]; /* one of internet_resolvers */
@@ -29,13 +30,14 @@ struct lab_plan {
 
 struct lab;
 
-/* Must run inside namespace_run: the caller's network becomes that of the servers. Everything is up and answers when
- * this returns. */
+/* Must run inside namespace_run: the caller's network becomes that of the servers. Everything is up and
+ * answers when this returns. */
 enum status lab_open(const struct lab_plan *plan, struct lab **out, struct why *why);
 void lab_close(struct lab *lab); /* stops what was started; takes NULL */
 
 struct box *lab_box(struct lab *lab);
-/* Path of a file in the lab's folder; the caller frees. "ca.pem", "anchors.csv", "truth.jsonl", "data" (collector). */
+/* Path of a file in the lab's folder; the caller frees. "ca.pem", "anchors.csv", "truth.jsonl", "data"
+ * (collector). */
 char *lab_file(const struct lab *lab, const char *name);
 char *lab_program(const struct lab *lab, const char *name);
 /* Fills in the network and the resolver of the client (-1: the servers' network). */

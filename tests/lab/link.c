@@ -1,6 +1,7 @@
 /* One direction of a client's link.
  * Owner: nothing is allocated.
- * Why: sch_netem is missing in most containers; this behaves the same everywhere and repeats with its seed. */
+ * Why: sch_netem is missing in most containers; this behaves the same everywhere and repeats with its seed.
+ */
 #include "tests/lab/link.h"
 
 static int64_t later(int64_t left, int64_t right)
@@ -22,7 +23,8 @@ bool link_schedule(struct link *link, const struct random_source *random, size_t
         sent_us = start_us + (int64_t)bytes * 8 * 1000000 / settings->rate_bits_s;
         link->busy_until_us = sent_us;
     }
-    int64_t jitter_us = settings->jitter_us > 0 ? (int64_t)random_below(random, (uint64_t)settings->jitter_us) : 0;
+    int64_t jitter_us =
+        settings->jitter_us > 0 ? (int64_t)random_below(random, (uint64_t)settings->jitter_us) : 0;
     int64_t due_us = later(sent_us + settings->delay_us + jitter_us, link->last_due_us);
     link->last_due_us = due_us;
     *out_due_us = due_us;

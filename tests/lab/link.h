@@ -9,11 +9,11 @@
 #include "measurement/base/random.h"
 
 struct link_settings {
-    int64_t delay_us;   /* one way */
-    int64_t jitter_us;  /* uniform in [0, jitter), without reordering */
-    double loss;        /* 0 to 1 */
+    int64_t delay_us;    /* one way */
+    int64_t jitter_us;   /* uniform in [0, jitter), without reordering */
+    double loss;         /* 0 to 1 */
     int64_t rate_bits_s; /* 0: no limit */
-    int64_t queue_us;   /* at a limited rate: how much may wait; what would wait longer is dropped */
+    int64_t queue_us;    /* at a limited rate: how much may wait; what would wait longer is dropped */
 };
 
 struct link {

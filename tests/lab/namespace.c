@@ -74,7 +74,8 @@ static void between(int (*body)(void *arg), void *arg)
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        /* Process numbers as they are in here, for whoever looks itself up (sanitizers do); some containers forbid it. */
+        /* Process numbers as they are in here, for whoever looks itself up (sanitizers do); some containers
+         * forbid it. */
         (void)!mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
         int exit_code = body(arg);
         fflush(NULL);
@@ -122,7 +123,8 @@ enum status namespace_run(int (*body)(void *arg), void *arg, int *out_exit, stru
     int exit_code = pid < 0 ? EXIT_OWN_FAILURE : wait_or_end(pid, &ending);
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (exit_code == EXIT_NO_NAMESPACES) {
-        why_set(why, "this system does not let us make network namespaces; run as root, or allow user namespaces");
+        why_set(why,
+                "this system does not let us make network namespaces; run as root, or allow user namespaces");
         return STATUS_UNSUPPORTED;
     }
     *out_exit = exit_code;
@@ -159,7 +161,8 @@ enum status namespace_network_open(int *out_fd, struct why *why)
     return status;
 }
 
-enum status namespace_network_in(int fd, enum status (*body)(void *arg, struct why *why), void *arg, struct why *why)
+enum status namespace_network_in(int fd, enum status (*body)(void *arg, struct why *why), void *arg,
+                                 struct why *why)
 {
     int home = -1;
     enum status status = network_current(&home, why);

@@ -127,7 +127,8 @@ static uint8_t family_of(int version)
     return version == 4 ? AF_INET : AF_INET6;
 }
 
-enum status netlink_address_add(const char *device, const struct address *address, int prefix_bits, struct why *why)
+enum status netlink_address_add(const char *device, const struct ip_address *address, int prefix_bits,
+                                struct why *why)
 {
     int index = 0;
     enum status status = device_index(device, &index, why);
@@ -141,12 +142,13 @@ enum status netlink_address_add(const char *device, const struct address *addres
     };
     struct request request;
     request_open(&request, RTM_NEWADDR, &body, sizeof body);
-    request_attribute(&request, IFA_LOCAL, address->bytes, address_bytes(address));
-    request_attribute(&request, IFA_ADDRESS, address->bytes, address_bytes(address));
+    request_attribute(&request, IFA_LOCAL, address->bytes, ip_bytes(address));
+    request_attribute(&request, IFA_ADDRESS, address->bytes, ip_bytes(address));
     return told(request_send(&request), "give an address to", device, why);
 }
 
-enum status netlink_default_route(const char *device, int version, const struct address *gateway, struct why *why)
+enum status netlink_default_route(const char *device, int version, const struct ip_address *gateway,
+                                  struct why *why)
 {
     int index = 0;
     enum status status = device_index(device, &index, why);
@@ -163,6 +165,6 @@ enum status netlink_default_route(const char *device, int version, const struct 
     request_open(&request, RTM_NEWROUTE, &body, sizeof body);
     request_attribute(&request, RTA_OIF, &index, sizeof index);
     if (gateway)
-        request_attribute(&request, RTA_GATEWAY, gateway->bytes, address_bytes(gateway));
+        request_attribute(&request, RTA_GATEWAY, gateway->bytes, ip_bytes(gateway));
     return told(request_send(&request), "lead the default route out of", device, why);
 }

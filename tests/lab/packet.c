@@ -1,6 +1,7 @@
 /* IP packets: read into fields, and built from them with right checksums.
  * Owner: nothing is allocated; a packet that was read borrows the caller's bytes.
- * Why: the censor's rules think in fields, and what they forge must look whole to the kernel that receives it. */
+ * Why: the censor's rules think in fields, and what they forge must look whole to the kernel that receives
+ * it. */
 #include "tests/lab/packet.h"
 
 #include <arpa/inet.h>
@@ -10,9 +11,9 @@
 
 #define EXTENSION_HEADERS_MAX 8
 
-enum status address_parse(const char *text, struct address *out)
+enum status ip_parse(const char *text, struct ip_address *out)
 {
-    struct address address = {0};
+    struct ip_address address = {0};
     if (inet_pton(AF_INET, text, address.bytes) == 1)
         address.version = 4;
     else if (inet_pton(AF_INET6, text, address.bytes) == 1)
@@ -23,26 +24,26 @@ enum status address_parse(const char *text, struct address *out)
     return STATUS_OK;
 }
 
-void address_format(const struct address *address, char out[ADDRESS_TEXT_BYTES])
+void ip_format(const struct ip_address *address, char out[ADDRESS_TEXT_BYTES])
 {
     out[0] = '\0';
     if (address->version != 0)
         inet_ntop(address->version == 4 ? AF_INET : AF_INET6, address->bytes, out, ADDRESS_TEXT_BYTES);
 }
 
-size_t address_bytes(const struct address *address)
+size_t ip_bytes(const struct ip_address *address)
 {
     return address->version == 4 ? 4 : 16;
 }
 
-bool address_equal(const struct address *left, const struct address *right)
+bool ip_equal(const struct ip_address *left, const struct ip_address *right)
 {
-    return left->version == right->version && memcmp(left->bytes, right->bytes, address_bytes(left)) == 0;
+    return left->version == right->version && memcmp(left->bytes, right->bytes, ip_bytes(left)) == 0;
 }
 
-bool address_within(const struct address *address, const struct address *network, int prefix_bits)
+bool ip_within(const struct ip_address *address, const struct ip_address *network, int prefix_bits)
 {
-    if (address->version != network->version || prefix_bits < 0 || prefix_bits > (int)address_bytes(network) * 8)
+    if (address->version != network->version || prefix_bits < 0 || prefix_bits > (int)ip_bytes(network) * 8)
         return false;
     size_t whole = (size_t)prefix_bits / 8;
     if (memcmp(address->bytes, network->bytes, whole) != 0)
@@ -172,7 +173,7 @@ static uint32_t sum_add(uint32_t sum, const uint8_t *bytes, size_t count)
 static uint16_t sum_finish(uint32_t sum)
 {
     sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~(sum & 0xffff);
+    return (uint16_t) ~(sum & 0xffff);
 }
 
 static void put_u16(uint8_t *at, size_t value)
@@ -192,8 +193,8 @@ static uint16_t transport_checksum(const struct packet *packet, const uint8_t *s
 {
     uint32_t sum = 0;
     if (packet->protocol != PROTOCOL_ICMP) {
-        sum = sum_add(sum, packet->source.bytes, address_bytes(&packet->source));
-        sum = sum_add(sum, packet->destination.bytes, address_bytes(&packet->destination));
+        sum = sum_add(sum, packet->source.bytes, ip_bytes(&packet->source));
+        sum = sum_add(sum, packet->destination.bytes, ip_bytes(&packet->destination));
         uint8_t tail[4] = {0, packet->protocol, 0, 0};
         put_u16(tail + 2, count);
         sum = sum_add(sum, tail, sizeof tail);
@@ -203,7 +204,7 @@ static uint16_t transport_checksum(const struct packet *packet, const uint8_t *s
 
 static void build_ip(const struct packet *packet, uint8_t *out, size_t header_bytes, size_t total_bytes)
 {
-    size_t each = address_bytes(&packet->source);
+    size_t each = ip_bytes(&packet->source);
     memset(out, 0, header_bytes);
     if (packet->source.version == 4) {
         out[0] = 0x45;

@@ -1,6 +1,7 @@
 /* The path between clients and the world.
  * Owner: a path owns its rules and the packets that wait in it.
- * Why: the censor stands in the middle of a client's link, so what it forges overtakes what the server sends. */
+ * Why: the censor stands in the middle of a client's link, so what it forges overtakes what the server sends.
+ */
 #include "tests/lab/path.h"
 
 #include <stdlib.h>
@@ -85,7 +86,8 @@ enum status path_rule_add(struct path *path, int64_t id, uint64_t clients, const
         return STATUS_CONFLICT;
     }
     if (path->rule_count == PATH_RULES_MAX) {
-        why_set(why, "%d rules are in force, which is the most there may be; remove one first", PATH_RULES_MAX);
+        why_set(why, "%d rules are in force, which is the most there may be; remove one first",
+                PATH_RULES_MAX);
         return STATUS_FULL;
     }
     struct rule *rule = NULL;
@@ -143,8 +145,8 @@ static void wait_add(struct path *path, int to, const void *bytes, size_t count,
         return;
     memcpy(copy, bytes, count);
     size_t at = path->waiting_count++;
-    path->heap[at] = (struct waiting){.due_us = due_us, .order = path->order++,
-                                      .packet = {.to = to, .bytes = copy, .count = count}};
+    path->heap[at] = (struct waiting){
+        .due_us = due_us, .order = path->order++, .packet = {.to = to, .bytes = copy, .count = count}};
     for (; at > 0 && is_earlier(&path->heap[at], &path->heap[(at - 1) / 2]); at = (at - 1) / 2)
         heap_swap(path->heap, at, (at - 1) / 2);
 }
@@ -174,19 +176,19 @@ bool path_take(struct path *path, int64_t now_us, struct path_packet *out)
 }
 
 /* The client a packet from the world is for; PATH_WORLD where it is for none. */
-static int client_of(const struct path *path, const struct address *address)
+static int client_of(const struct path *path, const struct ip_address *address)
 {
     for (int i = 0; i < path->client_count; i++)
         for (size_t j = 0; j < PATH_ADDRESSES_MAX; j++)
-            if (address_equal(&path->clients[i].settings.addresses[j], address))
+            if (ip_equal(&path->clients[i].settings.addresses[j], address))
                 return i;
     return PATH_WORLD;
 }
 
-static bool is_gateway(const struct client *client, const struct address *address)
+static bool is_gateway(const struct client *client, const struct ip_address *address)
 {
     for (size_t j = 0; j < PATH_ADDRESSES_MAX; j++)
-        if (address_equal(&client->settings.gateways[j], address))
+        if (ip_equal(&client->settings.gateways[j], address))
             return true;
     return false;
 }
@@ -216,15 +218,16 @@ static void gateway_answer(struct path *path, int number, const struct packet *p
         wait_add(path, number, bytes, count, now_us);
 }
 
-static void rules_ask(struct path *path, int number, const struct packet *packet, const struct rule_moment *moment,
-                      struct rule_output *output)
+static void rules_ask(struct path *path, int number, const struct packet *packet,
+                      const struct rule_moment *moment, struct rule_output *output)
 {
     for (size_t i = 0; i < path->rule_count && !output->is_dropped; i++)
         if (path->rules[i].clients & UINT64_C(1) << number)
             rule_judge(path->rules[i].rule, packet, moment, output);
 }
 
-/* The censor stands in the middle of the link: what it forges needs half the way there and half the way back. */
+/* The censor stands in the middle of the link: what it forges needs half the way there and half the way back.
+ */
 static void injections_send(struct path *path, int number, const struct rule_output *output, int64_t now_us)
 {
     const struct client *client = &path->clients[number];
@@ -236,7 +239,7 @@ static void injections_send(struct path *path, int number, const struct rule_out
     }
 }
 
-static bool is_multicast(const struct address *address)
+static bool is_multicast(const struct ip_address *address)
 {
     return address->version == 4 ? address->bytes[0] >> 4 == 0xe : address->bytes[0] == 0xff;
 }

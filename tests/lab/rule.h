@@ -1,5 +1,5 @@
-/* A rule of the censor: a packet comes in, a verdict and forged packets come out. Pure apart from its own memory of
- * flows; time and chance are arguments. Each kind is a file in rules/ and a line in rule.c. */
+/* A rule of the censor: a packet comes in, a verdict and forged packets come out. Pure apart from its own
+ * memory of flows; time and chance are arguments. Each kind is a file in rules/ and a line in rule.c. */
 #ifndef TESTS_LAB_RULE_H
 #define TESTS_LAB_RULE_H
 
@@ -8,7 +8,7 @@
 #include "tests/lab/rule_text.h"
 
 #define INJECTION_BYTES_MAX 1500
-#define INJECTIONS_MAX 4
+#define INJECTIONS_MAX      4
 
 struct injection {
     uint8_t bytes[INJECTION_BYTES_MAX];
@@ -34,7 +34,8 @@ struct rule_kind {
     const char *name;    /* as in the reference table, without DPI */
     const char *summary; /* one line with its fields */
     /* `kind` tells the kinds of one file apart. *out may be NULL where a kind needs no memory. */
-    enum status (*open)(const struct rule_kind *kind, const struct rule_text *text, void **out, struct why *why);
+    enum status (*open)(const struct rule_kind *kind, const struct rule_text *text, void **out,
+                        struct why *why);
     void (*judge)(void *state, const struct packet *packet, const struct rule_moment *moment,
                   struct rule_output *output);
     void (*close)(void *state); /* takes NULL */

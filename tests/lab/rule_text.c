@@ -16,7 +16,8 @@ struct cursor {
 
 static enum status complain(struct cursor *cursor, const char *wanted)
 {
-    why_set(cursor->why, "rule: expected %s at \"%.40s\"; write Name(Field=value Field=\"text\")", wanted, cursor->at);
+    why_set(cursor->why, "rule: expected %s at \"%.40s\"; write Name(Field=value Field=\"text\")", wanted,
+            cursor->at);
     return STATUS_MALFORMED;
 }
 
@@ -188,12 +189,13 @@ static enum status refuse(const struct rule_text *text, const char *name, const 
     return STATUS_USAGE;
 }
 
-enum status rule_text_address(const struct rule_text *text, const char *name, struct address *out, struct why *why)
+enum status rule_text_address(const struct rule_text *text, const char *name, struct ip_address *out,
+                              struct why *why)
 {
     if (!rule_text_field(text, name))
         return STATUS_OK;
     const char *value = rule_text_value(text, name);
-    if (value && address_parse(value, out) == STATUS_OK)
+    if (value && ip_parse(value, out) == STATUS_OK)
         return STATUS_OK;
     return refuse(text, name, "an IP address", why);
 }
@@ -244,7 +246,8 @@ enum status duration_parse(const char *text, int64_t *out_us)
     return STATUS_MALFORMED;
 }
 
-enum status rule_text_duration(const struct rule_text *text, const char *name, int64_t *out_us, struct why *why)
+enum status rule_text_duration(const struct rule_text *text, const char *name, int64_t *out_us,
+                               struct why *why)
 {
     if (!rule_text_field(text, name))
         return STATUS_OK;

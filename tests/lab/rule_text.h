@@ -28,8 +28,8 @@ struct rule_text {
     size_t field_count;
 };
 
-/* Reads one rule. Returns where the text behind it begins in *out_rest (may be NULL: nothing may follow then).
- * MALFORMED with a reason that quotes the place. */
+/* Reads one rule. Returns where the text behind it begins in *out_rest (may be NULL: nothing may follow
+ * then). MALFORMED with a reason that quotes the place. */
 enum status rule_text_parse(const char *text, struct rule_text *out, const char **out_rest, struct why *why);
 
 const struct rule_field *rule_text_field(const struct rule_text *text, const char *name); /* NULL: absent */
@@ -37,13 +37,16 @@ const struct rule_field *rule_text_field(const struct rule_text *text, const cha
 const char *rule_text_value(const struct rule_text *text, const char *name);
 
 /* Absent: *out untouched and OK. USAGE with a reason where the value is no such thing. */
-enum status rule_text_address(const struct rule_text *text, const char *name, struct address *out, struct why *why);
+enum status rule_text_address(const struct rule_text *text, const char *name, struct ip_address *out,
+                              struct why *why);
 enum status rule_text_number(const struct rule_text *text, const char *name, int64_t least, int64_t most,
                              int64_t *out, struct why *why);
 enum status rule_text_fraction(const struct rule_text *text, const char *name, double *out, struct why *why);
 /* "300ms", "2s", "500us" or Go's "300 * time.Millisecond". */
-enum status rule_text_duration(const struct rule_text *text, const char *name, int64_t *out_us, struct why *why);
-/* USAGE where the rule has a field that is not in `names` (ends with NULL): a misspelt field must not pass as absent. */
+enum status rule_text_duration(const struct rule_text *text, const char *name, int64_t *out_us,
+                               struct why *why);
+/* USAGE where the rule has a field that is not in `names` (ends with NULL): a misspelt field must not pass as
+ * absent. */
 enum status rule_text_only(const struct rule_text *text, const char *const *names, struct why *why);
 /* "250ms", "20s", "1.5s", "2m"; MALFORMED otherwise. */
 enum status duration_parse(const char *text, int64_t *out_us);

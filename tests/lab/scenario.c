@@ -1,6 +1,7 @@
 /* Scenario files: parsing, and comparing a record with what is expected of it.
  * Owner: a scenario holds copies; nothing is allocated.
- * Why: a censor's behaviour and the right verdict stand side by side in one small file that anyone can add. */
+ * Why: a censor's behaviour and the right verdict stand side by side in one small file that anyone can add.
+ */
 #include "tests/lab/scenario.h"
 
 #include <ctype.h>
@@ -17,7 +18,7 @@
 #define LIMIT_DEFAULT_US (60 * US_PER_S)
 #define DELAY_DEFAULT_US (2 * US_PER_MS)
 #define CLIENT_NET_FIRST 91 /* 130.192.91.211 is the reference environment's client */
-#define EVERYBODY UINT64_MAX
+#define EVERYBODY        UINT64_MAX
 
 struct parsing {
     int64_t pause_us; /* before the next measurement */
@@ -104,7 +105,8 @@ static enum status client_line(struct parsing *parsing, const char *text)
             return complain(parsing, "client takes delay=, jitter=, loss= and rate=");
         *value++ = '\0';
         if (!link_field(&client->up, word, value))
-            return complain(parsing, "client takes delay=20ms, jitter=2ms, loss=0.01 and rate=2000000 (bits a second)");
+            return complain(
+                parsing, "client takes delay=20ms, jitter=2ms, loss=0.01 and rate=2000000 (bits a second)");
     }
     client->down = client->up;
     return STATUS_OK;
@@ -165,7 +167,8 @@ static enum status at_line(struct parsing *parsing, const char *text)
         return complain(parsing, "write: at 2s add ID RULE, or: at 5s remove ID");
     change.is_removal = strcmp(word, "remove") == 0;
     change.id = strtoll(number, &end, 10);
-    if (*end != '\0' || change.id < 0 || change.id >= 1000 || (!change.is_removal && strcmp(word, "add") != 0))
+    if (*end != '\0' || change.id < 0 || change.id >= 1000 ||
+        (!change.is_removal && strcmp(word, "add") != 0))
         return complain(parsing, "write: at 2s add ID RULE, or: at 5s remove ID, where ID is below 1000");
     return change_add(parsing, change, text);
 }
@@ -200,7 +203,8 @@ static enum status expect_line(struct parsing *parsing, const char *text)
             return complain(parsing, "write: expect KEY=VALUE..., at most 16 of them");
         *value++ = '\0';
         struct scenario_expect *expect = &measure->expects[measure->expect_count++];
-        if (!text_copy(expect->key, sizeof expect->key, word) || !text_copy(expect->values, sizeof expect->values, value))
+        if (!text_copy(expect->key, sizeof expect->key, word) ||
+            !text_copy(expect->values, sizeof expect->values, value))
             return complain(parsing, "the key or the value is too long");
     }
     return STATUS_OK;
@@ -209,8 +213,9 @@ static enum status expect_line(struct parsing *parsing, const char *text)
 static enum status title_line(struct parsing *parsing, const char *text)
 {
     struct scenario *scenario = parsing->scenario;
-    return text_copy(scenario->title, sizeof scenario->title, text) ? STATUS_OK
-                                                                    : complain(parsing, "the title is too long");
+    return text_copy(scenario->title, sizeof scenario->title, text)
+               ? STATUS_OK
+               : complain(parsing, "the title is too long");
 }
 
 static enum status limit_line(struct parsing *parsing, const char *text)
@@ -222,8 +227,9 @@ static enum status limit_line(struct parsing *parsing, const char *text)
 
 static enum status pause_line(struct parsing *parsing, const char *text)
 {
-    return duration_parse(text, &parsing->pause_us) == STATUS_OK ? STATUS_OK
-                                                                 : complain(parsing, "pause takes a duration such as 2s");
+    return duration_parse(text, &parsing->pause_us) == STATUS_OK
+               ? STATUS_OK
+               : complain(parsing, "pause takes a duration such as 2s");
 }
 
 static enum status collector_line(struct parsing *parsing, const char *text)
@@ -240,9 +246,9 @@ static enum status statement(struct parsing *parsing, const char *text)
         const char *word;
         enum status (*read)(struct parsing *parsing, const char *text);
     } statements[] = {
-        {"title", title_line}, {"client", client_line}, {"rule", rule_line},   {"at", at_line},
-        {"measure", measure_line}, {"expect", expect_line}, {"limit", limit_line}, {"collector", collector_line},
-        {"pause", pause_line},
+        {"title", title_line}, {"client", client_line},       {"rule", rule_line},
+        {"at", at_line},       {"measure", measure_line},     {"expect", expect_line},
+        {"limit", limit_line}, {"collector", collector_line}, {"pause", pause_line},
     };
     char word[32];
     if (!word_take(&text, word, sizeof word))
@@ -252,7 +258,8 @@ static enum status statement(struct parsing *parsing, const char *text)
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         if (strcmp(word, statements[i].word) == 0)
             return statements[i].read(parsing, text);
-    return complain(parsing, "a line begins with title, client, collector, rule, at, pause, measure, limit or expect");
+    return complain(parsing,
+                    "a line begins with title, client, collector, rule, at, pause, measure, limit or expect");
 }
 
 /* The line as text without the spaces around it; false where it is too long or holds a zero. */
@@ -280,7 +287,8 @@ enum status scenario_parse(const char *text, size_t count, struct scenario *out,
     out->limit_us = LIMIT_DEFAULT_US;
     out->has_collector = true;
     for (int number = 1; reader_line(&reader, &line); number++) {
-        enum status status = line_text(line, words) ? STATUS_OK : complain(&parsing, "the line is too long or no text");
+        enum status status =
+            line_text(line, words) ? STATUS_OK : complain(&parsing, "the line is too long or no text");
         if (status == STATUS_OK && words[0] != '\0' && words[0] != '#')
             status = statement(&parsing, words);
         if (status != STATUS_OK) {

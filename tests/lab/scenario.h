@@ -2,17 +2,16 @@
  *
  *   # comment
  *   title TEXT
- *   client NAME [delay=20ms] [jitter=2ms] [loss=0.01] [rate=2000000]   one way; the first client is "probe" without it
- *   collector off                           no collector, so no control
- *   rule [client=NAME] RULE                 in force from the start (rule_text.h)
- *   at 2s add ID [client=NAME] RULE         from the start of the first measurement
- *   at 5s remove ID
- *   measure [client=NAME] ARGUMENTS         dialtone-probe measure ARGUMENTS in that client's network
- *   pause 2s                                before the next measurement; the timeline runs on
- *   limit 30s                               of each measurement; 60s
- *   expect KEY=VALUE[|VALUE]...             of the record that the measurement before it made
+ *   client NAME [delay=20ms] [jitter=2ms] [loss=0.01] [rate=2000000]   one way; the first client is "probe"
+ * without it collector off                           no collector, so no control rule [client=NAME] RULE in
+ * force from the start (rule_text.h) at 2s add ID [client=NAME] RULE         from the start of the first
+ * measurement at 5s remove ID measure [client=NAME] ARGUMENTS         dialtone-probe measure ARGUMENTS in
+ * that client's network pause 2s                                before the next measurement; the timeline
+ * runs on limit 30s                               of each measurement; 60s expect KEY=VALUE[|VALUE]... of the
+ * record that the measurement before it made
  *
- * KEY is blocking, layer, method or confidence of x_dialtone.verdict, or a path from the record's root with dots
+ * KEY is blocking, layer, method or confidence of x_dialtone.verdict, or a path from the record's root with
+ * dots
  * ("test_keys.blocking"). VALUE is text, a number, true, false or null. */
 #ifndef TESTS_LAB_SCENARIO_H
 #define TESTS_LAB_SCENARIO_H
@@ -21,12 +20,12 @@
 
 #include "tests/lab/lab.h"
 
-#define SCENARIO_CLIENTS_MAX 8
-#define SCENARIO_CHANGES_MAX 32
+#define SCENARIO_CLIENTS_MAX  8
+#define SCENARIO_CHANGES_MAX  32
 #define SCENARIO_MEASURES_MAX 8
-#define SCENARIO_EXPECTS_MAX 16
-#define SCENARIO_WORDS_MAX 16
-#define SCENARIO_LINE_BYTES 1024
+#define SCENARIO_EXPECTS_MAX  16
+#define SCENARIO_WORDS_MAX    16
+#define SCENARIO_LINE_BYTES   1024
 
 struct scenario_change {
     int64_t at_us; /* negative: before the first measurement */

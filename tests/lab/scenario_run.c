@@ -18,10 +18,10 @@
 #include "tests/lab/namespace.h"
 #include "tests/lab/workspace.h"
 
-#define SCENARIO_BYTES_MAX (256u << 10)
+#define SCENARIO_BYTES_MAX      (256u << 10)
 #define RECORD_OUTPUT_BYTES_MAX (64u << 20)
-#define BIN_US (10 * US_PER_S)
-#define WORDS_MAX 64
+#define BIN_US                  (10 * US_PER_S)
+#define WORDS_MAX               64
 
 struct scenario_run {
     const char *name;
@@ -112,16 +112,17 @@ static enum status measure_await(struct scenario_run *run, pid_t pid, struct why
     return status;
 }
 
-static enum status probe_run(struct scenario_run *run, const struct scenario_measure *measure, const char *output,
-                             struct why *why)
+static enum status probe_run(struct scenario_run *run, const struct scenario_measure *measure,
+                             const char *output, struct why *why)
 {
     char *program = lab_program(run->lab, "dialtone-probe");
     char *ca = lab_file(run->lab, "ca.pem");
     char *anchors = lab_file(run->lab, "anchors.csv");
     char *errors = lab_file(run->lab, "probe.log");
     char *words = strdup(measure->arguments);
-    const char *argv[WORDS_MAX] = {program, "measure", "--format", "json", "--ca-file", ca, "--anchors", anchors,
-                                   "--resolver", run->scenario->clients[measure->client].resolver};
+    const char *argv[WORDS_MAX] = {
+        program, "measure",   "--format", "json",       "--ca-file",
+        ca,      "--anchors", anchors,    "--resolver", run->scenario->clients[measure->client].resolver};
     size_t count = 10;
     enum status status = STATUS_NO_MEMORY;
     pid_t pid = 0;
@@ -166,7 +167,8 @@ static size_t record_judge(const struct scenario_run *run, const struct scenario
 }
 
 /* Each line of the output is a record, and all must be as expected. */
-static size_t output_judge(const struct scenario_run *run, const struct scenario_measure *measure, const char *path)
+static size_t output_judge(const struct scenario_run *run, const struct scenario_measure *measure,
+                           const char *path)
 {
     struct buffer bytes = {0};
     size_t failed_count = 0;
@@ -248,8 +250,13 @@ static int scenario_try(const char *path, struct scenario *scenario, const char 
     struct scenario_run run = {
         .name = path,
         .scenario = scenario,
-        .plan = {.clients = scenario->clients, .client_count = scenario->client_count, .seed = 1, .bin_us = BIN_US,
-                 .programs = programs, .folder = folder, .has_collector = scenario->has_collector,
+        .plan = {.clients = scenario->clients,
+                 .client_count = scenario->client_count,
+                 .seed = 1,
+                 .bin_us = BIN_US,
+                 .programs = programs,
+                 .folder = folder,
+                 .has_collector = scenario->has_collector,
                  .avoids_tun = cli_value(arguments, "without-tun") != NULL},
     };
     if (status == STATUS_OK)
@@ -259,8 +266,8 @@ static int scenario_try(const char *path, struct scenario *scenario, const char 
     if (status == STATUS_UNSUPPORTED)
         exit_code = EXIT_SKIPPED;
     if (exit_code == EXIT_NOTHING_WRONG)
-        printf("ok    %-28s %-44s %5.1f s\n", strrchr(path, '/') ? strrchr(path, '/') + 1 : path, scenario->title,
-               (double)(monotonic_us() - start_us) / 1e6);
+        printf("ok    %-28s %-44s %5.1f s\n", strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
+               scenario->title, (double)(monotonic_us() - start_us) / 1e6);
     if (cli_value(arguments, "keep") && folder)
         printf("      kept in %s\n", folder);
     else
@@ -287,7 +294,7 @@ static enum exit_status scenario_command(int argc, char **argv)
     char *programs = programs_folder();
     struct scenario *scenario = malloc(sizeof *scenario);
     if (file_count == 0)
-        exit_code = cli_fail(EXIT_USAGE, "no file given: dialtone-lab scenario FILE...");
+        exit_code = (int)cli_fail(EXIT_USAGE, "no file given: dialtone-lab scenario FILE...");
     else if (!scenario || !programs)
         exit_code = EXIT_OWN_FAILURE;
     for (size_t i = 0; i < file_count && scenario && programs && exit_code != EXIT_SKIPPED; i++) {
@@ -308,7 +315,8 @@ const struct cli_command command_scenario = {
     .name = "scenario",
     .summary = "run scenario files and compare the verdicts with what they expect",
     .help = "usage: dialtone-lab scenario [--keep] FILE...\n\n"
-            "Each file gets an emulated Internet of its own. Exit status: 0 all as expected, 1 a verdict differs,\n"
+            "Each file gets an emulated Internet of its own. Exit status: 0 all as expected, 1 a verdict "
+            "differs,\n"
             "2 a file cannot be read, 3 the lab itself failed, 77 this system allows no namespaces.\n"
             "The format stands in tests/lab/scenario.h; examples in tests/lab/scenarios/.\n",
     .run = scenario_command,

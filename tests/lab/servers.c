@@ -17,12 +17,12 @@
 #include "tests/lab/child.h"
 #include "tests/lab/internet.h"
 
-#define RESOLVERS_MAX 16
+#define RESOLVERS_MAX      16
 #define ANSWER_PATIENCE_US (20 * US_PER_S) /* a sanitized collector on a busy machine */
-#define STOP_PATIENCE_US (5 * US_PER_S)
-#define DAY_S 86400
-#define BIN_TEXT_BYTES 32
-#define PATH_BYTES 512
+#define STOP_PATIENCE_US   (5 * US_PER_S)
+#define DAY_S              86400
+#define BIN_TEXT_BYTES     32
+#define PATH_BYTES         512
 
 struct servers {
     const struct servers_plan *plan;
@@ -77,8 +77,8 @@ static enum status sites_publish(const struct servers *servers, const struct aut
             status = site_page_publish(site, servers->plan->folder, why);
         if (status == STATUS_OK && site->has_tls)
             status = leaf_publish(site->is_untrusted ? untrusted : trusted,
-                                  site->is_untrusted ? "blocked.isp.lab" : site->names, servers->plan->folder, stem,
-                                  now_s, why);
+                                  site->is_untrusted ? "blocked.isp.lab" : site->names, servers->plan->folder,
+                                  stem, now_s, why);
     }
     return status;
 }
@@ -100,8 +100,8 @@ static enum status files_publish(const struct servers *servers, struct why *why)
     if (status == STATUS_OK)
         status = sites_publish(servers, trusted, untrusted, now_s, why);
     if (status == STATUS_OK)
-        status = leaf_publish(trusted, INTERNET_COLLECTOR_NAME " " INTERNET_COLLECTOR_ADDRESS, folder, "collector",
-                              now_s, why);
+        status = leaf_publish(trusted, INTERNET_COLLECTOR_NAME " " INTERNET_COLLECTOR_ADDRESS, folder,
+                              "collector", now_s, why);
     struct buffer nginx = {0};
     internet_nginx(folder, servers->plan->has_ipv6, &nginx);
     if (status == STATUS_OK)
@@ -118,8 +118,8 @@ static enum status server_start(const char *const *argv, const char *log, pid_t 
     return child_start(&plan, out_pid, why);
 }
 
-static enum status resolver_start(const struct servers *servers, const struct resolver *resolver, pid_t *out_pid,
-                                  struct why *why)
+static enum status resolver_start(const struct servers *servers, const struct resolver *resolver,
+                                  pid_t *out_pid, struct why *why)
 {
     char name[64], option[PATH_BYTES], log[PATH_BYTES];
     struct buffer text = {0};
@@ -153,11 +153,24 @@ static enum status collector_start(struct servers *servers, struct why *why)
     snprintf(certificate, sizeof certificate, "%s/collector.crt", folder);
     snprintf(key, sizeof key, "%s/collector.key", folder);
     snprintf(log, sizeof log, "%s/collector.log", folder);
-    const char *const argv[] = {
-        program,  "serve",     "--data",                  data,         "--bin",
-        bin,      "--listen",  INTERNET_COLLECTOR_ADDRESS ":443",       "--cert",
-        certificate, "--key",  key,                       "--ca-file",  ca,
-        "--resolver", INTERNET_PUBLIC_RESOLVER,           "--allow-private-targets", NULL};
+    const char *const argv[] = {program,
+                                "serve",
+                                "--data",
+                                data,
+                                "--bin",
+                                bin,
+                                "--listen",
+                                INTERNET_COLLECTOR_ADDRESS ":443",
+                                "--cert",
+                                certificate,
+                                "--key",
+                                key,
+                                "--ca-file",
+                                ca,
+                                "--resolver",
+                                INTERNET_PUBLIC_RESOLVER,
+                                "--allow-private-targets",
+                                NULL};
     return server_start(argv, log, &servers->collector, why);
 }
 
@@ -186,7 +199,8 @@ static enum status await(const char *who, pid_t pid, const char *address, uint16
             return STATUS_IO;
         }
         if (monotonic_us() > deadline_us) {
-            why_set(why, "%s does not answer on %s port %d; read its log in the lab's folder", who, address, port);
+            why_set(why, "%s does not answer on %s port %d; read its log in the lab's folder", who, address,
+                    port);
             return STATUS_TIMEOUT;
         }
     }
@@ -214,7 +228,8 @@ enum status servers_start(const struct servers_plan *plan, struct servers **out,
     if (!servers)
         return STATUS_NO_MEMORY;
     servers->plan = plan;
-    enum status status = internet_resolver_count <= RESOLVERS_MAX ? files_publish(servers, why) : STATUS_TOO_LARGE;
+    enum status status =
+        internet_resolver_count <= RESOLVERS_MAX ? files_publish(servers, why) : STATUS_TOO_LARGE;
     for (size_t i = 0; i < internet_resolver_count && status == STATUS_OK; i++)
         status = resolver_start(servers, &internet_resolvers[i], &servers->resolvers[i], why);
     if (status == STATUS_OK)

@@ -1,4 +1,5 @@
-/* The servers of the emulated Internet: real dnsmasq, nginx and dialtone-collector, as children of the caller. */
+/* The servers of the emulated Internet: real dnsmasq, nginx and dialtone-collector, as children of the
+ * caller. */
 #ifndef TESTS_LAB_SERVERS_H
 #define TESTS_LAB_SERVERS_H
 
@@ -8,7 +9,7 @@
 #include "measurement/base/status.h"
 
 struct servers_plan {
-    const char *folder;   /* configurations, pages, certificates and logs go there, and the collector's data */
+    const char *folder; /* configurations, pages, certificates and logs go there, and the collector's data */
     const char *programs; /* folder of dialtone-collector */
     int64_t bin_us;
     bool has_collector;

@@ -11,7 +11,7 @@
 #include "tests/lab/workspace.h"
 
 #define WORDS_MAX 256
-#define A_DAY_US (INT64_C(86400) * US_PER_S)
+#define A_DAY_US  (INT64_C(86400) * US_PER_S)
 
 struct shell_run {
     const struct cli_arguments *arguments;
@@ -63,10 +63,15 @@ static enum exit_status shell_command(int argc, char **argv)
         return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
     struct shell_run run = {
         .arguments = arguments,
-        .client = {.name = "probe", .address = "130.192.91.211", .gateway = "130.192.91.1",
-                   .address6 = "2a01:e0a:91::211", .gateway6 = "2a01:e0a:91::1",
+        .client = {.name = "probe",
+                   .address = "130.192.91.211",
+                   .gateway = "130.192.91.1",
+                   .address6 = "2a01:e0a:91::211",
+                   .gateway6 = "2a01:e0a:91::1",
                    .resolver = INTERNET_ISP_RESOLVER},
-        .plan = {.client_count = 1, .seed = 1, .bin_us = 10 * US_PER_S,
+        .plan = {.client_count = 1,
+                 .seed = 1,
+                 .bin_us = 10 * US_PER_S,
                  .has_collector = cli_value(arguments, "collector") != NULL,
                  .avoids_tun = cli_value(arguments, "without-tun") != NULL},
     };
@@ -100,11 +105,13 @@ static enum exit_status shell_command(int argc, char **argv)
 const struct cli_command command_shell = {
     .name = "shell",
     .summary = "run a command in a client's network of the emulated Internet",
-    .help = "usage: dialtone-lab shell [--rule RULE]... [--delay D] [--collector] [--server] [-- COMMAND...]\n\n"
-            "Runs COMMAND (a shell without it) behind the censor; $LAB is the lab's folder with ca.pem. Examples:\n"
-            "  dialtone-lab shell -- sh -c 'curl --cacert $LAB/ca.pem https://www.example.com/'\n"
-            "  dialtone-lab shell --rule 'ResetTrafficForTLSSNI(SNI=\"www.example.com\")' -- curl "
-            "https://www.example.com/\n"
-            "Exit status: the command's; 77 where this system allows no namespaces.\n",
+    .help =
+        "usage: dialtone-lab shell [--rule RULE]... [--delay D] [--collector] [--server] [-- COMMAND...]\n\n"
+        "Runs COMMAND (a shell without it) behind the censor; $LAB is the lab's folder with ca.pem. "
+        "Examples:\n"
+        "  dialtone-lab shell -- sh -c 'curl --cacert $LAB/ca.pem https://www.example.com/'\n"
+        "  dialtone-lab shell --rule 'ResetTrafficForTLSSNI(SNI=\"www.example.com\")' -- curl "
+        "https://www.example.com/\n"
+        "Exit status: the command's; 77 where this system allows no namespaces.\n",
     .run = shell_command,
 };

@@ -12,9 +12,9 @@
 struct trigger {
     enum trigger_kind kind;
     char word[RULE_WORD_BYTES];
-    struct address server; /* version 0: any */
-    uint16_t port;         /* 0: any */
-    uint8_t protocol;      /* 0: any */
+    struct ip_address server; /* version 0: any */
+    uint16_t port;            /* 0: any */
+    uint8_t protocol;         /* 0: any */
     struct flow_table *flows;
 };
 
@@ -56,7 +56,8 @@ static enum status fields_read(struct trigger *trigger, const struct rule_text *
     return STATUS_OK;
 }
 
-enum status trigger_open(enum trigger_kind kind, const struct rule_text *text, struct trigger **out, struct why *why)
+enum status trigger_open(enum trigger_kind kind, const struct rule_text *text, struct trigger **out,
+                         struct why *why)
 {
     struct trigger *trigger = calloc(1, sizeof *trigger);
     if (!trigger)
@@ -83,11 +84,11 @@ void trigger_free(struct trigger *trigger)
 
 static bool endpoint_fits(const struct trigger *trigger, const struct packet *packet, bool is_from_client)
 {
-    const struct address *server = is_from_client ? &packet->destination : &packet->source;
+    const struct ip_address *server = is_from_client ? &packet->destination : &packet->source;
     uint16_t port = is_from_client ? packet->destination_port : packet->source_port;
     if (trigger->protocol != 0 && packet->protocol != trigger->protocol)
         return false;
-    if (trigger->server.version != 0 && !address_equal(server, &trigger->server))
+    if (trigger->server.version != 0 && !ip_equal(server, &trigger->server))
         return false;
     return trigger->port == 0 || port == trigger->port;
 }
@@ -98,8 +99,8 @@ static bool hello_names(struct flow *flow, const struct packet *packet, const ch
         return false;
     flow_gather(flow, packet);
     char name[SERVER_NAME_BYTES];
-    enum status status = flow->start_bytes > 0 ? client_hello_server_name(flow->start, flow->start_bytes, name)
-                                               : STATUS_BUSY;
+    enum status status =
+        flow->start_bytes > 0 ? client_hello_server_name(flow->start, flow->start_bytes, name) : STATUS_BUSY;
     bool is_full = flow->start_bytes == CLIENT_HELLO_BYTES_MAX;
     if (status == STATUS_BUSY && !is_full)
         return false;

@@ -18,7 +18,8 @@ enum trigger_answer {
 struct trigger;
 
 /* USAGE where the field that the kind needs is missing. */
-enum status trigger_open(enum trigger_kind kind, const struct rule_text *text, struct trigger **out, struct why *why);
+enum status trigger_open(enum trigger_kind kind, const struct rule_text *text, struct trigger **out,
+                         struct why *why);
 void trigger_free(struct trigger *trigger);
 
 /* *out_flow (may be NULL) is the packet's flow where the answer is not NO; borrowed until the next call. */

@@ -5,11 +5,13 @@
 #include "tests/lab/trigger.h"
 
 /* 188 bytes of body, as in the reference environment. */
-#define PAGE_BODY                                                                                                    \
-    "<!doctype html>\n<html>\n<head>\n\t<title>Access Denied</title>\n</head>\n<body>\n<div>\n\t<h1>Access Denied"   \
+#define PAGE_BODY                                                                                            \
+    "<!doctype html>\n<html>\n<head>\n\t<title>Access Denied</title>\n</head>\n<body>\n<div>\n\t<h1>Access " \
+    "Denied"                                                                                                 \
     "</h1>\n\t<p>This request cannot be served in your jurisdiction.</p>\n</div>\n</body>\n</html>\n"
 
-/* No length and nothing else that the true server might say too: the end of the connection is the end of the page. */
+/* No length and nothing else that the true server might say too: the end of the connection is the end of the
+ * page. */
 static const char page[] = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n" PAGE_BODY;
 
 static enum status answer_open(const struct rule_kind *kind, const struct rule_text *text, void **out,
@@ -59,7 +61,8 @@ const struct rule_kind rule_close_for_endpoint = {
 
 const struct rule_kind rule_spoof_blockpage = {
     .name = "SpoofBlockpageForString",
-    .summary = "SpoofBlockpageForString(String=\"...\" [ServerIPAddress= ServerPort=]): a block page in one segment",
+    .summary =
+        "SpoofBlockpageForString(String=\"...\" [ServerIPAddress= ServerPort=]): a block page in one segment",
     .open = answer_open,
     .judge = page_judge,
     .close = answer_close,

@@ -10,7 +10,7 @@ enum { FLAVOUR_ALL, FLAVOUR_FOREIGN, FLAVOUR_UDP };
 
 struct cut_rule {
     int flavour;
-    struct address networks[RULE_VALUES_MAX];
+    struct ip_address networks[RULE_VALUES_MAX];
     int prefix_bits[RULE_VALUES_MAX];
     size_t network_count;
     uint16_t port;
@@ -24,10 +24,10 @@ static enum status network_read(struct cut_rule *rule, const char *value)
     char *slash = strchr(address, '/');
     if (slash)
         *slash = '\0';
-    struct address *network = &rule->networks[rule->network_count];
-    if (address_parse(address, network) != STATUS_OK)
+    struct ip_address *network = &rule->networks[rule->network_count];
+    if (ip_parse(address, network) != STATUS_OK)
         return STATUS_USAGE;
-    long most = (long)address_bytes(network) * 8;
+    long most = (long)ip_bytes(network) * 8;
     long bits = most;
     char *end = NULL;
     if (slash)
@@ -63,7 +63,8 @@ static enum status fields_read(struct cut_rule *rule, const struct rule_text *te
     return status;
 }
 
-static enum status cut_open(const struct rule_kind *kind, const struct rule_text *text, void **out, struct why *why)
+static enum status cut_open(const struct rule_kind *kind, const struct rule_text *text, void **out,
+                            struct why *why)
 {
     struct cut_rule *rule = calloc(1, sizeof *rule);
     if (!rule)
@@ -78,10 +79,10 @@ static enum status cut_open(const struct rule_kind *kind, const struct rule_text
     return STATUS_OK;
 }
 
-static bool is_domestic(const struct cut_rule *rule, const struct address *address)
+static bool is_domestic(const struct cut_rule *rule, const struct ip_address *address)
 {
     for (size_t i = 0; i < rule->network_count; i++)
-        if (address_within(address, &rule->networks[i], rule->prefix_bits[i]))
+        if (ip_within(address, &rule->networks[i], rule->prefix_bits[i]))
             return true;
     return false;
 }
@@ -90,7 +91,7 @@ static void cut_judge(void *state, const struct packet *packet, const struct rul
                       struct rule_output *output)
 {
     const struct cut_rule *rule = state;
-    const struct address *server = moment->is_from_client ? &packet->destination : &packet->source;
+    const struct ip_address *server = moment->is_from_client ? &packet->destination : &packet->source;
     uint16_t port = moment->is_from_client ? packet->destination_port : packet->source_port;
     if (rule->flavour == FLAVOUR_ALL)
         output->is_dropped = true;

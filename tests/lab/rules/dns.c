@@ -1,6 +1,7 @@
 /* DNS on the path: forged answers that race the true one, refusals, and silence.
  * Owner: a rule owns its name and addresses.
- * Why: the commonest interference; the original query still passes where an answer is forged, as on real paths. */
+ * Why: the commonest interference; the original query still passes where an answer is forged, as on real
+ * paths. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -13,9 +14,9 @@ enum { FLAVOUR_FORGE, FLAVOUR_DROP, FLAVOUR_REFUSE };
 struct dns_rule {
     int flavour;
     char domain[RULE_WORD_BYTES]; /* "" for any */
-    struct address addresses[RULE_VALUES_MAX];
+    struct ip_address addresses[RULE_VALUES_MAX];
     size_t address_count;
-    struct address server; /* the resolver meant; version 0: any */
+    struct ip_address server; /* the resolver meant; version 0: any */
     int code;
 };
 
@@ -23,7 +24,7 @@ static enum status addresses_read(struct dns_rule *rule, const struct rule_text 
 {
     const struct rule_field *field = rule_text_field(text, "Addresses");
     for (size_t i = 0; field && i < field->value_count; i++) {
-        if (address_parse(field->values[i], &rule->addresses[i]) != STATUS_OK) {
+        if (ip_parse(field->values[i], &rule->addresses[i]) != STATUS_OK) {
             why_set(why, "rule %s: '%s' is no IP address", text->name, field->values[i]);
             return STATUS_USAGE;
         }
@@ -58,7 +59,8 @@ static enum status fields_read(struct dns_rule *rule, const struct rule_text *te
     return status;
 }
 
-static enum status dns_open(const struct rule_kind *kind, const struct rule_text *text, void **out, struct why *why)
+static enum status dns_open(const struct rule_kind *kind, const struct rule_text *text, void **out,
+                            struct why *why)
 {
     struct dns_rule *rule = calloc(1, sizeof *rule);
     if (!rule)
@@ -73,12 +75,12 @@ static enum status dns_open(const struct rule_kind *kind, const struct rule_text
     return STATUS_OK;
 }
 
-static bool query_fits(const struct dns_rule *rule, const struct packet *packet, const struct rule_moment *moment,
-                       struct dns_question *out)
+static bool query_fits(const struct dns_rule *rule, const struct packet *packet,
+                       const struct rule_moment *moment, struct dns_question *out)
 {
     if (!moment->is_from_client || packet->protocol != PROTOCOL_UDP || packet->destination_port != 53)
         return false;
-    if (rule->server.version != 0 && !address_equal(&rule->server, &packet->destination))
+    if (rule->server.version != 0 && !ip_equal(&rule->server, &packet->destination))
         return false;
     if (dns_question_read(packet->payload, packet->payload_bytes, out) != STATUS_OK)
         return false;
@@ -109,7 +111,8 @@ static void dns_judge(void *state, const struct packet *packet, const struct rul
 
 const struct rule_kind rule_spoof_dns_response = {
     .name = "SpoofDNSResponse",
-    .summary = "SpoofDNSResponse(Domain=\"...\" Addresses={...}): a forged answer races the true one; none: NXDOMAIN",
+    .summary = "SpoofDNSResponse(Domain=\"...\" Addresses={...}): a forged answer races the true one; none: "
+               "NXDOMAIN",
     .open = dns_open,
     .judge = dns_judge,
     .close = free,
@@ -127,7 +130,8 @@ const struct rule_kind rule_drop_dns_query = {
 
 const struct rule_kind rule_refuse_dns_query = {
     .name = "RefuseDNSQuery",
-    .summary = "RefuseDNSQuery([Domain=\"...\"] [Code=5]): an error code instead of the answer (2 SERVFAIL, 5 REFUSED)",
+    .summary = "RefuseDNSQuery([Domain=\"...\"] [Code=5]): an error code instead of the answer (2 SERVFAIL, "
+               "5 REFUSED)",
     .open = dns_open,
     .judge = dns_judge,
     .close = free,

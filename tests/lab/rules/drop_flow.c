@@ -4,7 +4,8 @@
 #include "tests/lab/rules/rules.h"
 #include "tests/lab/trigger.h"
 
-static enum status drop_open(const struct rule_kind *kind, const struct rule_text *text, void **out, struct why *why)
+static enum status drop_open(const struct rule_kind *kind, const struct rule_text *text, void **out,
+                             struct why *why)
 {
     static const char *const known[] = {TRIGGER_FIELDS, NULL};
     struct trigger *trigger = NULL;
@@ -39,7 +40,8 @@ const struct rule_kind rule_drop_for_sni = {
 
 const struct rule_kind rule_drop_for_string = {
     .name = "DropTrafficForString",
-    .summary = "DropTrafficForString(String=\"...\" [ServerIPAddress= ServerPort=]): the flow vanishes from the string on",
+    .summary = "DropTrafficForString(String=\"...\" [ServerIPAddress= ServerPort=]): the flow vanishes from "
+               "the string on",
     .open = drop_open,
     .judge = drop_judge,
     .close = drop_close,

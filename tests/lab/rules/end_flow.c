@@ -1,6 +1,7 @@
 /* Forged ends of a connection: RST or FIN towards the client after a name or a string.
  * Owner: the rule is its trigger.
- * Why: the client's segment is still forwarded, so the forged end races the server's answer, as on real paths. */
+ * Why: the client's segment is still forwarded, so the forged end races the server's answer, as on real
+ * paths. */
 #include <stdlib.h>
 
 #include "tests/lab/rules/rules.h"
@@ -23,7 +24,8 @@ static void end_close(void *state)
     free(rule);
 }
 
-static enum status end_open(const struct rule_kind *kind, const struct rule_text *text, void **out, struct why *why)
+static enum status end_open(const struct rule_kind *kind, const struct rule_text *text, void **out,
+                            struct why *why)
 {
     static const char *const known[] = {TRIGGER_FIELDS, NULL};
     enum status status = rule_text_only(text, known, why);
@@ -33,7 +35,8 @@ static enum status end_open(const struct rule_kind *kind, const struct rule_text
     if (!rule)
         return STATUS_NO_MEMORY;
     rule->flags = kind->flavour & FLAVOUR_FIN ? TCP_FIN | TCP_ACK : TCP_RST | TCP_ACK;
-    status = trigger_open(kind->flavour & FLAVOUR_SNI ? TRIGGER_ON_SNI : TRIGGER_ON_STRING, text, &rule->trigger, why);
+    status = trigger_open(kind->flavour & FLAVOUR_SNI ? TRIGGER_ON_SNI : TRIGGER_ON_STRING, text,
+                          &rule->trigger, why);
     if (status != STATUS_OK) {
         end_close(rule);
         return status;
@@ -81,7 +84,8 @@ const struct rule_kind rule_close_for_sni = {
 
 const struct rule_kind rule_close_for_string = {
     .name = "CloseConnectionForString",
-    .summary = "CloseConnectionForString(String=\"...\" [ServerIPAddress= ServerPort=]): FIN after the string",
+    .summary =
+        "CloseConnectionForString(String=\"...\" [ServerIPAddress= ServerPort=]): FIN after the string",
     .open = end_open,
     .judge = end_judge,
     .close = end_close,

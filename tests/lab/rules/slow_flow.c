@@ -45,7 +45,8 @@ static enum status fields_read(struct slow_rule *rule, const struct rule_text *t
     return status;
 }
 
-static enum status slow_open(const struct rule_kind *kind, const struct rule_text *text, void **out, struct why *why)
+static enum status slow_open(const struct rule_kind *kind, const struct rule_text *text, void **out,
+                             struct why *why)
 {
     struct slow_rule *rule = calloc(1, sizeof *rule);
     if (!rule)
@@ -103,7 +104,8 @@ static void slow_judge(void *state, const struct packet *packet, const struct ru
 
 const struct rule_kind rule_throttle_for_sni = {
     .name = "ThrottleTrafficForTLSSNI",
-    .summary = "ThrottleTrafficForTLSSNI(SNI=\"...\" Delay=300ms PLR=0.1): delay and loss after the ClientHello",
+    .summary =
+        "ThrottleTrafficForTLSSNI(SNI=\"...\" Delay=300ms PLR=0.1): delay and loss after the ClientHello",
     .open = slow_open,
     .judge = slow_judge,
     .close = slow_close,
@@ -120,7 +122,8 @@ const struct rule_kind rule_throttle_for_endpoint = {
 
 const struct rule_kind rule_police_for_sni = {
     .name = "PoliceTrafficForTLSSNI",
-    .summary = "PoliceTrafficForTLSSNI(SNI=\"...\" RateKbps=128 BurstBytes=8192): a rate that is not exceeded",
+    .summary =
+        "PoliceTrafficForTLSSNI(SNI=\"...\" RateKbps=128 BurstBytes=8192): a rate that is not exceeded",
     .open = slow_open,
     .judge = slow_judge,
     .close = slow_close,

@@ -1,4 +1,5 @@
-/* Packets for the lab's unit tests, built by the code under test and checked by its own reader and checksums. */
+/* Packets for the lab's unit tests, built by the code under test and checked by its own reader and checksums.
+ */
 #ifndef TESTS_UNIT_LAB_PACKETS_H
 #define TESTS_UNIT_LAB_PACKETS_H
 
@@ -9,10 +10,10 @@
 #define CLIENT "130.192.91.211"
 #define SERVER "93.184.216.34"
 
-static inline struct address packets_address(const char *text)
+static inline struct ip_address packets_address(const char *text)
 {
-    struct address address = {0};
-    address_parse(text, &address);
+    struct ip_address address = {0};
+    ip_parse(text, &address);
     return address;
 }
 
@@ -63,7 +64,7 @@ static inline size_t packets_hello(const char *name, uint8_t *out)
     size_t hello_bytes = 2 + 32 + 1 + 2 + 2 + 2 + 2 + extensions_bytes;
     size_t at = 0;
     memset(out, 0, 600);
-#define PUT8(value) out[at++] = (uint8_t)(value)
+#define PUT8(value)  out[at++] = (uint8_t)(value)
 #define PUT16(value) (PUT8((value) >> 8), PUT8(value))
     PUT8(22), PUT16(0x0301), PUT16(hello_bytes + 4);
     PUT8(1), PUT8(0), PUT16(hello_bytes);

@@ -1,4 +1,5 @@
-/* Certificates of the lab: OpenSSL's own verifier accepts the right name by the right authority, and nothing else. */
+/* Certificates of the lab: OpenSSL's own verifier accepts the right name by the right authority, and nothing
+ * else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +28,8 @@ static X509 *certificate_load(const char *path)
     return certificate;
 }
 
-static int verify(const char *root_path, const char *leaf_path, const char *name, const char *address, int64_t now_s)
+static int verify(const char *root_path, const char *leaf_path, const char *name, const char *address,
+                  int64_t now_s)
 {
     X509_STORE *store = X509_STORE_new();
     X509_STORE_CTX *context = X509_STORE_CTX_new();
@@ -67,9 +69,11 @@ static void test_only_the_right_name_authority_and_time_pass(void **state)
     assert_int_equal(verify("ca.pem", "leaf.crt", "www.example.com", NULL, NOW_S), X509_V_OK);
     assert_int_equal(verify("ca.pem", "leaf.crt", "example.com", NULL, NOW_S), X509_V_OK);
     assert_int_equal(verify("ca.pem", "leaf.crt", NULL, "192.0.2.7", NOW_S), X509_V_OK);
-    assert_int_equal(verify("ca.pem", "leaf.crt", "www.example.org", NULL, NOW_S), X509_V_ERR_HOSTNAME_MISMATCH);
+    assert_int_equal(verify("ca.pem", "leaf.crt", "www.example.org", NULL, NOW_S),
+                     X509_V_ERR_HOSTNAME_MISMATCH);
     assert_int_equal(verify("ca.pem", "leaf.crt", NULL, "192.0.2.8", NOW_S), X509_V_ERR_IP_ADDRESS_MISMATCH);
-    assert_int_equal(verify("ca.pem", "leaf.crt", "example.com", NULL, NOW_S + 2 * DAY_S), X509_V_ERR_CERT_HAS_EXPIRED);
+    assert_int_equal(verify("ca.pem", "leaf.crt", "example.com", NULL, NOW_S + 2 * DAY_S),
+                     X509_V_ERR_CERT_HAS_EXPIRED);
     assert_int_not_equal(verify("other.pem", "leaf.crt", "example.com", NULL, NOW_S), X509_V_OK);
     authority_free(other);
     authority_free(trusted);

@@ -59,7 +59,8 @@ static void test_a_hello_of_openssl(void **state)
         char *bytes = NULL, name[SERVER_NAME_BYTES];
         long count = BIO_get_mem_data(out, &bytes);
         assert_true(count > 100);
-        assert_int_equal(client_hello_server_name(bytes, (size_t)count, name), has_name ? STATUS_OK : STATUS_NOT_FOUND);
+        assert_int_equal(client_hello_server_name(bytes, (size_t)count, name),
+                         has_name ? STATUS_OK : STATUS_NOT_FOUND);
         if (has_name)
             assert_string_equal(name, "hidden.service.example");
         SSL_free(ssl);
@@ -70,13 +71,16 @@ static void test_a_hello_of_openssl(void **state)
 static void test_what_is_no_hello(void **state)
 {
     (void)state;
-    static const char *const cases[] = {"GET / HTTP/1.1\r\n", "\x15\x03\x01\x00\x02\x01\x00", "\x16\x02\x01\x00\x01\x01"};
+    static const char *const cases[] = {"GET / HTTP/1.1\r\n", "\x15\x03\x01\x00\x02\x01\x00",
+                                        "\x16\x02\x01\x00\x01\x01"};
     char name[SERVER_NAME_BYTES];
     assert_int_equal(client_hello_server_name(cases[0], 16, name), STATUS_MALFORMED);
     assert_int_equal(client_hello_server_name(cases[1], 7, name), STATUS_MALFORMED);
     assert_int_equal(client_hello_server_name(cases[2], 6, name), STATUS_MALFORMED);
-    assert_int_equal(client_hello_server_name("\x16\x03\x01\x00\x04\x02\x00\x00\x00", 9, name), STATUS_MALFORMED);
-    assert_int_equal(client_hello_server_name("\x16\x03\x01\x00\x04\x01\xff\xff\xff", 9, name), STATUS_MALFORMED);
+    assert_int_equal(client_hello_server_name("\x16\x03\x01\x00\x04\x02\x00\x00\x00", 9, name),
+                     STATUS_MALFORMED);
+    assert_int_equal(client_hello_server_name("\x16\x03\x01\x00\x04\x01\xff\xff\xff", 9, name),
+                     STATUS_MALFORMED);
 }
 
 static void test_changed_bytes_stay_in_bounds(void **state)

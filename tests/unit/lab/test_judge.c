@@ -25,12 +25,23 @@ static const struct deed deeds[] = {
 /* What a detector without fault finds. */
 static void right_findings(struct finding findings[2])
 {
-    findings[0] = (struct finding){.kind = "service_blocking", .region = "XD-N", .subject = "news.lab", .layer = "dns",
-                                   .method = "dns_forged_answer", .state = "confirmed", .onset_earliest_us = 119 * S,
-                                   .onset_latest_us = 121 * S, .end_earliest_us = 131 * S, .end_latest_us = 134 * S};
-    findings[1] = (struct finding){.kind = "full_shutdown", .region = "XD-S", .state = "confirmed",
-                                   .onset_earliest_us = 149 * S, .onset_latest_us = 151 * S,
-                                   .end_earliest_us = 161 * S, .end_latest_us = 163 * S};
+    findings[0] = (struct finding){.kind = "service_blocking",
+                                   .region = "XD-N",
+                                   .subject = "news.lab",
+                                   .layer = "dns",
+                                   .method = "dns_forged_answer",
+                                   .state = "confirmed",
+                                   .onset_earliest_us = 119 * S,
+                                   .onset_latest_us = 121 * S,
+                                   .end_earliest_us = 131 * S,
+                                   .end_latest_us = 134 * S};
+    findings[1] = (struct finding){.kind = "full_shutdown",
+                                   .region = "XD-S",
+                                   .state = "confirmed",
+                                   .onset_earliest_us = 149 * S,
+                                   .onset_latest_us = 151 * S,
+                                   .end_earliest_us = 161 * S,
+                                   .end_latest_us = 163 * S};
 }
 
 static size_t judged(const struct finding *findings, size_t count, struct judge_row *rows, bool *out_agrees)
@@ -66,12 +77,18 @@ static void test_every_mismatch_shows(void **state)
         const char *reason;
         size_t row_count;
     } cases[] = {
-        {"missing", "it was not found", 3},      {"kind", "it was not found", 4},
-        {"region", "it was not found", 4},       {"subject", "it was not found", 4},
-        {"layer", "it was not found", 4},        {"network only", "it was not found", 3},
-        {"suspected", "it was suspected only", 3}, {"onset early", "the onset is too far off", 3},
-        {"onset late", "the onset is too far off", 3}, {"open", "it is still open", 3},
-        {"end early", "the end is too far off", 3}, {"end late", "the end is too far off", 3},
+        {"missing", "it was not found", 3},
+        {"kind", "it was not found", 4},
+        {"region", "it was not found", 4},
+        {"subject", "it was not found", 4},
+        {"layer", "it was not found", 4},
+        {"network only", "it was not found", 3},
+        {"suspected", "it was suspected only", 3},
+        {"onset early", "the onset is too far off", 3},
+        {"onset late", "the onset is too far off", 3},
+        {"open", "it is still open", 3},
+        {"end early", "the end is too far off", 3},
+        {"end late", "the end is too far off", 3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct finding findings[2];
@@ -81,23 +98,49 @@ static void test_every_mismatch_shows(void **state)
         struct finding *one = &findings[0];
         size_t first = 0;
         switch (i) {
-        case 0: first = 1; break;
-        case 1: text_set(one->kind, "throttling"); break;
-        case 2: text_set(one->region, "XD-E"); break;
-        case 3: text_set(one->subject, "wiki.lab"); break;
-        case 4: text_set(one->layer, "tls"); break;
-        case 5: one->asn = 64500; break;
-        case 6: text_set(one->state, "suspected"); break;
-        case 7: one->onset_earliest_us = 100 * S, one->onset_latest_us = 113 * S; break;
-        case 8: one->onset_earliest_us = 127 * S, one->onset_latest_us = 128 * S; break;
-        case 9: one->end_earliest_us = one->end_latest_us = 0; break;
-        case 10: one->end_earliest_us = 122 * S, one->end_latest_us = 125 * S; break;
-        case 11: one->end_earliest_us = 139 * S, one->end_latest_us = 141 * S; break;
-        default: fail();
+        case 0:
+            first = 1;
+            break;
+        case 1:
+            text_set(one->kind, "throttling");
+            break;
+        case 2:
+            text_set(one->region, "XD-E");
+            break;
+        case 3:
+            text_set(one->subject, "wiki.lab");
+            break;
+        case 4:
+            text_set(one->layer, "tls");
+            break;
+        case 5:
+            one->asn = 64500;
+            break;
+        case 6:
+            text_set(one->state, "suspected");
+            break;
+        case 7:
+            one->onset_earliest_us = 100 * S, one->onset_latest_us = 113 * S;
+            break;
+        case 8:
+            one->onset_earliest_us = 127 * S, one->onset_latest_us = 128 * S;
+            break;
+        case 9:
+            one->end_earliest_us = one->end_latest_us = 0;
+            break;
+        case 10:
+            one->end_earliest_us = 122 * S, one->end_latest_us = 125 * S;
+            break;
+        case 11:
+            one->end_earliest_us = 139 * S, one->end_latest_us = 141 * S;
+            break;
+        default:
+            fail();
         }
         size_t row_count = judged(findings + first, 2 - first, rows, &agrees);
         if (agrees || strcmp(rows[1].reason, cases[i].reason) != 0 || row_count != cases[i].row_count)
-            fail_msg("%s: agrees=%d, %zu rows, reason \"%s\"", cases[i].what, agrees, row_count, rows[1].reason);
+            fail_msg("%s: agrees=%d, %zu rows, reason \"%s\"", cases[i].what, agrees, row_count,
+                     rows[1].reason);
     }
 }
 
@@ -105,15 +148,38 @@ static void test_what_nobody_did_is_a_false_alarm(void **state)
 {
     (void)state;
     static const struct finding alarms[] = {
-        {.kind = "full_shutdown", .region = "XD-N", .state = "suspected", .onset_earliest_us = 104 * S,
+        {.kind = "full_shutdown",
+         .region = "XD-N",
+         .state = "suspected",
+         .onset_earliest_us = 104 * S,
          .onset_latest_us = 105 * S},
-        {.kind = "full_shutdown", .region = "XD", .state = "confirmed", .onset_earliest_us = 150 * S,
-         .onset_latest_us = 151 * S, .end_earliest_us = 160 * S, .end_latest_us = 161 * S},
-        {.kind = "service_blocking", .region = "XD-N", .subject = "wiki.lab", .layer = "dns", .state = "confirmed",
-         .onset_earliest_us = 120 * S, .onset_latest_us = 121 * S},
-        {.kind = "service_blocking", .region = "XD", .subject = "news.lab", .layer = "dns", .state = "confirmed",
-         .onset_earliest_us = 105 * S, .onset_latest_us = 106 * S, .end_latest_us = 110 * S},
-        {.kind = "operator_outage", .region = "XD", .asn = 64503, .state = "probable", .onset_earliest_us = 150 * S,
+        {.kind = "full_shutdown",
+         .region = "XD",
+         .state = "confirmed",
+         .onset_earliest_us = 150 * S,
+         .onset_latest_us = 151 * S,
+         .end_earliest_us = 160 * S,
+         .end_latest_us = 161 * S},
+        {.kind = "service_blocking",
+         .region = "XD-N",
+         .subject = "wiki.lab",
+         .layer = "dns",
+         .state = "confirmed",
+         .onset_earliest_us = 120 * S,
+         .onset_latest_us = 121 * S},
+        {.kind = "service_blocking",
+         .region = "XD",
+         .subject = "news.lab",
+         .layer = "dns",
+         .state = "confirmed",
+         .onset_earliest_us = 105 * S,
+         .onset_latest_us = 106 * S,
+         .end_latest_us = 110 * S},
+        {.kind = "operator_outage",
+         .region = "XD",
+         .asn = 64503,
+         .state = "probable",
+         .onset_earliest_us = 150 * S,
          .onset_latest_us = 151 * S},
     };
     for (size_t i = 0; i < sizeof alarms / sizeof alarms[0]; i++) {
@@ -148,7 +214,8 @@ static void test_the_export_is_read(void **state)
 {
     (void)state;
     static const char text[] =
-        "{\"events\":[{\"id\":\"a\",\"revision\":1,\"region\":\"XD-N\",\"asn\":0,\"kind\":\"service_blocking\","
+        "{\"events\":[{\"id\":\"a\",\"revision\":1,\"region\":\"XD-N\",\"asn\":0,\"kind\":\"service_"
+        "blocking\","
         "\"subject\":\"news.lab\",\"state\":\"confirmed\",\"confidence_uncalibrated\":0.99,\"layer\":\"dns\","
         "\"method\":\"dns_forged_answer\",\"onset\":[\"2026-01-01T00:00:02Z\",\"2026-01-01T00:00:04Z\"],"
         "\"end\":[null,null]}]}";

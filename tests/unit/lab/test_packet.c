@@ -13,9 +13,9 @@
 static void test_known_bytes_have_right_checksums(void **state)
 {
     (void)state;
-    static const uint8_t icmp_ping[] = {
-        0x45, 0x00, 0x00, 0x1c, 0x00, 0x00, 0x00, 0x00, 0x40, 0x01, 0x66, 0xdf, 0x0a, 0x00,
-        0x00, 0x01, 0x0a, 0x00, 0x00, 0x02, 0x08, 0x00, 0xf7, 0xfd, 0x00, 0x01, 0x00, 0x01};
+    static const uint8_t icmp_ping[] = {0x45, 0x00, 0x00, 0x1c, 0x00, 0x00, 0x00, 0x00, 0x40, 0x01,
+                                        0x66, 0xdf, 0x0a, 0x00, 0x00, 0x01, 0x0a, 0x00, 0x00, 0x02,
+                                        0x08, 0x00, 0xf7, 0xfd, 0x00, 0x01, 0x00, 0x01};
     assert_true(packet_checksums_right(icmp_ping, sizeof icmp_ping));
     uint8_t flipped[sizeof icmp_ping];
     for (size_t i = 0; i < sizeof icmp_ping * 8; i++) {
@@ -32,22 +32,24 @@ static void test_built_packets_read_back(void **state)
         const char *from, *to;
         uint8_t protocol;
     } cases[] = {
-        {"192.0.2.1", "198.51.100.7", PROTOCOL_TCP}, {"192.0.2.1", "198.51.100.7", PROTOCOL_UDP},
-        {"192.0.2.1", "198.51.100.7", PROTOCOL_ICMP}, {"2001:db8::1", "2001:db8:9::2", PROTOCOL_TCP},
+        {"192.0.2.1", "198.51.100.7", PROTOCOL_TCP},    {"192.0.2.1", "198.51.100.7", PROTOCOL_UDP},
+        {"192.0.2.1", "198.51.100.7", PROTOCOL_ICMP},   {"2001:db8::1", "2001:db8:9::2", PROTOCOL_TCP},
         {"2001:db8::1", "2001:db8:9::2", PROTOCOL_UDP}, {"2001:db8::1", "2001:db8:9::2", PROTOCOL_ICMPV6},
     };
     uint8_t payload[301], bytes[1500];
     for (size_t i = 0; i < sizeof payload; i++)
         payload[i] = (uint8_t)(i * 7 + 8);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct packet packet = packets_segment(cases[i].from, cases[i].to, 443, TCP_ACK, payload, sizeof payload), back;
+        struct packet packet =
+                          packets_segment(cases[i].from, cases[i].to, 443, TCP_ACK, payload, sizeof payload),
+                      back;
         packet.protocol = cases[i].protocol;
         size_t count = 0;
         assert_int_equal(packet_build(&packet, bytes, sizeof bytes, &count), STATUS_OK);
         assert_true(packet_checksums_right(bytes, count));
         assert_int_equal(packet_read(bytes, count, &back), STATUS_OK);
-        assert_true(address_equal(&back.source, &packet.source));
-        assert_true(address_equal(&back.destination, &packet.destination));
+        assert_true(ip_equal(&back.source, &packet.source));
+        assert_true(ip_equal(&back.destination, &packet.destination));
         assert_int_equal(back.protocol, packet.protocol);
         assert_int_equal(back.payload_bytes, sizeof payload);
         assert_int_equal(back.payload[0], payload[0]);
@@ -65,7 +67,8 @@ static void test_built_packets_read_back(void **state)
     }
 }
 
-/* Every cut and every changed byte of a header is read without a fault, and no payload ever reaches past the bytes. */
+/* Every cut and every changed byte of a header is read without a fault, and no payload ever reaches past the
+ * bytes. */
 static void test_hostile_bytes_stay_in_bounds(void **state)
 {
     (void)state;
@@ -101,7 +104,8 @@ static void test_what_does_not_fit_is_refused(void **state)
     static const uint8_t payload[21];
     uint8_t bytes[60] = {0};
     size_t count = 77;
-    struct packet packet = packets_segment("192.0.2.1", "198.51.100.7", 443, TCP_ACK, payload, sizeof payload);
+    struct packet packet =
+        packets_segment("192.0.2.1", "198.51.100.7", 443, TCP_ACK, payload, sizeof payload);
     assert_int_equal(packet_build(&packet, bytes, sizeof bytes, &count), STATUS_TOO_LARGE);
     assert_int_equal(count, 77);
     packet.payload_bytes = 20;
@@ -117,15 +121,21 @@ static void test_networks(void **state)
         int bits;
         bool is_within;
     } cases[] = {
-        {"130.192.91.211", "130.192.0.0", 16, true}, {"130.193.0.1", "130.192.0.0", 16, false},
-        {"130.193.0.1", "130.192.0.0", 15, true},    {"1.2.3.4", "0.0.0.0", 0, true},
-        {"1.2.3.4", "1.2.3.4", 32, true},            {"1.2.3.5", "1.2.3.4", 32, false},
-        {"1.2.3.5", "1.2.3.4", 33, false},           {"2001:db8::1", "2001:db8::", 32, true},
-        {"2001:db9::1", "2001:db8::", 32, false},    {"1.2.3.4", "::", 0, false},
+        {"130.192.91.211", "130.192.0.0", 16, true},
+        {"130.193.0.1", "130.192.0.0", 16, false},
+        {"130.193.0.1", "130.192.0.0", 15, true},
+        {"1.2.3.4", "0.0.0.0", 0, true},
+        {"1.2.3.4", "1.2.3.4", 32, true},
+        {"1.2.3.5", "1.2.3.4", 32, false},
+        {"1.2.3.5", "1.2.3.4", 33, false},
+        {"2001:db8::1", "2001:db8::", 32, true},
+        {"2001:db9::1", "2001:db8::", 32, false},
+        {"1.2.3.4", "::", 0, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct address address = packets_address(cases[i].address), network = packets_address(cases[i].network);
-        assert_int_equal(address_within(&address, &network, cases[i].bits), cases[i].is_within);
+        struct ip_address address = packets_address(cases[i].address),
+                          network = packets_address(cases[i].network);
+        assert_int_equal(ip_within(&address, &network, cases[i].bits), cases[i].is_within);
     }
 }
 

@@ -1,4 +1,5 @@
-/* The path: who gets which packet when, what the censor's rules change, and that only their clients feel them. */
+/* The path: who gets which packet when, what the censor's rules change, and that only their clients feel
+ * them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -97,7 +98,8 @@ static void test_what_is_forged_overtakes(void **state)
     uint8_t hello[600], room[1500];
     struct packet got;
     size_t hello_bytes = packets_hello("www.example.com", hello);
-    assert_int_equal(path_rule_add(bench->path, 1, 1, "ResetTrafficForTLSSNI(SNI=\"www.example.com\")", &why), STATUS_OK);
+    assert_int_equal(path_rule_add(bench->path, 1, 1, "ResetTrafficForTLSSNI(SNI=\"www.example.com\")", &why),
+                     STATUS_OK);
     struct packet packet = packets_segment(CLIENT, SERVER, 443, TCP_ACK, hello, hello_bytes);
     send_packet(bench, 0, &packet);
     int world_count = 0, reset_count = 0;

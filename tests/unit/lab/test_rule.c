@@ -27,7 +27,8 @@ static void bench_open(struct bench *bench, const char *text)
 
 static void ask(struct bench *bench, const struct packet *packet, bool is_from_client, int64_t now_us)
 {
-    struct rule_moment moment = {.is_from_client = is_from_client, .now_us = now_us, .random = &bench->random};
+    struct rule_moment moment = {
+        .is_from_client = is_from_client, .now_us = now_us, .random = &bench->random};
     bench->output = (struct rule_output){0};
     rule_judge(bench->rule, packet, &moment, &bench->output);
 }
@@ -79,7 +80,7 @@ static void test_flow_ends_for_a_name(void **state)
         assert_int_equal(end.flags, cases[i].flags);
         assert_int_equal(end.sequence, 5000);
         assert_int_equal(end.acknowledgement, 1000 + hello_bytes);
-        assert_true(address_equal(&end.source, &packet.destination));
+        assert_true(ip_equal(&end.source, &packet.destination));
         assert_int_equal(end.destination_port, packet.source_port);
         rule_free(bench.rule);
     }
@@ -125,8 +126,11 @@ static void test_strings_at_an_endpoint(void **state)
     (void)state;
     static const char request[] = "GET / HTTP/1.1\r\nHost: www.example.com\r\n\r\n";
     struct bench bench;
-    bench_open(&bench, "ResetTrafficForString(ServerIPAddress=93.184.216.34 ServerPort=80 String=\"www.example.com\")");
-    struct packet packet = packets_segment(CLIENT, SERVER, 80, TCP_ACK, (const uint8_t *)request, sizeof request - 1);
+    bench_open(
+        &bench,
+        "ResetTrafficForString(ServerIPAddress=93.184.216.34 ServerPort=80 String=\"www.example.com\")");
+    struct packet packet =
+        packets_segment(CLIENT, SERVER, 80, TCP_ACK, (const uint8_t *)request, sizeof request - 1);
     ask(&bench, &packet, true, 1);
     assert_int_equal(injected(&bench).flags, TCP_RST | TCP_ACK);
     packet.destination_port = 8080;
@@ -145,7 +149,8 @@ static void test_a_block_page_is_one_whole_segment(void **state)
     static const char request[] = "GET / HTTP/1.1\r\nHost: www.example.com\r\n\r\n";
     struct bench bench;
     bench_open(&bench, "SpoofBlockpageForString(String=\"www.example.com\")");
-    struct packet packet = packets_segment(CLIENT, SERVER, 80, TCP_ACK, (const uint8_t *)request, sizeof request - 1);
+    struct packet packet =
+        packets_segment(CLIENT, SERVER, 80, TCP_ACK, (const uint8_t *)request, sizeof request - 1);
     ask(&bench, &packet, true, 1);
     struct packet page = injected(&bench);
     assert_int_equal(page.flags, TCP_FIN | TCP_PSH | TCP_ACK);
@@ -184,12 +189,14 @@ static void test_dns_answers(void **state)
     static const struct {
         const char *rule;
         const char *name;
-        int code;     /* -1: no answer is forged */
+        int code; /* -1: no answer is forged */
         int answers;
         bool is_dropped;
     } cases[] = {
-        {"SpoofDNSResponse(Addresses={83.224.65.42, 10.0.0.1} Domain=\"www.news.lab\")", "www.news.lab", 0, 2, false},
-        {"SpoofDNSResponse(Addresses={\"2001:db8::1\"} Domain=\"www.news.lab\")", "www.news.lab", 0, 0, false},
+        {"SpoofDNSResponse(Addresses={83.224.65.42, 10.0.0.1} Domain=\"www.news.lab\")", "www.news.lab", 0, 2,
+         false},
+        {"SpoofDNSResponse(Addresses={\"2001:db8::1\"} Domain=\"www.news.lab\")", "www.news.lab", 0, 0,
+         false},
         {"SpoofDNSResponse(Domain=\"www.news.lab\")", "WWW.news.lab", 3, 0, false},
         {"SpoofDNSResponse(Domain=\"www.news.lab\")", "news.lab", -1, 0, false},
         {"DropDNSQuery(Domain=\"www.news.lab\")", "www.news.lab", -1, 0, true},
@@ -241,7 +248,8 @@ static void test_cuts(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct bench bench;
         bench_open(&bench, cases[i].rule);
-        struct packet packet = packets_segment(CLIENT, cases[i].server, 443, 0, (const uint8_t *)"12345678", 8);
+        struct packet packet =
+            packets_segment(CLIENT, cases[i].server, 443, 0, (const uint8_t *)"12345678", 8);
         packet.protocol = cases[i].protocol;
         ask(&bench, &packet, true, 1);
         assert_int_equal(bench.output.is_dropped, cases[i].is_dropped);
@@ -274,7 +282,8 @@ static void test_policing_passes_its_rate(void **state)
     (void)state;
     struct bench bench;
     static const uint8_t payload[1000];
-    bench_open(&bench, "PoliceTrafficForTCPEndpoint(ServerIPAddress=93.184.216.34 RateKbps=80 BurstBytes=5000)");
+    bench_open(&bench,
+               "PoliceTrafficForTCPEndpoint(ServerIPAddress=93.184.216.34 RateKbps=80 BurstBytes=5000)");
     struct packet packet = packets_segment(SERVER, CLIENT, 40000, TCP_ACK, payload, sizeof payload);
     int64_t passed_bytes = 0;
     for (int64_t now_us = 0; now_us < 10000000; now_us += 10000) { /* 100 kB/s are offered for 10 s */
@@ -289,14 +298,25 @@ static void test_wrong_rules_say_why(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "", "Nonsense()", "ResetTrafficForTLSSNI", "ResetTrafficForTLSSNI()", "ResetTrafficForTLSSNI(SNI=\"x\"",
-        "ResetTrafficForTLSSNI(SNI=\"x)", "ResetTrafficForTLSSNI(SIN=\"x\")", "ResetTrafficForTLSSNI(SNI=\"x\") more",
-        "DropTrafficForServerEndpoint(ServerPort=443)", "DropTrafficForServerEndpoint(ServerIPAddress=1.2.3)",
+        "",
+        "Nonsense()",
+        "ResetTrafficForTLSSNI",
+        "ResetTrafficForTLSSNI()",
+        "ResetTrafficForTLSSNI(SNI=\"x\"",
+        "ResetTrafficForTLSSNI(SNI=\"x)",
+        "ResetTrafficForTLSSNI(SIN=\"x\")",
+        "ResetTrafficForTLSSNI(SNI=\"x\") more",
+        "DropTrafficForServerEndpoint(ServerPort=443)",
+        "DropTrafficForServerEndpoint(ServerIPAddress=1.2.3)",
         "DropTrafficForServerEndpoint(ServerIPAddress=1.2.3.4 ServerPort=0)",
         "DropTrafficForServerEndpoint(ServerIPAddress=1.2.3.4 ServerPort=65536)",
-        "ThrottleTrafficForTLSSNI(SNI=\"x\" PLR=1.5)", "ThrottleTrafficForTLSSNI(SNI=\"x\" Delay=soon)",
-        "SpoofDNSResponse(Addresses={1.2.3.4})", "SpoofDNSResponse(Domain=\"x\" Addresses={nowhere})",
-        "CutForeign(Domestic={1.2.3.4/33})", "CutForeign(Domestic={1.2.3.4/x})", "CutEverything(Now=1)",
+        "ThrottleTrafficForTLSSNI(SNI=\"x\" PLR=1.5)",
+        "ThrottleTrafficForTLSSNI(SNI=\"x\" Delay=soon)",
+        "SpoofDNSResponse(Addresses={1.2.3.4})",
+        "SpoofDNSResponse(Domain=\"x\" Addresses={nowhere})",
+        "CutForeign(Domestic={1.2.3.4/33})",
+        "CutForeign(Domestic={1.2.3.4/x})",
+        "CutEverything(Now=1)",
         "PoliceTrafficForTLSSNI(SNI=\"x\" RateKbps=0)",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

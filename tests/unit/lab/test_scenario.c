@@ -26,12 +26,13 @@ static void test_a_whole_file(void **state)
 {
     (void)state;
     struct why why = {0};
-    struct scenario *scenario = scenario_of("# a comment\n\ntitle Two clients\nclient a delay=20ms loss=0.5\r\n"
-                                            "client b rate=2000000\n  rule client=b CutEverything()\n"
-                                            "at 5s remove 7\nat 1.5s add 7 DropUDPPort(Port=443)\n"
-                                            "measure client=b --timeout 2s https://www.example.com/\nlimit 10s\n"
-                                            "expect blocking=offline|unknown layer=null\nmeasure x\n",
-                                            STATUS_OK, &why);
+    struct scenario *scenario =
+        scenario_of("# a comment\n\ntitle Two clients\nclient a delay=20ms loss=0.5\r\n"
+                    "client b rate=2000000\n  rule client=b CutEverything()\n"
+                    "at 5s remove 7\nat 1.5s add 7 DropUDPPort(Port=443)\n"
+                    "measure client=b --timeout 2s https://www.example.com/\nlimit 10s\n"
+                    "expect blocking=offline|unknown layer=null\nmeasure x\n",
+                    STATUS_OK, &why);
     assert_string_equal(scenario->title, "Two clients");
     assert_int_equal(scenario->client_count, 2);
     assert_int_equal(scenario->clients[0].down.delay_us, 20000);
@@ -85,17 +86,28 @@ static void test_wrong_lines_are_named(void **state)
 static void test_expectations(void **state)
 {
     (void)state;
-    static const char text[] = "{\"test_keys\":{\"blocking\":false,\"n\":3,\"p\":0.5,\"none\":null,\"list\":[],"
-                               "\"x_dialtone\":{\"verdict\":{\"blocking\":\"ok\",\"layer\":null}}}}";
+    static const char text[] =
+        "{\"test_keys\":{\"blocking\":false,\"n\":3,\"p\":0.5,\"none\":null,\"list\":[],"
+        "\"x_dialtone\":{\"verdict\":{\"blocking\":\"ok\",\"layer\":null}}}}";
     static const struct {
         struct scenario_expect expect;
         bool holds;
     } cases[] = {
-        {{"blocking", "ok"}, true},           {{"blocking", "blocked|ok"}, true}, {{"blocking", "o"}, false},
-        {{"blocking", "okay"}, false},        {{"layer", "null"}, true},          {{"layer", "dns"}, false},
-        {{"method", "null"}, false},          {{"method", "absent"}, true},       {{"test_keys.blocking", "false"}, true},
-        {{"test_keys.n", "3"}, true},         {{"test_keys.p", "0.5"}, true},     {{"test_keys.none", "null"}, true},
-        {{"test_keys.n.deeper", "3"}, false}, {{"test_keys.list", ""}, false},    {{"nowhere", "absent"}, true},
+        {{"blocking", "ok"}, true},
+        {{"blocking", "blocked|ok"}, true},
+        {{"blocking", "o"}, false},
+        {{"blocking", "okay"}, false},
+        {{"layer", "null"}, true},
+        {{"layer", "dns"}, false},
+        {{"method", "null"}, false},
+        {{"method", "absent"}, true},
+        {{"test_keys.blocking", "false"}, true},
+        {{"test_keys.n", "3"}, true},
+        {{"test_keys.p", "0.5"}, true},
+        {{"test_keys.none", "null"}, true},
+        {{"test_keys.n.deeper", "3"}, false},
+        {{"test_keys.list", ""}, false},
+        {{"nowhere", "absent"}, true},
     };
     json_t *record = NULL;
     struct why why = {0};
