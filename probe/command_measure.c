@@ -17,7 +17,7 @@
 static const struct cli_option options_table[] = {
     {"targets", "FILE", "measure the URLs of this list: CSV with a column url, as Citizen Lab's lists"},
     {"limit", "N", "measure only the first N"},
-    {"test", "NAME", "the network test to run: web_connectivity (default), ladder"},
+    {"test", "NAME", "the network test to run: web_connectivity (default), ladder, whatsapp, telegram, signal, ..."},
     {"format", "FORMAT", "both (default): records on stdout, table on stderr; json; text: table on stdout"},
     OPTIONS_MEASURING,
     {0},
@@ -292,6 +292,7 @@ const struct cli_command command_measure = {
         "  dialtone-probe measure https://www.example.org/ > measurements.jsonl\n"
         "  dialtone-probe measure --control https://collector.example.org/v1/control --format text \\\n"
         "      --targets list.csv --limit 50\n"
-        "  dialtone-probe measure --test ladder\n",
+        "  dialtone-probe measure --test ladder\n"
+        "  dialtone-probe measure --test whatsapp --control https://collector.example.org/v1/control\n",
     .run = measure_run,
 };

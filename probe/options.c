@@ -83,6 +83,7 @@ enum status options_read(const struct cli_arguments *arguments, struct probe_opt
         .resolvers = cli_value(arguments, "resolver"),
         .ca_file = cli_value(arguments, "ca-file"),
         .anchors_file = cli_value(arguments, "anchors"),
+        .services_folder = cli_value(arguments, "services"),
         .geo_db = cli_value(arguments, "geo-db"),
         .asn_db = cli_value(arguments, "asn-db"),
         .allow_private_targets = cli_value(arguments, "allow-private-targets") != NULL,

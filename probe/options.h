@@ -17,6 +17,7 @@
         {"resolver", "IP[:PORT],...", "ask these DNS resolvers instead of the system's"},                            \
         {"ca-file", "FILE", "trust the certificates in this PEM file instead of the system's"},                      \
         {"anchors", "FILE", "rungs of the connectivity ladder: CSV kind,operator,host,port"},                        \
+        {"services", "FOLDER", "endpoints of the services' tests, NAME.csv each: CSV role,name,reach,host,port,path"}, \
         {"timeout", "DURATION", "let no single step (DNS, TCP, TLS, HTTP, control) take longer"},                    \
         {"parallel", "N", "measure so many targets at once"},                                                        \
         {"no-capture", NULL, "keep no packet headers of failed flows"},                                              \
@@ -40,6 +41,7 @@ struct probe_options {
     const char *resolvers; /* NULL: the system's */
     const char *ca_file;
     const char *anchors_file;
+    const char *services_folder;
     const char *geo_db;
     const char *asn_db;
     int64_t timeout_us;     /* 0: each step's own */

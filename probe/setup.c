@@ -151,6 +151,7 @@ enum status setup_open(const struct probe_options *options, struct probe_setup *
                     .control_urls = options->control_urls,
                     .control_count = options->control_count,
                     .ca_file = options->ca_file,
+                    .services_folder = options->services_folder,
                     .allow_private_targets = options->allow_private_targets},
     };
     out->context.log = &out->log;

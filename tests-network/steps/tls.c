@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -60,6 +61,26 @@ enum status tls_trust_open(const char *ca_file, struct tls_trust **out, struct w
     SSL_CTX_set_read_ahead(trust->settings, 1);
     *out = trust;
     return STATUS_OK;
+}
+
+enum status tls_trust_add(struct tls_trust *trust, const char *pem, struct why *why)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(trust->settings);
+    BIO *text = BIO_new_mem_buf(pem, -1);
+    X509 *certificate;
+    size_t added_count = 0;
+    if (!text)
+        return STATUS_NO_MEMORY;
+    while ((certificate = PEM_read_bio_X509(text, NULL, NULL, NULL))) {
+        added_count += X509_STORE_add_cert(store, certificate) == 1;
+        X509_free(certificate);
+    }
+    BIO_free(text);
+    ERR_clear_error();
+    if (added_count > 0)
+        return STATUS_OK;
+    why_set(why, "The text holds no certificate to trust: give PEM certificates of authorities.");
+    return STATUS_MALFORMED;
 }
 
 void tls_trust_free(struct tls_trust *trust)

@@ -14,6 +14,8 @@
 struct tls_trust;
 /* `ca_file` NULL: the system's store. NOT_FOUND with a reason where the file holds no certificate. */
 enum status tls_trust_open(const char *ca_file, struct tls_trust **out, struct why *why);
+/* Trusts these certificates too: PEM text of authorities. MALFORMED where it holds none. */
+enum status tls_trust_add(struct tls_trust *trust, const char *pem, struct why *why);
 void tls_trust_free(struct tls_trust *trust);
 
 struct tls_certificate {

@@ -1,0 +1,9 @@
+/* The test of one service as data and two pure functions, for whoever judges evidence without a network. */
+#ifndef TESTS_NETWORK_FACEBOOK_MESSENGER_FACEBOOK_MESSENGER_H
+#define TESTS_NETWORK_FACEBOOK_MESSENGER_FACEBOOK_MESSENGER_H
+
+#include "tests-network/steps/service.h"
+
+extern const struct service service_facebook_messenger;
+
+#endif
