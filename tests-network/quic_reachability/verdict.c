@@ -1,0 +1,77 @@
+/* The verdict of QUIC reachability.
+ * Owner: nothing; a pure function of the evidence.
+ * Why: a server without QUIC is as silent as a filter; only another name that passes tells them apart. */
+#include "tests-network/quic_reachability/verdict.h"
+
+#include <stdio.h>
+
+#include "tests-network/steps/failure.h"
+
+static struct verdict plain(enum verdict_outcome outcome, const char *method)
+{
+    struct verdict verdict = {.outcome = outcome};
+    snprintf(verdict.method, sizeof verdict.method, "%s", method);
+    return verdict;
+}
+
+static struct verdict blocked(const char *method, enum verdict_confidence confidence)
+{
+    struct verdict verdict = {.outcome = OUTCOME_BLOCKED, .layer = LAYER_QUIC, .confidence = confidence};
+    snprintf(verdict.method, sizeof verdict.method, "%s", method);
+    return verdict;
+}
+
+static bool is_failed(enum quic_seen seen)
+{
+    return seen == QUIC_SILENT || seen == QUIC_REFUSED || seen == QUIC_CUT;
+}
+
+static bool is_offline(const struct quic_evidence *evidence)
+{
+    bool is_tcp_up = evidence->tcp_tried && !evidence->tcp_failure;
+    if (is_tcp_up || evidence->control_name == QUIC_REACHED)
+        return false;
+    switch (evidence->connectivity) {
+    case CONNECTIVITY_NO_LINK:
+    case CONNECTIVITY_NO_GATEWAY:
+    case CONNECTIVITY_FULL_SHUTDOWN:
+    case CONNECTIVITY_CAPTIVE_PORTAL:
+        return true;
+    case CONNECTIVITY_UNKNOWN:
+    case CONNECTIVITY_RESOLVER_DEAD:
+    case CONNECTIVITY_DOMESTIC_ONLY:
+    case CONNECTIVITY_DNS_FAILURE:
+    case CONNECTIVITY_TLS_BLOCKED:
+    case CONNECTIVITY_WORKING:
+        break;
+    }
+    return failure_is_local(evidence->dns_failure) ||
+           (failure_is_local(evidence->target_failure) && (!evidence->tcp_tried || failure_is_local(evidence->tcp_failure)));
+}
+
+struct verdict quic_verdict(const struct quic_evidence *evidence)
+{
+    if (evidence->target == QUIC_REACHED)
+        return plain(OUTCOME_OK, "");
+    if (is_offline(evidence))
+        return plain(OUTCOME_OFFLINE, "");
+    if (evidence->is_injected) {
+        struct verdict verdict = blocked("dns_injection", CONFIDENCE_CERTAIN);
+        verdict.layer = LAYER_DNS;
+        return verdict;
+    }
+    if (evidence->dns_failure)
+        return plain(OUTCOME_UNKNOWN, "dns_failure");
+    if (!is_failed(evidence->target))
+        return plain(OUTCOME_UNKNOWN, "");
+    if (evidence->control_name == QUIC_REACHED) {
+        /* What failed once and then passed with the same name was loss, not a filter. */
+        if (evidence->target_again == QUIC_REACHED)
+            return plain(OUTCOME_UNKNOWN, "quic_unstable");
+        bool is_tcp_up = evidence->tcp_tried && !evidence->tcp_failure;
+        bool is_repeated = is_failed(evidence->target_again);
+        return blocked("quic_sni_filter", is_tcp_up && is_repeated ? CONFIDENCE_STRONG : CONFIDENCE_MEDIUM);
+    }
+    /* Whatever the name, packets go unanswered: a filter of all QUIC, or a server that has none. */
+    return plain(OUTCOME_UNKNOWN, evidence->target == QUIC_CUT ? "quic_flow_dropped" : "quic_unanswered");
+}
