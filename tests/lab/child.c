@@ -54,7 +54,7 @@ static bool child_settle(const struct child_plan *plan)
         return false;
     if (plan->network_fd >= 0 && setns(plan->network_fd, CLONE_NEWNET) != 0)
         return false;
-    if (plan->resolv_conf && unshare(CLONE_NEWNS) == 0)
+    if (plan->resolv_conf && unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
         (void)!mount(plan->resolv_conf, "/etc/resolv.conf", NULL, MS_BIND, NULL);
     if (plan->folder && chdir(plan->folder) != 0)
         return false;

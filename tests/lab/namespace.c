@@ -48,7 +48,10 @@ static bool namespaces_enter(void)
         if (unshare(wanted | CLONE_NEWUSER) != 0 || !user_map(uid, gid))
             return false;
     }
-    return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+        return true;
+    /* In a chroot "/" is no mount of its own; what is mounted here later, only over /proc, must stay here. */
+    return errno == EINVAL && mount("none", "/proc", NULL, MS_PRIVATE, NULL) == 0;
 }
 
 static int exit_code_of(int wait_status)
