@@ -19,6 +19,7 @@ fail() {
 
 # start [OPTION...]: a collector on a free port; its address is in $base.
 start() {
+    : >"$work/serve.log" # or the line of the collector before would be read
     "$collector" serve --data "$work/data" --listen 127.0.0.1:0 "$@" 2>"$work/serve.log" &
     server=$!
     waited=0

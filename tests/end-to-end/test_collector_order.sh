@@ -4,12 +4,13 @@
 "$collector" simulate --probes 8 --regions 1 --days 12 --seed 5 --bundles "$work/fleet" >/dev/null 2>&1 ||
     fail "no fleet was simulated"
 
-# told DATA: what a reader is told of the region, without numbers of revisions and when they were made.
+# told DATA: what a reader is told of the region, without numbers of revisions, when they were made, and the ids, which
+# an event keeps from when it was first told.
 told() {
     mv "$1" "$work/data"
     start
     region=$(curl -s "$base/api/v1/regions" | sed 's/.*"region":"\([A-Z]*\)".*/\1/')
-    curl -s "$base/api/v1/events?region=$region" | tr '{' '\n' | sed 's/"revision":[0-9]*,//; s/"revised":"[^"]*",*//'
+    curl -s "$base/api/v1/events?region=$region" | tr '{' '\n' | sed 's/"id":"[^"]*",//; s/"revision":[0-9]*,//; s/"revised":"[^"]*",*//' | sort
     curl -s "$base/api/v1/timeline?region=$region&from=2025-12-01T00:00:00Z" | tr '{' '\n'
     stop KILL
     mv "$work/data" "$1"

@@ -77,6 +77,7 @@ stop TERM
 # The evidence behind a row is the very line.
 start
 id=$(curl -s "$base/api/v1/measurements?region=XD&limit=1" | sed 's/.*"id":"\([0-9a-f]*\)".*/\1/')
-[ "$(curl -s "$base/api/v1/measurements/$id" | sha256sum | cut -c1-64)" = "$id" ] || fail "the evidence is another line"
+[ "$(curl -s "$base/api/v1/measurements/$id" | sha256sum | cut -c1-64)" = "$id" ] ||
+    fail "the evidence is another line: id $id: $(curl -s "$base/api/v1/measurements/$id" | head -c 300)"
 [ "$(curl -s "$base/api/v1/measurements?id=$id" | sha256sum | cut -c1-64)" = "$id" ] || fail "the evidence by ?id="
 stop TERM
