@@ -42,7 +42,7 @@ enum status rule_open(const char *text, struct rule **out, struct why *why)
         return status;
     const struct rule_kind *kind = kind_find(parsed.name);
     if (!kind) {
-        why_set(why, "there is no rule '%s'; dialtone-lab --help lists them", parsed.name);
+        why_set(why, "there is no rule '%s'; dialtone-lab rules lists them", parsed.name);
         return STATUS_USAGE;
     }
     struct rule *rule = calloc(1, sizeof *rule);
