@@ -21,8 +21,11 @@
 #define PARAMETER_IDLE        0x01
 #define PARAMETER_UDP_BYTES   0x03
 #define PARAMETER_DATA        0x04
-#define PARAMETER_STREAM_DATA 0x05
+#define PARAMETER_DATA_OWN    0x05
+#define PARAMETER_DATA_PEERS  0x06
+#define PARAMETER_DATA_UNI    0x07
 #define PARAMETER_STREAMS     0x08
+#define PARAMETER_STREAMS_UNI 0x09
 #define PARAMETER_SOURCE      0x0f
 
 /* SHA-256 of "HelloRetryRequest", which stands in place of the random (RFC 8446 section 4.1.3). */
@@ -88,8 +91,11 @@ static void parameters_append(struct buffer *out, const struct quic_cid *source)
     parameter_append(&list, PARAMETER_IDLE, 30000);
     parameter_append(&list, PARAMETER_UDP_BYTES, 1472);
     parameter_append(&list, PARAMETER_DATA, 1048576);
-    parameter_append(&list, PARAMETER_STREAM_DATA, 262144);
+    parameter_append(&list, PARAMETER_DATA_OWN, 262144);
+    parameter_append(&list, PARAMETER_DATA_PEERS, 262144);
+    parameter_append(&list, PARAMETER_DATA_UNI, 262144);
     parameter_append(&list, PARAMETER_STREAMS, 100);
+    parameter_append(&list, PARAMETER_STREAMS_UNI, 100);
     quic_varint_append(&list, PARAMETER_SOURCE);
     quic_varint_append(&list, source->count);
     buffer_append(&list, source->bytes, source->count);

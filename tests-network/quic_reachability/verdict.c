@@ -29,7 +29,8 @@ static bool is_failed(enum quic_seen seen)
 static bool is_offline(const struct quic_evidence *evidence)
 {
     bool is_tcp_up = evidence->tcp_tried && !evidence->tcp_failure;
-    if (is_tcp_up || evidence->control_name == QUIC_REACHED)
+    bool is_refused = failure_same(evidence->target_failure, FAILURE_REFUSED); /* somebody is there to refuse */
+    if (is_tcp_up || is_refused || evidence->control_name == QUIC_REACHED)
         return false;
     switch (evidence->connectivity) {
     case CONNECTIVITY_NO_LINK:

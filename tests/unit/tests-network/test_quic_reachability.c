@@ -510,6 +510,8 @@ static void test_verdict_table(void **state)
         {{.dns_failure = "network_unreachable"}, OUTCOME_OFFLINE, "", CONFIDENCE_NONE},
         {{.target = QUIC_SILENT, .control_name = QUIC_SILENT, .connectivity = CONNECTIVITY_NO_LINK},
          OUTCOME_OFFLINE, "", CONFIDENCE_NONE},
+        {{.target = QUIC_REFUSED, .target_failure = FAILURE_REFUSED, .connectivity = CONNECTIVITY_NO_LINK},
+         OUTCOME_UNKNOWN, "quic_unanswered", CONFIDENCE_NONE},
         {{.target = QUIC_SILENT, .control_name = QUIC_SILENT, .tcp_tried = true}, OUTCOME_UNKNOWN, "quic_unanswered",
          CONFIDENCE_NONE},
         {{.target = QUIC_SILENT, .control_name = QUIC_REACHED, .target_again = QUIC_SILENT, .tcp_tried = true},
