@@ -52,5 +52,6 @@ void revision_withdraw(struct event *event)
 {
     event->state = REGION_OK;
     event->confidence = 0;
-    snprintf(event->explanation, sizeof event->explanation, "Withdrawn: later measurements no longer show it.");
+    snprintf(event->explanation, sizeof event->explanation,
+             "Withdrawn: later measurements no longer show it.");
 }

@@ -85,6 +85,9 @@ typedef enum status (*store_dirty_callback)(const char *region, int64_t first_us
 
 struct store {
     const char *name;
+    /* Whether the text after --store NAME= is an address that the store can keep its rows at; USAGE with the reason where
+     * it is not. NULL: the store takes none, its rows are in the data folder. (store/setting.h) */
+    enum status (*check_address)(const char *address, struct why *why);
     /* Opens or makes the store in the data folder, upgrading its schema; CONFLICT where a newer program wrote it.
      * The bin length is fixed when the store is made; *bin_length_s (0: the default) becomes the stored one. */
     enum status (*open)(const char *folder, bool read_only, int64_t *bin_length_s, struct store_handle **out,

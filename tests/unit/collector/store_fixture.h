@@ -2,6 +2,7 @@
 #ifndef TESTS_UNIT_COLLECTOR_STORE_FIXTURE_H
 #define TESTS_UNIT_COLLECTOR_STORE_FIXTURE_H
 
+#include "tests/unit/collector/clickhouse_fixture.h"
 #include "tests/unit/collector/fixture.h"
 
 #include "collector/store/store.h"
@@ -21,9 +22,23 @@ static inline int setup(void **state)
     struct why why = {""};
     opened->folder = fixture_folder();
     opened->bin_length_s = BIN_S;
+    if (opened->store->check_address) {
+        clickhouse_fixture_choose(opened->folder);
+    }
     assert_int_equal(opened->store->open(opened->folder, false, &opened->bin_length_s, &opened->handle, &why),
                      STATUS_OK);
     return 0;
+}
+
+/* Whether the suite can run: a store that has a server of its own needs it installed. */
+static inline bool store_is_testable(const struct store *store)
+{
+    if (!store->check_address || clickhouse_fixture_start()) {
+        print_message("store %s\n", store->name);
+        return true;
+    }
+    print_message("store %s: skipped, clickhouse-server is not installed\n", store->name);
+    return false;
 }
 
 static inline int teardown(void **state)

@@ -1,0 +1,120 @@
+/* The store in a ClickHouse database, asked over HTTP, for many measurements or many machines that read.
+ * Owner: a handle owns its connection and its paths; rows passed to callbacks live on the stack of the read.
+ * Why: columns scan a hundred million rows where one file would not; what it guarantees stands in its header.
+ */
+#include "collector/store/clickhouse/clickhouse_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collector/store/setting.h"
+#include "measurement/base/file.h"
+
+#define LOCK_FILE "store.lock"
+
+static void clickhouse_close(struct store_handle *handle)
+{
+    if (!handle) {
+        return;
+    }
+    curl_easy_cleanup(handle->idle);
+    free(handle->lock_path);
+    free(handle);
+}
+
+static enum status address_check(const char *address, struct why *why)
+{
+    struct clickhouse_address parsed;
+    return clickhouse_address_parse(address, &parsed, why);
+}
+
+/* Inserts wait for a second replica where each shard has one. */
+static enum status quorum_find(struct store_handle *handle, struct why *why)
+{
+    struct buffer sql = {0};
+    int64_t replica_count = 0;
+    if (!handle->address.cluster[0]) {
+        return STATUS_OK;
+    }
+    sql_text(&sql,
+             "SELECT toInt64(min(replicas)) FROM (SELECT count() AS replicas FROM system.clusters"
+             " WHERE cluster = % GROUP BY shard_num)",
+             handle->address.cluster);
+    enum status status = clickhouse_number(handle, &sql, 0, &replica_count, why);
+    if (status == STATUS_OK && replica_count == 0) {
+        why_set(why, "ClickHouse knows no cluster named %s; mend the address or the server's remote_servers",
+                handle->address.cluster);
+        return STATUS_USAGE;
+    }
+    handle->has_quorum = replica_count > 1;
+    return status;
+}
+
+static enum status handle_open(struct store_handle *handle, const struct store_setting *setting,
+                               int64_t *bin_length_s, struct why *why)
+{
+    enum status status = clickhouse_address_parse(setting->address, &handle->address, why);
+    int64_t length_s = *bin_length_s;
+    if (status == STATUS_OK && !handle->is_read_only) {
+        handle->is_unsettled = true;
+        status = quorum_find(handle, why);
+    }
+    if (status == STATUS_OK) {
+        status = clickhouse_schema_open(handle, setting->token, &length_s, why);
+    }
+    if (status == STATUS_OK) {
+        status = clickhouse_newest_log_index(handle, &handle->dirt_seen, why);
+    }
+    if (status == STATUS_OK) {
+        handle->bin_length_s = *bin_length_s = length_s;
+    }
+    return status;
+}
+
+static enum status clickhouse_open(const char *folder, bool read_only, int64_t *bin_length_s,
+                                   struct store_handle **out, struct why *why)
+{
+    struct store_setting setting;
+    enum status status = store_setting_read(folder, &setting, why);
+    if (status == STATUS_OK && setting.store != &store_clickhouse) {
+        why_set(why,
+                "%s names no ClickHouse database; run dialtone-collector import or serve with --store "
+                "clickhouse=http://HOST:8123/DATABASE on that folder first",
+                folder);
+        status = STATUS_NOT_FOUND;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct store_handle *handle = calloc(1, sizeof *handle);
+    if (handle) {
+        handle->is_read_only = read_only;
+        handle->lock_path = path_join(folder, LOCK_FILE);
+    }
+    status =
+        handle && handle->lock_path ? handle_open(handle, &setting, bin_length_s, why) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK) {
+        *out = handle;
+        handle = NULL;
+    }
+    clickhouse_close(handle);
+    return status;
+}
+
+const struct store store_clickhouse = {
+    .name = "clickhouse",
+    .check_address = address_check,
+    .open = clickhouse_open,
+    .close = clickhouse_close,
+    .put_bundle = clickhouse_put_bundle,
+    .put_detection = clickhouse_put_detection,
+    .each_dirty_region = clickhouse_each_dirty_region,
+    .each_presence = clickhouse_each_presence,
+    .each_sighting = clickhouse_each_sighting,
+    .each_region = clickhouse_each_region,
+    .each_state = clickhouse_each_state,
+    .each_event = clickhouse_each_event,
+    .each_measurement = clickhouse_each_measurement,
+    .find_bundle = clickhouse_find_bundle,
+};

@@ -1,0 +1,286 @@
+/* Puts one bundle: its header and its new measurements, in one insert.
+ * Owner: everything given is borrowed; a put owns its tables of identities until it ends.
+ * Why: one insert of one block is all that ClickHouse does atomically; so it is the transaction.
+ * Plan: 1 take turns, settle an insert that may still run, 2 look for the bundle, for another of its sequence
+ * number, and for the next log index, 3 look which identities are there, 4 insert header and the rest. */
+#include "collector/store/clickhouse/clickhouse_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOKUP_COUNT_MAX 1000    /* identities in one question: the server takes 256 KiB of SQL */
+#define BUNDLE_ROWS_MAX  1000000 /* in one block */
+
+struct found_bundle {
+    struct store_bundle bundle;
+    struct store_put_result result;
+    bool is_found;
+};
+
+static enum status header_keep(struct reader *reader, void *arg)
+{
+    struct found_bundle *found = arg;
+    struct found_bundle row = {.is_found = true};
+    header_read(reader, &row.bundle, &row.result);
+    if (!reader->failed) {
+        *found = row;
+    }
+    return STATUS_OK;
+}
+
+static enum status bundle_find(struct store_handle *handle, const uint8_t hash[SHA256_BYTES],
+                               struct found_bundle *out, struct why *why)
+{
+    struct buffer sql = {0};
+    sql_hash(&sql,
+             "SELECT " HEADER_COLUMNS
+             " FROM entries WHERE country = '' AND time_us = 0 AND identity = % AND line < 0"
+             " ORDER BY log_index LIMIT 1",
+             hash);
+    return clickhouse_select(handle, &sql, header_keep, out, why);
+}
+
+enum status clickhouse_find_bundle(struct store_handle *handle, const uint8_t hash[SHA256_BYTES],
+                                   struct store_bundle *out, struct store_put_result *out_result)
+{
+    struct found_bundle found = {.is_found = false};
+    enum status status = bundle_find(handle, hash, &found, NULL);
+    if (status == STATUS_OK && !found.is_found) {
+        return STATUS_NOT_FOUND;
+    }
+    if (status == STATUS_OK) {
+        *out = found.bundle;
+        *out_result = found.result;
+    }
+    return status == STATUS_NOT_FOUND ? STATUS_IO : status; /* a missing table is no answer */
+}
+
+/* Where the log stands, as seen by the bundle that comes next. */
+struct log_place {
+    int64_t next_index;
+    int64_t sequence_count; /* signed bundles of the probe with its sequence number */
+};
+
+static enum status place_keep(struct reader *reader, void *arg)
+{
+    struct log_place *out = arg;
+    struct log_place place = {.next_index = binary_i64(reader)};
+    place.sequence_count = binary_i64(reader);
+    if (!reader->failed) {
+        *out = place;
+    }
+    return STATUS_OK;
+}
+
+static enum status place_find(struct store_handle *handle, const struct store_bundle *bundle,
+                              struct log_place *out, struct why *why)
+{
+    struct buffer sql = {0};
+    sql_text(
+        &sql,
+        "SELECT if(count() = 0, toInt64(0), max(log_index) + 1), toInt64(countIf(is_signed = 1 AND probe = %",
+        bundle->probe);
+    sql_number(&sql, " AND sequence = %)) FROM entries WHERE country = '' AND time_us = 0 AND line < 0",
+               bundle->label.sequence);
+    return clickhouse_select(handle, &sql, place_keep, out, why);
+}
+
+enum status clickhouse_newest_log_index(struct store_handle *handle, int64_t *out, struct why *why)
+{
+    struct buffer sql = {0};
+    buffer_text(&sql, "SELECT if(count() = 0, toInt64(-1), max(log_index)) FROM entries"
+                      " WHERE country = '' AND time_us = 0 AND line < 0");
+    return clickhouse_number(handle, &sql, -1, out, why);
+}
+
+/* Which of the observations, in order of their identities, are not to be inserted. */
+struct candidate {
+    const struct observation *observation;
+    size_t line;
+    bool is_known;
+};
+
+struct candidates {
+    struct candidate *rows; /* by identity, then by line */
+    size_t count;
+};
+
+static int candidate_compare(const void *a, const void *b)
+{
+    const struct candidate *left = a;
+    const struct candidate *right = b;
+    int order = memcmp(left->observation->identity, right->observation->identity, SHA256_BYTES);
+    return order ? order : (left->line > right->line) - (left->line < right->line);
+}
+
+static enum status candidates_make(const struct observation *observations, size_t count,
+                                   struct candidates *out)
+{
+    struct candidate *rows = calloc(count ? count : 1, sizeof *rows);
+    if (!rows) {
+        return STATUS_NO_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = (struct candidate){.observation = &observations[i], .line = i};
+    }
+    qsort(rows, count, sizeof *rows, candidate_compare);
+    for (size_t i = 1; i < count; i++) {
+        rows[i].is_known =
+            memcmp(rows[i].observation->identity, rows[i - 1].observation->identity, SHA256_BYTES) == 0;
+    }
+    *out = (struct candidates){rows, count};
+    return STATUS_OK;
+}
+
+/* The first row with the identity, or NULL. */
+static struct candidate *candidate_find(const struct candidates *candidates,
+                                        const uint8_t identity[SHA256_BYTES])
+{
+    size_t low = 0;
+    size_t high = candidates->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(candidates->rows[middle].observation->identity, identity, SHA256_BYTES) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool is_found = low < candidates->count &&
+                    memcmp(candidates->rows[low].observation->identity, identity, SHA256_BYTES) == 0;
+    return is_found ? &candidates->rows[low] : NULL;
+}
+
+static enum status known_mark(struct reader *reader, void *arg)
+{
+    uint8_t identity[SHA256_BYTES];
+    reader_copy(reader, identity, sizeof identity);
+    struct candidate *row = reader->failed ? NULL : candidate_find(arg, identity);
+    if (row) {
+        row->is_known = true;
+    }
+    return STATUS_OK;
+}
+
+/* Country and time come from the line whose hash the identity is: the whole key is known, so the index
+ * answers. */
+static enum status known_find(struct store_handle *handle, struct candidates *candidates, size_t from,
+                              struct why *why)
+{
+    struct buffer sql = {0};
+    buffer_text(&sql, "SELECT identity FROM entries WHERE line >= 0 AND (country, time_us, identity) IN (");
+    for (size_t i = from; i < candidates->count && i < from + LOOKUP_COUNT_MAX; i++) {
+        const struct observation *observation = candidates->rows[i].observation;
+        sql_text(&sql, i == from ? "(%" : ",(%", observation->country);
+        sql_number(&sql, ",%", observation->time_us);
+        sql_hash(&sql, ",%)", observation->identity);
+    }
+    buffer_text(&sql, ")");
+    return clickhouse_select(handle, &sql, known_mark, candidates, why);
+}
+
+static enum entry_counting counting_of(const struct observation *observation, int64_t received_us)
+{
+    if (!cell_time_is_plausible(observation->time_us, received_us)) {
+        return ENTRY_NOT_COUNTED;
+    }
+    return region_is_country(observation->country) ? ENTRY_IN_REGIONS : ENTRY_IN_CELLS;
+}
+
+static enum status bundle_insert(struct store_handle *handle, const struct store_bundle *bundle,
+                                 const struct candidates *candidates, struct store_put_result *result,
+                                 struct why *why)
+{
+    struct buffer rows = {0};
+    for (size_t i = 0; i < candidates->count; i++) {
+        const struct candidate *row = &candidates->rows[i];
+        if (!row->is_known) {
+            entry_put_measurement(&rows, bundle, result->log_index, (int64_t)row->line,
+                                  counting_of(row->observation, bundle->received_us), row->observation);
+            result->accepted_count++;
+        }
+    }
+    result->duplicate_count = candidates->count - result->accepted_count;
+    entry_put_header(&rows, bundle, result);
+    enum status status = clickhouse_insert(handle, "INSERT INTO entries (" ENTRY_COLUMNS ")", &rows, why);
+    buffer_free(&rows);
+    return status;
+}
+
+static enum status new_bundle_put(struct store_handle *handle, const struct store_bundle *bundle,
+                                  const struct observation *observations, size_t count,
+                                  struct store_put_result *result, struct why *why)
+{
+    struct candidates candidates = {0};
+    struct log_place place = {0};
+    enum status status = place_find(handle, bundle, &place, why);
+    if (status == STATUS_OK && bundle->is_signed && place.sequence_count > 0) {
+        why_set(why,
+                "this probe has already sent another bundle with sequence number %lld; make a new key with "
+                "dialtone-probe keys rotate if its state folder was restored or copied",
+                (long long)bundle->label.sequence);
+        return STATUS_CONFLICT;
+    }
+    if (status == STATUS_OK) {
+        status = candidates_make(observations, count, &candidates);
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i += LOOKUP_COUNT_MAX) {
+        status = known_find(handle, &candidates, i, why);
+    }
+    if (status == STATUS_OK) {
+        *result =
+            (struct store_put_result){.log_index = place.next_index, .received_us = bundle->received_us};
+        status = bundle_insert(handle, bundle, &candidates, result, why);
+    }
+    free(candidates.rows);
+    return status;
+}
+
+/* Everything while the lock is held. */
+static enum status bundle_put(struct store_handle *handle, const struct store_bundle *bundle,
+                              const struct observation *observations, size_t count,
+                              struct store_put_result *result, struct why *why)
+{
+    struct found_bundle found = {.is_found = false};
+    enum status status = clickhouse_settle(handle, why);
+    if (status == STATUS_OK) {
+        status = bundle_find(handle, bundle->hash, &found, why);
+    }
+    if (status == STATUS_OK && found.is_found) {
+        *result = found.result;
+        result->duplicate_count += result->accepted_count;
+        result->accepted_count = 0;
+        return STATUS_OK;
+    }
+    return status == STATUS_OK ? new_bundle_put(handle, bundle, observations, count, result, why) : status;
+}
+
+enum status clickhouse_put_bundle(struct store_handle *handle, const struct store_bundle *bundle,
+                                  const struct observation *observations, size_t count,
+                                  struct store_put_result *out, struct why *why)
+{
+    struct store_put_result result = {0};
+    if (handle->is_read_only) {
+        why_set(why, "the store was opened for reading only");
+        return STATUS_REFUSED;
+    }
+    if (count > BUNDLE_ROWS_MAX) {
+        why_set(why, "a bundle of %zu measurements is too large; split it", count);
+        return STATUS_TOO_LARGE;
+    }
+    int lock = clickhouse_lock(handle, why);
+    if (lock < 0) {
+        return STATUS_IO;
+    }
+    handle->is_exact = handle->has_quorum;
+    enum status status = bundle_put(handle, bundle, observations, count, &result, why);
+    handle->is_exact = false;
+    clickhouse_unlock(lock);
+    if (status == STATUS_NOT_FOUND) {
+        status = STATUS_IO; /* a table is missing: `why` says which */
+    }
+    if (status == STATUS_OK) {
+        *out = result;
+    }
+    return status;
+}
