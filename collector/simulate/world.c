@@ -155,13 +155,14 @@ static enum status planned_add(struct world *world, struct region_plan *region, 
     enum status status = STATUS_OK;
     int64_t day20_us = world->start_us + 20 * DAY_US;
     for (int day = 0; plan->has_exams && day < 14 && status == STATUS_OK; day++) {
-        struct incident exam = {.kind = INCIDENT_FULL, .region = number, .from_us = day20_us + day * DAY_US + 5 * HOUR_US};
+        struct incident exam = {.kind = INCIDENT_FULL, .region = number, .from_us = day20_us + day * DAY_US};
+        exam.from_us += (3 + number % 12) * HOUR_US; /* not all regions at once: that would look like our own fault */
         exam.until_us = exam.from_us + 3 * HOUR_US;
         exam.seed = world_mix((uint64_t)plan->seed, number, (uint64_t)day);
         status = incident_add(&region->incidents, &region->incident_count, &region->incident_room, exam);
     }
     if (plan->long_days > 0 && status == STATUS_OK) {
-        struct incident longest = {.kind = INCIDENT_FULL, .region = number, .from_us = day20_us + 17 * HOUR_US};
+        struct incident longest = {.kind = INCIDENT_FULL, .region = number, .from_us = day20_us + (17 + 5 * (number % 24)) * HOUR_US};
         longest.until_us = longest.from_us + plan->long_days * DAY_US;
         longest.seed = world_mix((uint64_t)plan->seed, number, 77);
         status = incident_add(&region->incidents, &region->incident_count, &region->incident_room, longest);

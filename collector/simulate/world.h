@@ -53,8 +53,8 @@ struct plan {
     int64_t wrong_clock_us; /* greatest error of a wrong clock */
     double liar_share;
     bool has_random;        /* incidents at the guide's rates */
-    bool has_exams;         /* 14 days of 05:00 to 08:00 each, from day 20 on */
-    int64_t long_days;      /* one shutdown of that length a region, from day 20 on; 0 none */
+    bool has_exams;         /* 14 days of three hours each, from day 20 on, each region at its own hour */
+    int64_t long_days;      /* one shutdown of that length a region, from day 20 to 25 on; 0 none */
     struct incident *extra; /* of the scenario; owned */
     size_t extra_count;
 };
