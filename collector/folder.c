@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "collector/store/setting.h"
 #include "measurement/base/file.h"
 
 #define KEY_FILE           "collector.key"
@@ -29,8 +30,8 @@ static enum status subfolder_make(const char *path, const char *name, struct why
 enum status collector_folder_open(const char *path, int64_t bin_length_s, struct collector_folder *out,
                                   struct why *why)
 {
-    struct collector_folder folder = {.store = store_find(COLLECTOR_STORE_NAME),
-                                      .bin_length_s = bin_length_s};
+    struct collector_folder folder = {.bin_length_s = bin_length_s};
+    struct store_setting setting;
     enum status status = folder_make(path, 0750, why);
     if (status == STATUS_OK) {
         status = subfolder_make(path, BUNDLES_FOLDER, why);
@@ -38,9 +39,13 @@ enum status collector_folder_open(const char *path, int64_t bin_length_s, struct
     if (status == STATUS_OK) {
         status = subfolder_make(path, PROBES_FOLDER, why);
     }
+    if (status == STATUS_OK) {
+        status = store_setting_read(path, &setting, why);
+    }
     if (status != STATUS_OK) {
         return status;
     }
+    folder.store = setting.store;
     folder.path = strdup(path);
     if (!folder.path) {
         return STATUS_NO_MEMORY;

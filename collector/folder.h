@@ -1,12 +1,12 @@
 /* The collector's data folder: its store, its kept bundles, the keys of the probes it knows, its own key.
- *   store.sqlite  bundles/HASH.jsonl.zst [+ .minisig]  probes/NAME.pub  collector.key  lock */
+ *   store.sqlite, or a file `store` that names another store  bundles/HASH.jsonl.zst [+ .minisig]  probes/NAME.pub
+ *   collector.key  lock */
 #ifndef COLLECTOR_FOLDER_H
 #define COLLECTOR_FOLDER_H
 
 #include "collector/store/store.h"
 
-#define COLLECTOR_STORE_NAME "sqlite"
-#define BUNDLE_PATH_BYTES    96
+#define BUNDLE_PATH_BYTES 96
 
 struct collector_folder {
     char *path;

@@ -8,6 +8,7 @@
 
 #include "collector/folder.h"
 #include "collector/ingest/line_source.h"
+#include "collector/store/setting.h"
 #include "measurement/base/file.h"
 
 struct query {
@@ -20,11 +21,16 @@ struct query {
 enum status query_open(const char *folder, struct query **out, struct why *why)
 {
     enum status status = STATUS_NO_MEMORY;
+    struct store_setting setting;
     struct query *query = calloc(1, sizeof *query);
     if (!query || !(query->folder = strdup(folder))) {
         goto done;
     }
-    query->store = store_find(COLLECTOR_STORE_NAME);
+    status = store_setting_read(folder, &setting, why);
+    if (status != STATUS_OK) {
+        goto done;
+    }
+    query->store = setting.store;
     status = query->store->open(folder, true, &query->bin_length_s, &query->handle, why);
     if (status == STATUS_OK) {
         *out = query;

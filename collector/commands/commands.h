@@ -16,5 +16,12 @@ enum status command_bin_length(const struct cli_arguments *arguments, int64_t *o
 /* --data; one line and USAGE where it is missing. */
 enum status command_data_folder(const struct cli_command *command, const struct cli_arguments *arguments,
                                 const char **out);
+/* --store, written into the data folder where it has none yet. One line where it cannot be. */
+#define COMMAND_STORE_OPTION                                                                                 \
+    {                                                                                                        \
+        "store", "NAME[=ADDRESS]",                                                                           \
+            "where rows are kept, fixed when the folder is made: clickhouse=http://HOST:8123/DATABASE (sqlite)" \
+    }
+enum status command_store(const struct cli_arguments *arguments, const char *data);
 
 #endif

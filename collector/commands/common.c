@@ -3,6 +3,7 @@
  * Why: one wording for one mistake. */
 #include "collector/cell.h"
 #include "collector/commands/commands.h"
+#include "collector/store/setting.h"
 #include "measurement/base/clock.h"
 
 #define BIN_LENGTH_MOST_US (86400 * US_PER_S)
@@ -31,4 +32,15 @@ enum status command_data_folder(const struct cli_command *command, const struct 
     }
     *out = folder;
     return STATUS_OK;
+}
+
+enum status command_store(const struct cli_arguments *arguments, const char *data)
+{
+    const char *choice = cli_value(arguments, "store");
+    struct why why = {""};
+    enum status status = choice ? store_setting_choose(data, choice, &why) : STATUS_OK;
+    if (status != STATUS_OK) {
+        cli_fail(EXIT_USAGE, "%s", why.text[0] ? why.text : status_name(status));
+    }
+    return status;
 }

@@ -14,6 +14,7 @@
 static const struct cli_option options[] = {
     {"data", "DIR", "the collector's data folder; made where it is missing"},
     {"bin", "DURATION", "length of a bin, fixed when the folder is made (10m)"},
+    COMMAND_STORE_OPTION,
     {"key", "KEY", "public key of the bundles: minisign's text, or a .pub file"},
     {"signal", "NAME", "the files are CSV of an outside signal of that name: time, region, value"},
     {"format", "text|json", "how the summary is printed (text)"},
@@ -141,6 +142,9 @@ static enum exit_status run(int argc, char **argv)
     }
     if (given && import_key_given(given, &key, &why) != STATUS_OK) {
         cli_fail(EXIT_USAGE, "%s", why.text);
+        goto done;
+    }
+    if (command_store(arguments, data) != STATUS_OK) {
         goto done;
     }
     status = collector_folder_open(data, bin_length_s, &folder, &why);
