@@ -108,8 +108,8 @@ _Static_assert(SQLITE_SCHEMA_VERSION == 4, "the last line of the schema names th
 static const char *const upgrades[] = {
     "ALTER TABLE events ADD COLUMN revised_us INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 2;",
     "ALTER TABLE dirty ADD COLUMN first_us INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 3;",
-    "ALTER TABLE presence ADD COLUMN example BLOB NOT NULL DEFAULT "
-    "x'0000000000000000000000000000000000000000000000000000000000000000'; PRAGMA user_version = 4;",
+    ("ALTER TABLE presence ADD COLUMN example BLOB NOT NULL DEFAULT "
+     "x'0000000000000000000000000000000000000000000000000000000000000000'; PRAGMA user_version = 4;"),
 };
 _Static_assert(sizeof upgrades / sizeof upgrades[0] == SQLITE_SCHEMA_VERSION - 1,
                "an upgrade for each version");
