@@ -2,6 +2,7 @@
  * Owner: the data folder and the server for the length of the command.
  * Why: the one process that probes talk to. */
 #include <stdio.h>
+#include <string.h>
 
 #include "collector/commands/commands.h"
 #include "collector/serve/server.h"
@@ -12,6 +13,7 @@ static const struct cli_option options[] = {
     {"data", "DIR", "the collector's data folder; made where it is missing"},
     {"listen", "ADDRESS:PORT", "where to listen (" LISTEN_DEFAULT ")"},
     {"bin", "DURATION", "length of a bin, fixed when the folder is made (10m)"},
+    COMMAND_STORE_OPTION,
     {"targets", "FILE|DIR", "target list given to probes: a CSV, or a folder with global.csv and CC.csv"},
     {"cert", "FILE", "TLS certificate chain, PEM"},
     {"key", "FILE", "its private key, PEM"},
@@ -22,6 +24,7 @@ static const struct cli_option options[] = {
     {"geo-db", "FILE", "MaxMind database of countries, for whoami"},
     {"asn-db", "FILE", "MaxMind database of networks, for whoami"},
     {"site", "DIR", "serve the pages that dialtone-report site wrote"},
+    {"alerts", "FILE", "webhooks to tell of events, a section each; docs/alerts.md describes it"},
     {"public-url", "URL", "address at which others reach this collector, for links in feeds and alerts"},
     {0},
 };
@@ -65,6 +68,7 @@ static struct server_config config_read(const struct cli_arguments *arguments)
         .geo_path = cli_value(arguments, "geo-db"),
         .asn_path = cli_value(arguments, "asn-db"),
         .site_folder = cli_value(arguments, "site"),
+        .alerts_path = cli_value(arguments, "alerts"),
         .public_url = cli_value(arguments, "public-url"),
         .log = {.least = LOG_LEVEL_INFO, .stream = stderr, .clock = clock_system()},
     };
@@ -89,7 +93,10 @@ static enum exit_status run(int argc, char **argv)
                  "serve: it takes no file; dialtone-collector import takes measurements from files");
     } else if (!config.certificate_path != !config.key_path) {
         cli_fail(EXIT_USAGE, "serve: --cert and --key belong together; give both, or neither");
-    } else {
+    } else if (config.public_url && strncmp(config.public_url, "http://", 7) != 0 &&
+               strncmp(config.public_url, "https://", 8) != 0) {
+        cli_fail(EXIT_USAGE, "serve: --public-url is a whole address, such as https://collector.example.org");
+    } else if (command_store(arguments, data) == STATUS_OK) {
         result = serve(&config, data, bin_length_s);
     }
     cli_free(arguments);
@@ -99,17 +106,44 @@ static enum exit_status run(int argc, char **argv)
 const struct cli_command command_serve = {
     .name = "serve",
     .summary = "take bundles from probes over HTTP, judge, and answer questions",
-    .help = "usage: dialtone-collector serve --data DIR [options]\n"
-            "\n"
-            "Listens on this machine unless told otherwise. SIGTERM stops it in order; killed at any moment, "
-            "it loses\n"
-            "no bundle that it gave a receipt for. No address of a caller is logged or stored.\n"
-            "\n"
-            "Exit status: 0 stopped as told; 2 usage; 3 it could not serve.\n"
-            "\n"
-            "Examples:\n"
-            "  dialtone-collector serve --data /var/lib/dialtone --targets test-lists/\n"
-            "  dialtone-collector serve --data /var/lib/dialtone --listen 0.0.0.0:443 --cert chain.pem --key "
-            "key.pem\n",
+    .help =
+        "usage: dialtone-collector serve --data DIR [options]\n"
+        "\n"
+        "Listens on this machine unless told otherwise. SIGTERM stops it in order; killed at any moment, "
+        "it loses\n"
+        "no bundle that it gave a receipt for. No address of a caller is logged or stored.\n"
+        "\n"
+        "Events: GET /api/v1/events?format=json|rss|atom|cap, with the parameters region (a country with "
+        "its\n"
+        "subdivisions, or one of those), asn, kind, state (the least: suspected, probable, confirmed), from, "
+        "to\n"
+        "and id. Lists are separated by commas. format=cap gives one CAP 1.2 alert for an id, else an Atom "
+        "feed "
+        "of\n"
+        "alerts. Places of the lab (AA, QM-QZ, XA-XZ) are told as exercises.\n"
+        "\n"
+        "Webhooks: --alerts names a file with a section for each receiver:\n"
+        "  [newsroom]\n"
+        "  url = https://news.example.org/dialtone\n"
+        "  secret-file = /etc/dialtone/newsroom.secret   (or: secret = at least 16 bytes)\n"
+        "  region = CD, UA-46                            (also asn, kind and state; none of them: "
+        "everything)\n"
+        "  state = confirmed\n"
+        "Each event and revision that says something new is POSTed once as JSON, signed with HMAC-SHA256, "
+        "and "
+        "tried\n"
+        "again with growing pauses until it is answered with 2xx, across restarts too. docs/alerts.md says "
+        "how "
+        "to\n"
+        "check the signature.\n"
+        "\n"
+        "Exit status: 0 stopped as told; 2 usage; 3 it could not serve.\n"
+        "\n"
+        "Examples:\n"
+        "  dialtone-collector serve --data /var/lib/dialtone --targets test-lists/\n"
+        "  dialtone-collector serve --data /var/lib/dialtone --listen 0.0.0.0:443 --cert chain.pem --key "
+        "key.pem\n"
+        "  dialtone-collector serve --data /var/lib/dialtone --alerts /etc/dialtone/alerts.conf\n"
+        "  curl 'http://127.0.0.1:8047/api/v1/events?format=rss&region=CD&state=probable'\n",
     .run = run,
 };

@@ -25,11 +25,12 @@ static void token_keep(char *text)
 /* "dialtone@" and the host of the public address: the same for all who run no server of their own. */
 static void sender_of(const struct feed_settings *settings, char out[SENDER_BYTES])
 {
-    const char *host = settings->public_url ? strstr(settings->public_url, "://") : NULL;
-    snprintf(out, SENDER_BYTES, "dialtone");
-    if (host) {
-        host += 3;
-        snprintf(out, SENDER_BYTES, "dialtone@%.*s", (int)(strcspn(host, "/?#") % 254), host);
+    const char *host = settings->sender_url ? strstr(settings->sender_url, "://") : NULL;
+    size_t length = host ? strcspn(host + 3, host[3] == '[' ? "/?#" : ":/?#") : 0;
+    if (length == 0 || length >= SENDER_BYTES - sizeof "dialtone@") {
+        snprintf(out, SENDER_BYTES, "dialtone");
+    } else {
+        snprintf(out, SENDER_BYTES, "dialtone@%.*s", (int)length, host + 3);
     }
     token_keep(out);
 }
@@ -110,6 +111,15 @@ static void count_pair_add(struct buffer *out, const char *name, struct report_c
     pair_add(out, "parameter", name, text);
 }
 
+static void time_pair_add(struct buffer *out, const char *name, int64_t time_s)
+{
+    char text[TIME_TEXT_BYTES];
+    if (time_s != 0) {
+        time_format_utc(time_s * US_PER_S, text);
+        pair_add(out, "parameter", name, text);
+    }
+}
+
 static void parameters_add(const struct feed_event *event, struct buffer *out)
 {
     char text[32];
@@ -119,6 +129,9 @@ static void parameters_add(const struct feed_event *event, struct buffer *out)
     pair_add(out, "parameter", "state", feed_state_name(event->state));
     snprintf(text, sizeof text, "%.2f", event->confidence);
     pair_add(out, "parameter", "confidence", text);
+    time_pair_add(out, "onset_latest", event->onset_latest_s);
+    time_pair_add(out, "end_earliest", event->end_earliest_s);
+    time_pair_add(out, "end_latest", event->end_latest_s);
     count_pair_add(out, "probes", event->probes);
     count_pair_add(out, "networks", event->networks);
     if (event->asn != 0) {
@@ -150,9 +163,6 @@ static void info_add(const struct feed_event *event, const struct feed_settings 
     xml_element(out, "severity", severity_of(event->kind));
     xml_element(out, "certainty", certainty_of(event->state));
     xml_time_cap(out, "onset", event->onset_earliest_s);
-    if (event->end_latest_s != 0) {
-        xml_time_cap(out, "expires", event->end_latest_s);
-    }
     xml_element(out, "senderName", "Dialtone");
     xml_element(out, "headline", title);
     xml_element(out, "description", text);

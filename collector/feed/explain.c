@@ -126,10 +126,15 @@ static bool count_is_some(struct report_count count)
 static void add_extent(struct text *text, const struct feed_event *event)
 {
     const char *separator = " (";
-    text_add(text, " Seen by ");
+    bool is_silence = rests_on_silence(event);
+    text_add(text, is_silence ? " Silent: " : " Seen by ");
     add_count(text, event->probes, " probe");
     text_add(text, " in ");
     add_count(text, event->networks, " network");
+    if (is_silence) {
+        text_add(text, ".");
+        return;
+    }
     for (int i = CONFIDENCE_CERTAIN; i > CONFIDENCE_WEAK; i--) {
         if (count_is_some(event->evidence[i])) {
             char number[COUNT_TEXT_BYTES];

@@ -88,6 +88,7 @@ struct feed_settings {
     int64_t bin_length_s;
     int64_t generated_s;
     const char *public_url; /* "https://collector.example.org/"; NULL: not known */
+    const char *sender_url; /* the configured public_url, whose host names the sender of alerts; NULL: none */
     const char *self_url;   /* of this very feed; NULL: not told */
     /* What stands before and behind an event's id in its address; a relative one is left out where the format
      * wants a whole one. NULL: no links. */

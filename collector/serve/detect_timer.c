@@ -4,6 +4,7 @@
  * shutdown is. */
 #include <stdlib.h>
 
+#include "collector/alert/alert.h"
 #include "collector/detect_run.h"
 #include "collector/serve/parts.h"
 
@@ -30,6 +31,7 @@ static void judge(struct detect_timer *timer, enum detect_scope scope)
                   status_name(status), why.text);
     } else if (count > 0) {
         log_event(&server->config->log, LOG_LEVEL_DEBUG, "detected", "regions=%zu", count);
+        alerts_scan(server->alerts);
     }
 }
 

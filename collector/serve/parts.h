@@ -9,6 +9,7 @@
 #include "collector/serve/server.h"
 
 struct control_service;
+struct alerts;
 struct detect_timer;
 struct connection_limits;
 struct geo;
@@ -27,6 +28,8 @@ struct server {
     struct control_service *control;
     struct detect_timer *detect;
     struct connection_limits *limits;
+    struct alerts *alerts; /* NULL: nobody is told */
+    char key_name[KEY_NAME_BYTES];
 };
 
 /* A route answers the request, now or later. `rest` is the path behind the route's own, "" where it is the

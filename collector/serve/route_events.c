@@ -70,6 +70,7 @@ static enum status body_make(struct server *server, struct evhttp_request *reque
     struct feed_settings settings = {.bin_length_s = bin_length_s,
                                      .generated_s = bin_start_s(clock_wall_us(&server->clock), bin_length_s),
                                      .public_url = base,
+                                     .sender_url = server->config->public_url,
                                      .self_url = base ? self : NULL,
                                      .event_prefix = base ? prefix : NULL,
                                      .event_suffix = ""};

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/alert/alert.h"
 #include "collector/serve/parts.h"
 #include "measurement/bundle.h"
 
@@ -94,6 +95,19 @@ static enum status http_open(struct server *server, struct why *why)
     return listen_open(server, why);
 }
 
+static enum status hooks_open(struct server *server, struct why *why)
+{
+    struct alert_settings settings = alert_settings_default();
+    public_key_name(&server->key.public_key, server->key_name);
+    settings.config_path = server->config->alerts_path;
+    settings.data_folder = server->folder->path;
+    settings.collector = server->key_name;
+    settings.query = server->query;
+    settings.loop = server->loop;
+    settings.log = &server->config->log;
+    return alerts_open(&settings, &server->alerts, why);
+}
+
 static enum status parts_open(struct server *server, struct why *why)
 {
     const struct server_config *config = server->config;
@@ -115,6 +129,9 @@ static enum status parts_open(struct server *server, struct why *why)
     }
     if (status == STATUS_OK) {
         status = detect_timer_open(server, &server->detect);
+    }
+    if (status == STATUS_OK && config->alerts_path) {
+        status = hooks_open(server, why);
     }
     return status == STATUS_OK ? http_open(server, why) : status;
 }
@@ -166,6 +183,7 @@ void server_free(struct server *server)
     if (server->http) {
         evhttp_free(server->http);
     }
+    alerts_free(server->alerts);
     detect_timer_free(server->detect);
     loop_free(server->loop);
     SSL_CTX_free(server->tls);

@@ -21,6 +21,7 @@ struct server_config {
     const char *geo_path; /* NULL: countries of callers are not known */
     const char *asn_path;
     const char *site_folder; /* NULL: no pages */
+    const char *alerts_path; /* file of webhooks; NULL: none */
     const char *public_url;  /* at which others reach us, for links in feeds; NULL: as the caller names us */
     struct log log;
 };

@@ -50,6 +50,7 @@ static struct event hostile_event(void)
 static const struct feed_settings settings = {.bin_length_s = BIN_S,
                                               .generated_s = ONSET_S,
                                               .public_url = "https://collector.example.org/",
+                                              .sender_url = "https://collector.example.org:8443/x",
                                               .self_url = "https://collector.example.org/?a=1&b=\"<",
                                               .event_prefix =
                                                   "https://collector.example.org/api/v1/events?x&id=",
@@ -257,10 +258,11 @@ static void test_cap_elements_stand_in_order(void **state)
 {
     (void)state;
     static const char *const order[] = {
-        "<identifier>", "<sender>",    "<sent>",  "<status>",   "<msgType>",    "<scope>",    "<note>",
-        "<references>", "<incidents>", "<info>",  "<language>", "<category>",   "<event>",    "<urgency>",
-        "<severity>",   "<certainty>", "<onset>", "<expires>",  "<senderName>", "<headline>", "<description>",
-        "<web>",        "<parameter>", "<area>",  "<areaDesc>", "<geocode>"};
+        "<identifier>", "<sender>",    "<sent>",       "<status>",    "<msgType>",
+        "<scope>",      "<note>",      "<references>", "<incidents>", "<info>",
+        "<language>",   "<category>",  "<event>",      "<urgency>",   "<severity>",
+        "<certainty>",  "<onset>",     "<senderName>", "<headline>",  "<description>",
+        "<web>",        "<parameter>", "<area>",       "<areaDesc>",  "<geocode>"};
     struct feed_list list = {0};
     struct event revisions[2] = {event_of("e1", "XD-N"), event_of("e1", "XD-N")};
     revisions[1].revision = 2;
