@@ -74,6 +74,15 @@ static bool is_ours(const struct opinion_question *question, const struct sockad
     return false;
 }
 
+static bool is_our_endpoint(const struct opinion_question *question, const struct sockaddr_storage *remote)
+{
+    for (size_t i = 0; i < question->endpoint_count; i++) {
+        if (endpoint_same(&question->endpoints[i], remote))
+            return true;
+    }
+    return false;
+}
+
 static bool did_succeed(const json_t *result)
 {
     return json_member_bool(result, "status", true) && !json_member_text(result, "failure");
@@ -104,11 +113,29 @@ static void handshakes_read(const json_t *answer, const struct opinion_question 
     }
 }
 
+static void connects_read(const json_t *answer, const struct opinion_question *question, struct opinion_answer *out)
+{
+    const char *name;
+    json_t *result;
+    json_object_foreach((json_t *)(uintptr_t)json_member_object(answer, "tcp_connect"), name, result)
+    {
+        struct sockaddr_storage remote;
+        if (!json_is_object(result) || endpoint_parse(name, 0, &remote) != STATUS_OK)
+            continue;
+        bool is_good = did_succeed(result), is_our = is_our_endpoint(question, &remote);
+        out->our_tcp_ok_count += is_our && is_good;
+        out->our_tcp_failed_count += is_our && !is_good;
+        /* Another port of the same host says nothing of the port that failed. */
+        bool is_alike = is_our || address_port(&remote) == question->target->port;
+        out->tcp_ok_count += is_alike && is_good;
+        out->tcp_failed_count += is_alike && !is_good;
+    }
+}
+
 enum status opinion_read(const json_t *answer, const struct opinion_question *question, struct opinion_answer *out)
 {
     const json_t *dns = json_member_object(answer, "dns"), *http = json_member_object(answer, "http_request");
     struct opinion_answer read = {0};
-    const char *name;
     json_t *item;
     size_t index;
     if (!dns || !http)
@@ -122,20 +149,23 @@ enum status opinion_read(const json_t *answer, const struct opinion_question *qu
         read.shares_address = read.shares_address || is_ours(question, &address);
     }
     struct sockaddr_storage ignored;
-    read.is_unresolved = !read.is_resolved && !dns_host_is_address(question->target->host, &ignored);
-    json_object_foreach((json_t *)(uintptr_t)json_member_object(answer, "tcp_connect"), name, item)
-    {
-        if (!json_is_object(item))
-            continue;
-        bool is_good = did_succeed(item);
-        read.tcp_ok_count += is_good;
-        read.tcp_failed_count += !is_good;
-    }
+    bool is_literal = dns_host_is_address(question->target->host, &ignored);
+    read.is_unresolved = !read.is_resolved && !is_literal;
+    read.shares_address = read.shares_address || is_literal;
+    connects_read(answer, question, &read);
     handshakes_read(answer, question, &read);
     read.http_tried = true;
     read.http_failure = json_member_text(http, "failure");
     *out = read;
     return STATUS_OK;
+}
+
+static enum service_opinion opinion_of_tcp(const struct opinion_answer *answer)
+{
+    bool is_same_dead = answer->shares_address && answer->our_tcp_failed_count > 0 && answer->our_tcp_ok_count == 0;
+    if (answer->tcp_ok_count > 0 && !is_same_dead)
+        return OPINION_REACHES;
+    return answer->tcp_failed_count > 0 ? OPINION_FAILS : OPINION_NONE;
 }
 
 static enum service_opinion opinion_of_tls(const struct opinion_answer *answer, const char *failure,
@@ -158,11 +188,8 @@ enum service_opinion opinion_of(const struct opinion_answer *answer, enum verdic
         return OPINION_FAILS;
     if (failed_at == LAYER_DNS)
         return OPINION_REACHES;
-    if (failed_at == LAYER_TCP) {
-        if (answer->tcp_ok_count > 0)
-            return OPINION_REACHES;
-        return answer->tcp_failed_count > 0 ? OPINION_FAILS : OPINION_NONE;
-    }
+    if (failed_at == LAYER_TCP)
+        return opinion_of_tcp(answer);
     if (failed_at == LAYER_TLS)
         return opinion_of_tls(answer, failure, has_own_authorities);
     if (!answer->http_tried)

@@ -17,8 +17,9 @@ struct opinion_question {
 struct opinion_answer {
     bool is_resolved;
     bool is_unresolved; /* the name has no address there */
-    bool shares_address;
-    size_t tcp_ok_count, tcp_failed_count;
+    bool shares_address; /* or was told by address, and not by name */
+    size_t tcp_ok_count, tcp_failed_count; /* at our endpoints, and at others of the same port */
+    size_t our_tcp_ok_count, our_tcp_failed_count;
     size_t tls_ok_count, tls_cut_count, tls_bad_count; /* good; broken off; complete but for the certificate */
     size_t our_tls_ok_count;
     bool http_tried;

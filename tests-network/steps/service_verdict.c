@@ -190,8 +190,8 @@ struct verdict service_verdict(const struct service *service, const struct servi
     struct tally tally = tally_make(service, evidence);
     if (tally.is_injected)
         return blocked(LAYER_DNS, "dns_injection", CONFIDENCE_CERTAIN);
-    if (tally.tried_count == 0)
-        return plain(OUTCOME_UNKNOWN);
+    if (tally.tried_count == 0) /* no resolver to ask is part of having no network */
+        return plain(ladder_is_known_broken(evidence->connectivity) ? OUTCOME_OFFLINE : OUTCOME_UNKNOWN);
     if (tally.reached_count == 0 && !evidence->has_control) {
         if (ladder_is_known_broken(evidence->connectivity) || tally.local_count == tally.tried_count)
             return plain(OUTCOME_OFFLINE);

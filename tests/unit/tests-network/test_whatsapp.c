@@ -58,6 +58,8 @@ static const struct row rows[] = {
      ROW_WORKING, .has_control = true, ROW_BLOCKED(DNS, "dns_forged_answer", STRONG)},
     {"the ladder failed before, but the control answers", {AT("*", 0, TCP, FAILURE_TIMEOUT, .opinion = OPINION_REACHES)},
      .connectivity = CONNECTIVITY_DNS_FAILURE, .has_control = true, ROW_BLOCKED(TCP, "connection_timeout", MEDIUM)},
+    {"no resolver to ask, no link", {{.role = "*", .is_untried = true}}, .connectivity = CONNECTIVITY_NO_LINK,
+     ROW_OFFLINE},
     {"nothing could be measured", {{.role = "*", .is_untried = true}}, ROW_WORKING, ROW_UNKNOWN,
      .keys = "{'whatsapp_endpoints_status':null,'whatsapp_web_status':null,'registration_server_status':null,"
              "'whatsapp_endpoints_blocked':[]}"},
