@@ -28,6 +28,7 @@
 #define RECURRENCE_LEAST   2u /* others at the same hour */
 #define RECURRENCE_DAYS    15
 #define RECURRENCE_MOST    5000u
+#define FIXED_STAYED_LEAST 0.5
 #define OFF_SHARE          0.6
 #define OPERATOR_MOST      0.95
 #define POWER_PROBABLE     0.9
@@ -200,6 +201,18 @@ static bool onsets_agree(const struct watch *watch, const struct tally *tally, u
     return false;
 }
 
+/* A power cut also takes the network from some phones. It shows in the fixed probes: they go off, or none of them
+ * fails while some work on. Such an event is not confirmed. */
+static bool looks_like_power(const struct watch *watch, const struct span *span, const struct tally *tally)
+{
+    uint32_t fixed_failed = 0;
+    for (size_t i = 0; i < watch->roster.probe_count; i++)
+        fixed_failed += tally->shares[i].fail_count > 0 && !watch->roster.probes[i].is_mobile;
+    if (fixed_failed > 0)
+        return false;
+    return span->mobile_only ? span->fixed_stayed < FIXED_STAYED_LEAST * span->fixed_before : span->fixed_stayed > 0;
+}
+
 static enum event_kind kind_of(const struct span *span, const struct tally *tally, struct event *event)
 {
     if (span->family == FAMILY_DNS)
@@ -241,7 +254,7 @@ static enum status conclude_failure(const struct watch *watch, const struct span
     dates_estimate(watch, span, &tally, event);
     event->kind = kind_of(span, &tally, event);
     bool quorum = event->probe_count >= 2 && event->network_count >= 2;
-    bool agreed = quorum && onsets_agree(watch, &tally, event->probe_count);
+    bool agreed = quorum && onsets_agree(watch, &tally, event->probe_count) && !looks_like_power(watch, span, &tally);
     if (span->network != NETWORK_ANY) {
         event->asn = watch->roster.networks[span->network];
         event->confidence = fmin(event->confidence, OPERATOR_MOST);

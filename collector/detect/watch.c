@@ -228,18 +228,26 @@ static enum status worked_note(const struct watch *watch, struct span *span)
     span->worked_before = malloc((watch->roster.probe_count + 1) * sizeof *span->worked_before);
     if (span->worked_before == NULL)
         return STATUS_NO_MEMORY;
-    for (size_t i = 0; i < watch->roster.probe_count; i++)
-        span->worked_before[i] = watch->roster.probes[i].worked_count;
+    for (size_t i = 0; i < watch->roster.probe_count; i++) {
+        const struct roster_probe *probe = &watch->roster.probes[i];
+        span->worked_before[i] = probe->worked_count;
+        span->fixed_before += !probe->is_mobile && watch->bin - probe->worked_bin < RECENT_BINS;
+    }
     return STATUS_OK;
 }
 
 /* Probes of the span's scope that went on working all along speak against it. */
 static void witnesses_count(const struct watch *watch, struct span *span)
 {
+    int64_t half = (watch->bin - span->alarm_bin) / 2;
+    int64_t stayed_bins = half < 1 ? 1 : half < WITNESS_BINS ? half : WITNESS_BINS;
     for (size_t i = 0; i < span->known_before; i++) {
         const struct roster_probe *probe = &watch->roster.probes[i];
-        span->witness_count += span_holds(span, probe) && probe->failed_bin < span->first_bin &&
-                               probe->worked_count - span->worked_before[i] >= WITNESS_BINS;
+        int64_t worked = probe->worked_count - span->worked_before[i];
+        if (probe->failed_bin >= span->first_bin)
+            continue;
+        span->witness_count += span_holds(span, probe) && worked >= WITNESS_BINS;
+        span->fixed_stayed += !probe->is_mobile && worked >= stayed_bins;
     }
     free(span->worked_before);
     span->worked_before = NULL;
