@@ -1,5 +1,5 @@
-/* Everything that reports, and the API, may ask of a collector's data. Reads only. The one door between collector/ and
- * reports/: what is not here is not for reports. */
+/* Everything that reports, and the API, may ask of a collector's data. Reads only. The one door between
+ * collector/ and reports/: what is not here is not for reports. */
 #ifndef COLLECTOR_QUERY_H
 #define COLLECTOR_QUERY_H
 
@@ -18,8 +18,8 @@ int64_t query_bin_length_s(const struct query *query);
 enum status query_regions(struct query *query, store_region_callback callback, void *arg);
 enum status query_timeline(struct query *query, const char *region, struct store_span span,
                            store_state_callback callback, void *arg);
-enum status query_events(struct query *query, const struct store_event_filter *filter, store_event_callback callback,
-                         void *arg);
+enum status query_events(struct query *query, const struct store_event_filter *filter,
+                         store_event_callback callback, void *arg);
 enum status query_measurements(struct query *query, const struct store_measurement_filter *filter,
                                store_measurement_callback callback, void *arg);
 /* Rows behind a region's per-service picture. */
@@ -28,9 +28,21 @@ enum status query_sightings(struct query *query, const char *region, struct stor
 /* The original line of a measurement, from the kept bundle; appended to `out`. */
 enum status query_evidence(struct query *query, const uint8_t identity[SHA256_BYTES], struct buffer *out,
                            struct why *why);
-/* The bundle's row: who signed it and whether. NOT_FOUND where there is none. For reports that hand its signature on. */
+/* The bundle's row: who signed it and whether. NOT_FOUND where there is none. For reports that hand its
+ * signature on. */
 enum status query_bundle(struct query *query, const uint8_t hash[SHA256_BYTES], struct store_bundle *out);
-/* Path of the kept bundle relative to the data folder ("bundles/<hash>.jsonl.zst"), for links; `out` holds 96. */
+/* Events as feeds and alerts tell them (collector/feed/feed.h, whose encoders take the list). JSON lists them
+ * by onset, without withdrawn ones, and of one event named by its id all revisions. The others list them by
+ * their newest message, withdrawn ones too where they were told before, each with its history. `out` is
+ * zero-initialised, and the caller's to free with feed_list_free. */
+struct feed_request {
+    enum feed_format format;
+    struct feed_filter filter;
+    size_t limit; /* the events that began last */
+};
+enum status query_feed(struct query *query, const struct feed_request *request, struct feed_list *out);
+/* Path of the kept bundle relative to the data folder ("bundles/<hash>.jsonl.zst"), for links; `out`
+ * holds 96. */
 void query_bundle_path(const uint8_t hash[SHA256_BYTES], char out[96]);
 
 #endif

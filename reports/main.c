@@ -16,13 +16,15 @@ static const struct cli_option site_options[] = {
     {"data", "DIR", "the collector's data folder"},
     {"out", "DIR", "folder of the site; made where it is missing"},
     {"now", "UTC", "report as of this time, 2026-01-31T12:00:00Z; default: the clock's"},
+    {"public-url", "URL", "where the pages will stand, for links in feed.xml (default: relative ones)"},
     {"evidence", "all|lines|none", "what of the evidence is copied beside the pages (default all)"},
     {0},
 };
 static const struct cli_option export_options[] = {
     {"data", "DIR", "the collector's data folder"},
     {"out", "DIR", "folder of the files; made where it is missing"},
-    {"as", "FORMAT", "csv, json or html"},
+    {"as", "FORMAT", "csv, json, rss, cap or html"},
+    {"public-url", "URL", "where the site's pages stand, for links in feeds and alerts"},
     {"now", "UTC", "report as of this time; default: the clock's"},
     {0},
 };
@@ -73,6 +75,11 @@ static enum status arguments_read(const struct cli_arguments *arguments, struct 
         why_set(why, "--now '%s' is no time: write it as 2026-01-31T12:00:00Z.", now);
         return STATUS_USAGE;
     }
+    const char *url = cli_value(arguments, "public-url");
+    if (url && strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) {
+        why_set(why, "--public-url '%s' is no whole address: write it as https://reports.example.org.", url);
+        return STATUS_USAGE;
+    }
     *out = report_settings_default(now_us);
     return STATUS_OK;
 }
@@ -87,6 +94,8 @@ static enum status report_open(const struct cli_arguments *arguments, struct rep
     if (status != STATUS_OK)
         return status;
     status = report_model_build(out->query, &settings, &out->model, why);
+    if (status == STATUS_OK)
+        out->model->public_url = cli_value(arguments, "public-url");
     return status == STATUS_OK ? folder_make(cli_value(arguments, "out"), 0755, why) : status;
 }
 
@@ -156,7 +165,7 @@ static enum exit_status run(const struct cli_command *command, const struct cli_
     if (status != STATUS_OK)
         return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : EXIT_USAGE;
     if (!is_site && (!cli_value(arguments, "as") || !report_format_find(cli_value(arguments, "as")))) {
-        why_set(&why, "%s: say --as csv or --as json.",
+        why_set(&why, "%s: say --as csv, json, rss or cap.",
                 cli_value(arguments, "as") ? "There is no such format" : "--as FORMAT is missing");
         status = STATUS_USAGE;
     }
@@ -183,8 +192,8 @@ static const struct cli_command site_command = {
     .name = "site",
     .summary = "static pages that need no script: world, regions, events with evidence, method",
     .help = "usage: dialtone-report site --data DIR --out DIR\n\n"
-            "Writes index.html, region/, event/, methodology.html, coverage.html, style.css, data/ (CSV and "
-            "JSON) and\n"
+            "Writes index.html, region/, event/, methodology.html, coverage.html, feed.xml (Atom), style.css,\n"
+            "data/ (CSV and JSON) and\n"
             "evidence/ (measurements and signed bundles to check with minisign). Running it again replaces "
             "each file\n"
             "as a whole. Below country level no count under 3 is told, times are told to the bin, and no "
@@ -205,11 +214,16 @@ static enum exit_status site_run(int argc, char **argv)
 static enum exit_status export_run(int argc, char **argv);
 static const struct cli_command export_command = {
     .name = "export",
-    .summary = "regions, timelines, events and services as CSV or JSON",
+    .summary = "regions, timelines, events and services as CSV or JSON; events as RSS, Atom or CAP",
     .help =
-        "usage: dialtone-report export --data DIR --out DIR --as csv|json\n\n"
-        "Writes regions, timeline, events and services, each as NAME.csv or NAME.json.\n\n"
-        "example: dialtone-report export --data /var/lib/dialtone --out /tmp/export --as csv\n\n" EXIT_HELP,
+        "usage: dialtone-report export --data DIR --out DIR --as csv|json|rss|cap\n\n"
+        "csv, json  regions, timeline, events and services, each as NAME.csv or NAME.json\n"
+        "rss        the newest 1,000 events as events.rss (RSS 2.0) and events.atom\n"
+        "cap        an alert in CAP 1.2 for each revision of an event that says something new, ID-REVISION.xml,\n"
+        "           and alerts.xml, a feed of the newest of each; places of the lab are told as exercises\n\n"
+        "example: dialtone-report export --data /var/lib/dialtone --out /tmp/export --as csv\n"
+        "         dialtone-report export --data /var/lib/dialtone --out /tmp/alerts --as cap "
+        "--public-url https://reports.example.org\n\n" EXIT_HELP,
     .run = export_run,
 };
 static enum exit_status export_run(int argc, char **argv)

@@ -10,6 +10,7 @@
 #include "reports/services.h"
 #include "reports/words.h"
 
+#define FEED_EVENTS_MAX     1000
 #define RECENT_EVIDENCE_MAX 6 /* blocked measurements of a region whose lines are published, newest first */
 
 struct report_settings report_settings_default(int64_t now_us)
@@ -461,6 +462,12 @@ static enum status events_build(struct build *build)
     return status;
 }
 
+static enum status feed_build(struct build *build)
+{
+    struct feed_request request = {.format = FEED_ATOM, .limit = FEED_EVENTS_MAX};
+    return query_feed(build->query, &request, &build->model->feed);
+}
+
 /* The whole */
 
 static enum status region_build(struct build *build)
@@ -499,6 +506,8 @@ enum status report_model_build(struct query *query, const struct report_settings
     }
     if (status == STATUS_OK)
         status = events_build(&build);
+    if (status == STATUS_OK)
+        status = feed_build(&build);
     if (status != STATUS_OK)
         goto done;
     *out = model;
@@ -537,5 +546,6 @@ void report_model_free(struct report_model *model)
     free(model->regions);
     free(model->events);
     free(model->evidence);
+    feed_list_free(&model->feed);
     free(model);
 }

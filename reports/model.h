@@ -128,6 +128,8 @@ struct report_model {
     size_t event_count;
     struct report_evidence *evidence;
     size_t evidence_count;
+    struct feed_list feed;  /* the events again, with their history and those withdrawn, for feeds */
+    const char *public_url; /* where the pages will stand; NULL: not known */
 };
 
 struct report_settings {

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/feed/gather.h"
 #include "collector/query.h"
 
 #define REVISIONS_MOST 256 /* of one event; of more, the latest */
@@ -140,7 +139,7 @@ static enum status many_gather(struct gathering *gathering)
     return status;
 }
 
-enum status feed_gather(struct query *query, const struct feed_request *request, struct feed_list *out)
+enum status query_feed(struct query *query, const struct feed_request *request, struct feed_list *out)
 {
     struct gathering gathering = {
         .request = request, .query = query, .list = out, .bin_length_s = query_bin_length_s(query)};

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/feed/gather.h"
 #include "collector/serve/parts.h"
 
 #define EVENTS_MOST  10000
@@ -74,7 +73,7 @@ static enum status body_make(struct server *server, struct evhttp_request *reque
                                      .self_url = base ? self : NULL,
                                      .event_prefix = base ? prefix : NULL,
                                      .event_suffix = ""};
-    enum status status = prefix && self ? feed_gather(server->query, wanted, &list) : STATUS_NO_MEMORY;
+    enum status status = prefix && self ? query_feed(server->query, wanted, &list) : STATUS_NO_MEMORY;
     if (status == STATUS_OK && wanted->format == FEED_CAP && is_single && list.count == 0) {
         why_set(why, "there is no event with that id");
         status = STATUS_NOT_FOUND;

@@ -108,7 +108,7 @@ static enum status html_write(const struct report_model *model, const char *fold
         const char *name;
         void (*fill)(const struct report_model *model, struct buffer *out);
     } pages[] = {
-        {"methodology.html", page_method}, {"coverage.html", page_coverage}, {"index.html", page_index}};
+        {"feed.xml", page_feed}, {"methodology.html", page_method}, {"coverage.html", page_coverage}, {"index.html", page_index}};
     struct buffer style = {0};
     enum status status = folders_make(folder, why);
     if (status != STATUS_OK)

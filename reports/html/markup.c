@@ -107,10 +107,12 @@ void markup_open(struct buffer *out, const struct markup_page *page)
     markup_text(out, page->title);
     buffer_printf(out,
                   " - Dialtone</title>\n<link rel=\"stylesheet\" href=\"%sstyle.css\">\n"
+                  "<link rel=\"alternate\" type=\"application/atom+xml\" href=\"%sfeed.xml\" "
+                  "title=\"Events\">\n"
                   "<link rel=\"icon\" href=\"data:,\">\n</head>\n<body>\n"
                   "<a class=\"skip\" href=\"#main\">Skip to the content</a>\n<header class=\"site\">\n"
                   "<a class=\"brand\" href=\"%sindex.html\">Dialtone</a>\n<nav aria-label=\"Site\">\n",
-                  page->root, page->root);
+                  page->root, page->root, page->root);
     navigation_link(out, page, "regions", "index.html", "Regions");
     navigation_link(out, page, "coverage", "coverage.html", "Coverage");
     navigation_link(out, page, "method", "methodology.html", "Method");

@@ -22,5 +22,7 @@ void page_event(const struct report_model *model, const struct report_event *eve
 void page_withdrawn(const struct report_model *model, const char *id, struct buffer *out);
 void page_method(const struct report_model *model, struct buffer *out);
 void page_coverage(const struct report_model *model, struct buffer *out);
+/* feed.xml: the events as Atom, for who wants to be told. */
+void page_feed(const struct report_model *model, struct buffer *out);
 
 #endif
