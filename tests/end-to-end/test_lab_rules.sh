@@ -5,6 +5,12 @@ set -u
 lab="$BIN/dialtone-lab"
 failed=0
 
+# curl has no option for a resolver: it needs the lab's resolv.conf, which a chroot without mounts of its own forbids.
+"$lab" shell -- grep -q "^nameserver 130\\.192\\." /etc/resolv.conf 2>/dev/null || {
+    echo "skipped: here the lab may not stand in for /etc/resolv.conf"
+    exit 77
+}
+
 # expect CURL_STATUS RULE URL
 expect() {
     "$lab" shell --rule "$2" -- sh -c 'exec curl -s --max-time 3 --cacert "$LAB/ca.pem" -o /dev/null "$0"' "$3" 2>/dev/null
