@@ -90,9 +90,14 @@ static enum exit_status targets_gather(const struct cli_arguments *arguments, st
             return cli_fail(EXIT_USAGE, "the test %s takes no URL: leave the URLs away", measuring->test->name);
         return EXIT_NOTHING_WRONG;
     }
+    const struct nettest *test = measuring->test;
+    if (test->check_input && (path || operand_count == 0))
+        return cli_fail(EXIT_USAGE, "the test %s measures what you type behind it, no list: type at least one input",
+                        test->name);
     for (size_t i = 0; i < operand_count; i++) {
         struct why why = {0};
-        if (target_url_check(cli_operand(arguments, i), &why) != STATUS_OK)
+        const char *operand = cli_operand(arguments, i);
+        if ((test->check_input ? test->check_input(operand, &why) : target_url_check(operand, &why)) != STATUS_OK)
             return cli_fail(EXIT_USAGE, "\"%.200s\": %s", cli_operand(arguments, i), why.text);
     }
     enum exit_status exit_status = EXIT_NOTHING_WRONG;

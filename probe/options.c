@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "measurement/base/clock.h"
+#include "tests-network/steps/raw.h"
 #include "tests-network/target.h"
 
 static enum status usage(const char *option, const char *value, const char *advice)
@@ -84,11 +85,17 @@ enum status options_read(const struct cli_arguments *arguments, struct probe_opt
         .ca_file = cli_value(arguments, "ca-file"),
         .anchors_file = cli_value(arguments, "anchors"),
         .services_folder = cli_value(arguments, "services"),
+        .backend = cli_value(arguments, "backend"),
+        .blockpages_file = cli_value(arguments, "blockpages"),
+        .blockpages_false_file = cli_value(arguments, "blockpages-false"),
         .geo_db = cli_value(arguments, "geo-db"),
         .asn_db = cli_value(arguments, "asn-db"),
         .allow_private_targets = cli_value(arguments, "allow-private-targets") != NULL,
         .no_capture = cli_value(arguments, "no-capture") != NULL,
     };
+    struct sockaddr_storage backend;
+    if (options.backend && raw_backend_parse(options.backend, &backend) != STATUS_OK)
+        return usage("backend", options.backend, "type an address with or without a port, such as 192.0.2.7:80");
     enum status status = controls_read(arguments, &options);
     if (status == STATUS_OK)
         status = region_read(arguments, &options.vantage);

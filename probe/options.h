@@ -17,6 +17,9 @@
         {"resolver", "IP[:PORT],...", "ask these DNS resolvers instead of the system's"},                            \
         {"ca-file", "FILE", "trust the certificates in this PEM file instead of the system's"},                      \
         {"anchors", "FILE", "rungs of the connectivity ladder: CSV kind,operator,host,port"},                        \
+        {"backend", "ADDRESS", "the server of tests that need one: ADDRESS[:PORT] or http://ADDRESS[:PORT]"},          \
+        {"blockpages", "FILE", "name block pages by these signatures too: a JSON object a line, fingerprint, pattern"}, \
+        {"blockpages-false", "FILE", "pages that only look like block pages, in the same form; asked first"},         \
         {"services", "FOLDER", "endpoints of the services' tests, NAME.csv each: CSV role,name,reach,host,port,path"}, \
         {"timeout", "DURATION", "let no single step (DNS, TCP, TLS, HTTP, control) take longer"},                    \
         {"parallel", "N", "measure so many targets at once"},                                                        \
@@ -42,6 +45,9 @@ struct probe_options {
     const char *ca_file;
     const char *anchors_file;
     const char *services_folder;
+    const char *backend;
+    const char *blockpages_file;
+    const char *blockpages_false_file;
     const char *geo_db;
     const char *asn_db;
     int64_t timeout_us;     /* 0: each step's own */

@@ -14,6 +14,7 @@
 #include "probe/capture/capture.h"
 #include "probe/vantage.h"
 #include "tests-network/ladder/ladder.h"
+#include "tests-network/steps/blockpage.h"
 #include "tests-network/steps/tls.h"
 
 #define ANCHORS_BYTES_MAX  (1u << 20)
@@ -118,6 +119,20 @@ static enum status vantage_open(const struct probe_options *options, struct prob
     return vantage_lookup_own(setup->geo_db, setup->asn_db, &setup->own, &setup->vantage, why);
 }
 
+static enum status blockpages_open(const struct probe_options *options, struct probe_setup *setup, struct why *why)
+{
+    enum status status = blockpage_open(options->blockpages_file, options->blockpages_false_file,
+                                        &setup->context.blockpages, why);
+    if (status != STATUS_OK)
+        return status;
+    const struct blockpage_counts *counts = blockpage_counts(setup->context.blockpages);
+    if (counts->bad_count > 0)
+        log_event(&setup->log, LOG_LEVEL_WARN, "blockpages_skipped", "usable=%zu bad=%zu first=\"%s\" line=%zu reason=\"%s\"",
+                  counts->signature_count, counts->bad_count, counts->first_bad_name, counts->first_bad_line,
+                  counts->first_bad_reason);
+    return STATUS_OK;
+}
+
 static enum status parts_open(const struct probe_options *options, struct probe_setup *setup, struct why *why)
 {
     enum status status = loop_open(&setup->loop);
@@ -137,6 +152,8 @@ static enum status parts_open(const struct probe_options *options, struct probe_
     if (status == STATUS_OK)
         status = tls_trust_open(options->ca_file, &setup->context.trust, why);
     if (status == STATUS_OK)
+        status = blockpages_open(options, setup, why);
+    if (status == STATUS_OK)
         status = vantage_open(options, setup, why);
     return status == STATUS_OK ? tap_open(setup, options) : status;
 }
@@ -152,6 +169,7 @@ enum status setup_open(const struct probe_options *options, struct probe_setup *
                     .control_count = options->control_count,
                     .ca_file = options->ca_file,
                     .services_folder = options->services_folder,
+                    .backend = options->backend,
                     .allow_private_targets = options->allow_private_targets},
     };
     out->context.log = &out->log;
@@ -170,6 +188,8 @@ void setup_free(struct probe_setup *setup)
         return;
     tls_trust_free(setup->context.trust);
     setup->context.trust = NULL;
+    blockpage_free(setup->context.blockpages);
+    setup->context.blockpages = NULL;
     if (setup->whoami)
         fetch_cancel(setup->whoami);
     setup->whoami = NULL;

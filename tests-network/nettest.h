@@ -66,6 +66,9 @@ struct nettest_context {
     const char *user_agent;     /* NULL: a common browser's */
     const char *services_folder; /* NAME.csv there stands in for the endpoints that a service's test carries
                                   * (steps/service_targets.h); NULL: none does */
+    const char *backend; /* ADDRESS[:PORT] or http://ADDRESS[:PORT] of a test that needs a server of its own (an echo, a
+                          * reflector of headers); NULL: none, and its verdict is unknown */
+    struct blockpage_set *blockpages; /* steps/blockpage.h; NULL: no page is named */
     const struct anchor_list *anchors;
     const struct ladder_result *connectivity; /* the latest climb; NULL: not known */
 };
@@ -94,6 +97,8 @@ struct nettest {
     const char *version;
     const char *summary; /* one line */
     bool needs_input;
+    /* Whether the text can be this test's input; NULL: an http or https URL (target_url_check) */
+    enum status (*check_input)(const char *input, struct why *why);
     /* Starts one measurement; `input` (a URL, or NULL) is copied. */
     enum status (*start)(const struct nettest_context *context, const char *input, nettest_callback callback,
                          void *arg, struct nettest_run **out);
