@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "collector/detect/array.h"
 #include "measurement/base/clock.h"
@@ -24,6 +23,29 @@ static bool name_is_good(const char *name)
     return true;
 }
 
+/* The name in small plain letters: sources write Ardebil or Ardabil where the standard has a long vowel. Only letters of
+ * Latin-1 and Latin Extended-A are folded, in UTF-8. */
+static void name_fold(const char *name, char out[SIGNAL_REGION_BYTES])
+{
+    static const char latin1[] = "aaaaaaaceeeeiiiidnooooo*ouuuuytsaaaaaaaceeeeiiiidnooooo/ouuuuyty";
+    static const char extended[] = "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllllllln"
+                                   "nnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
+    size_t length = 0;
+    for (const unsigned char *at = (const unsigned char *)name; *at != '\0' && length + 1 < SIGNAL_REGION_BYTES; at++) {
+        unsigned letter = *at;
+        if (letter >= 0xc3 && letter <= 0xc5 && at[1] >= 0x80 && at[1] < 0xc0) {
+            unsigned code = ((letter & 0x1f) << 6 | (at[1] & 0x3f)) - 0xc0;
+            letter = (unsigned char)(code < 64 ? latin1[code] : code - 64 < sizeof extended - 1 ? extended[code - 64] : '?');
+            at++;
+        }
+        if (letter < 0x80 && isalnum((int)letter))
+            out[length++] = (char)tolower((int)letter);
+        else if (letter >= 0x80)
+            out[length++] = (char)letter;
+    }
+    out[length] = '\0';
+}
+
 bool signal_region_code(const char *word, char out[REGION_BYTES])
 {
     char code[REGION_BYTES] = "";
@@ -34,12 +56,24 @@ bool signal_region_code(const char *word, char out[REGION_BYTES])
         memcpy(out, code, sizeof code);
         return true;
     }
-    for (size_t i = 0; i < region_row_count; i++)
-        if (strcasecmp(region_rows[i].name, word) == 0) {
-            memcpy(out, region_rows[i].code, REGION_BYTES);
-            return true;
-        }
-    return false;
+    char wanted[SIGNAL_REGION_BYTES], name[SIGNAL_REGION_BYTES];
+    const struct region_row *found = NULL;
+    size_t count = 0;
+    name_fold(word, wanted);
+    for (size_t i = 0; i < region_row_count && wanted[0] != '\0'; i++) {
+        name_fold(region_rows[i].name, name);
+        if (strcmp(name, wanted) != 0)
+            continue;
+        bool is_country = strchr(region_rows[i].code, '-') == NULL;
+        found = &region_rows[i];
+        count = is_country ? 1 : count + 1;
+        if (is_country)
+            break;
+    }
+    if (count != 1) /* several countries have a Bolivar */
+        return false;
+    memcpy(out, found->code, REGION_BYTES);
+    return true;
 }
 
 static struct series *series_named(struct signal_table *table, const char *region)

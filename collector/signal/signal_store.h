@@ -21,7 +21,8 @@ struct signal_kept {
  * atomically. USAGE where `name` is none. */
 enum status signal_keep(const char *data_folder, const char *name, const char *path, struct signal_kept *out,
                         struct why *why);
-/* The code of a region by code or English name; false: unknown. */
+/* The code of a region by code or English name, accents aside; countries before subdivisions. False: unknown, or the name
+ * of several subdivisions. */
 bool signal_region_code(const char *word, char out[REGION_BYTES]);
 
 #endif

@@ -280,6 +280,23 @@ static void test_kept_signals_merge(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static void test_names_become_codes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word, *code;
+    } cases[] = {{"ua", "UA"}, {"UA-46", "UA-46"}, {"Ukraine", "UA"}, {"Tehran", "IR-23"}, {"ZULIA", "VE-V"},
+                 {"Bol\xc3\xadvar", ""}, {"M\xc3\xa9xico", "MX"}, {"Nowhere", ""}, {"", ""}, {"ZZ", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char code[REGION_BYTES] = "";
+        assert_int_equal(signal_region_code(cases[i].word, code), cases[i].code[0] != '\0');
+        if (strcmp(cases[i].word, "Tehran") == 0)
+            assert_memory_equal(code, cases[i].code, 3); /* subdivisions are renumbered at times */
+        else
+            assert_string_equal(code, cases[i].code);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_venezuela_july_2019_returns_gradually),
         cmocka_unit_test(test_myanmar_february_2021),
         cmocka_unit_test(test_kept_signals_merge),
+        cmocka_unit_test(test_names_become_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
