@@ -279,7 +279,9 @@ static enum status session_make(struct tls_handshake *handshake, const struct tl
     BIO_set_callback_arg(bio, (char *)handshake);
     SSL_set_bio(handshake->ssl, bio, bio);
     size_t skip = request->no_http2 ? 3 : 0;
-    if (SSL_set_alpn_protos(handshake->ssl, both + skip, (unsigned)(sizeof both - 1 - skip)) != 0)
+    static const unsigned char dot[] = {3, 'd', 'o', 't'};
+    if (request->is_dns ? SSL_set_alpn_protos(handshake->ssl, dot, sizeof dot) != 0
+                        : SSL_set_alpn_protos(handshake->ssl, both + skip, (unsigned)(sizeof both - 1 - skip)) != 0)
         return STATUS_NO_MEMORY;
     if (!handshake->is_address && SSL_set_tlsext_host_name(handshake->ssl, request->server_name) != 1)
         return STATUS_USAGE;

@@ -48,6 +48,7 @@ struct tls_request {
     struct step_label label;
     int64_t timeout_us; /* 0: context->limits.tls_timeout_us */
     bool no_http2;      /* offer http/1.1 only; else h2 and http/1.1 */
+    bool is_dns;        /* offer "dot" alone: DNS is spoken inside (RFC 7858) */
 };
 
 struct tls_handshake;
