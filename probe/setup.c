@@ -158,6 +158,15 @@ static enum status parts_open(const struct probe_options *options, struct probe_
     return status == STATUS_OK ? tap_open(setup, options) : status;
 }
 
+/* The database is opened for each address: tests ask for a few, and a daemon is to be small between them. */
+static uint32_t asn_of(const struct sockaddr_storage *address, void *state)
+{
+    const struct probe_setup *setup = state;
+    struct vantage_point network = {0};
+    vantage_lookup(NULL, setup->asn_db, (const struct sockaddr *)address, &network, NULL);
+    return network.asn;
+}
+
 enum status setup_open(const struct probe_options *options, struct probe_setup *out, struct why *why)
 {
     *out = (struct probe_setup){
@@ -174,6 +183,8 @@ enum status setup_open(const struct probe_options *options, struct probe_setup *
     };
     out->context.log = &out->log;
     out->context.anchors = &out->anchors;
+    out->context.asn_of = options->asn_db ? asn_of : NULL;
+    out->context.asn_state = out;
     limits_cap(&out->context.limits, options->timeout_us);
     descriptors_raise();
     enum status status = parts_open(options, out, why);

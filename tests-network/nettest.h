@@ -64,6 +64,9 @@ struct nettest_context {
                                  * tests only, for a forged answer must not make a volunteer's probe read
                                  * their own router */
     const char *user_agent;     /* NULL: a common browser's */
+    uint32_t (*asn_of)(const struct sockaddr_storage *address,
+                       void *state); /* NULL: no database of networks; 0 unknown */
+    void *asn_state;
     const char *services_folder; /* NAME.csv there stands in for the endpoints that a service's test carries
                                   * (steps/service_targets.h); NULL: none does */
     const char *backend; /* ADDRESS[:PORT] or http://ADDRESS[:PORT] of a test that needs a server of its own (an echo, a
