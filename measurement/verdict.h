@@ -31,9 +31,10 @@ enum verdict_confidence { CONFIDENCE_NONE, CONFIDENCE_WEAK, CONFIDENCE_MEDIUM, C
 #define VERDICT_METHOD_BYTES 48
 struct verdict {
     enum verdict_outcome outcome;
-    enum verdict_layer layer;           /* NONE unless blocked */
-    char method[VERDICT_METHOD_BYTES];  /* "dns_forged_answer", "connection_reset", ...; "" where none */
-    enum verdict_confidence confidence; /* NONE unless blocked or down */
+    enum verdict_layer layer;           /* NONE unless blocked, or ok in spite of tampering that was seen */
+    char method[VERDICT_METHOD_BYTES];  /* "dns_forged_answer", "connection_reset", ...; "" where none. Of what is
+                                         * offline or unknown the reason: "captive_portal", "clock_wrong", ... */
+    enum verdict_confidence confidence; /* NONE unless blocked or down, or ok in spite of tampering */
 };
 
 const char *outcome_name(enum verdict_outcome outcome);          /* "ok", "blocked", "down", "offline", "unknown" */

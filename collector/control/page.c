@@ -28,6 +28,7 @@ struct page {
     struct tls_trust *trust;
     bool allow_private;
     struct url url;
+    struct cookie_jar cookies;
     int redirect_count;
     struct sockaddr_storage endpoints[DIALS_MAX];
     size_t endpoint_count;
@@ -97,6 +98,7 @@ static enum status http_begin(struct page *page)
     }
     const struct http_request request = {.stream = stream,
                                          .url = page->url.text,
+                                         .cookies = &page->cookies,
                                          .is_tls = page->url.is_https,
                                          .alpn = alpn,
                                          .remote = page->endpoints[page->endpoint],
@@ -278,5 +280,6 @@ void page_free(struct page *page)
         loop_timer_cancel(page->timer);
     }
     url_free(&page->url);
+    cookie_jar_free(&page->cookies);
     free(page);
 }

@@ -41,6 +41,7 @@ struct fetch {
     struct curl_slist *sent_headers;
     struct curl_slist *connect_to;
     int connected_fd; /* -1 once curl owns it */
+    char error[CURL_ERROR_SIZE];
     int curl_fd;      /* what curl connects instead; curl's own */
     int64_t sent_bytes;
     int64_t received_bytes;
@@ -96,6 +97,7 @@ static void fetch_deliver(struct fetch *fetch, CURLcode code)
 {
     struct fetch_response response = {.status = status_of_curl(fetch, code),
                                       .curl_code = (int)code,
+                                      .detail = fetch->error,
                                       .headers = fetch->arrival.headers,
                                       .header_count = fetch->arrival.header_count,
                                       .body = fetch->arrival.body.bytes,
@@ -355,6 +357,7 @@ static void exchange_set(struct fetch *fetch, const struct fetch_request *reques
     curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, bytes_passed);
     curl_easy_setopt(easy, CURLOPT_DEBUGDATA, fetch);
     curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L); /* or the function is not called */
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
 }
 

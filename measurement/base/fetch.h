@@ -41,6 +41,7 @@ struct fetch_response {
      * the certificate; MALFORMED: no HTTP; TOO_LARGE: headers past 256 KiB; IO: cut off. `code` and what came stand. */
     enum status status;
     int curl_code;          /* CURLcode, for the caller's own failure words */
+    const char *detail;     /* libcurl's own words on the failure; "" where it has none */
     long code;              /* HTTP status; 0 without a response */
     struct fetch_header *headers; /* of the last response, in order, all values valid until the callback returns */
     size_t header_count;

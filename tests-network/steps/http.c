@@ -15,7 +15,7 @@
 #include "tests-network/steps/http_record.h"
 #include "tests-network/steps/url.h"
 
-#define REQUEST_HEADERS_MAX 6
+#define REQUEST_HEADERS_MAX 7
 
 struct http_exchange {
     const struct step_trace *trace;
@@ -23,9 +23,11 @@ struct http_exchange {
     char *url;
     char *referer;
     char *host;
+    char *cookie;
     char alpn[16];
     struct fetch_header headers[REQUEST_HEADERS_MAX];
     size_t header_count;
+    size_t body_limit_bytes;
     struct http_result result;
     struct fetch *fetch;
     http_callback callback;
@@ -91,6 +93,20 @@ static enum status headers_keep(struct http_result *result, const struct fetch_r
     return location && !result->location ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
+static void cookies_keep(struct http_exchange *exchange, const struct fetch_response *response)
+{
+    const struct nettest_context *context = exchange->trace->context;
+    struct url url;
+    if (!exchange->request.cookies || url_parse(exchange->url, &url) != STATUS_OK)
+        return;
+    for (size_t i = 0; i < response->header_count; i++) {
+        if (strcasecmp(response->headers[i].name, "Set-Cookie") == 0)
+            cookie_take(exchange->request.cookies, &url, response->headers[i].value,
+                        clock_wall_us(&context->clock) / US_PER_S);
+    }
+    url_free(&url);
+}
+
 static void response_arrived(const struct fetch_response *response, void *arg)
 {
     struct http_exchange *exchange = arg;
@@ -100,8 +116,10 @@ static void response_arrived(const struct fetch_response *response, void *arg)
     result->code = response->code;
     result->failure = response_failure(exchange, response);
     result->body_length = (int64_t)response->body_bytes;
-    result->is_truncated = response->is_truncated;
+    result->is_truncated = response->is_truncated || response->body_bytes >= exchange->body_limit_bytes;
     result->received_bytes = stream_received_bytes(exchange->request.stream);
+    result->last_received_us = stream_last_received_us(exchange->request.stream);
+    cookies_keep(exchange, response);
     http_title(response->body, response->body_bytes, result->title);
     if (headers_keep(result, response) != STATUS_OK && !result->failure)
         result->failure = "unknown_failure: no memory";
@@ -131,6 +149,8 @@ static enum status headers_make(struct http_exchange *exchange)
     if (!is_default_port)
         buffer_printf(&host, ":%u", (unsigned)url.port);
     exchange->host = buffer_take_text(&host);
+    if (exchange->request.cookies)
+        exchange->cookie = cookie_header(exchange->request.cookies, &url);
     url_free(&url);
     if (!exchange->host)
         return STATUS_NO_MEMORY;
@@ -141,6 +161,8 @@ static enum status headers_make(struct http_exchange *exchange)
     header_put(exchange, "Accept-Language", HTTP_LANGUAGE);
     if (exchange->referer)
         header_put(exchange, "Referer", exchange->referer);
+    if (exchange->cookie)
+        header_put(exchange, "Cookie", exchange->cookie);
     header_put(exchange, "User-Agent", agent ? agent : HTTP_USER_AGENT);
     return STATUS_OK;
 }
@@ -159,6 +181,8 @@ static enum status fetch_begin(struct http_exchange *exchange)
 {
     const struct nettest_context *context = exchange->trace->context;
     const struct http_request *request = &exchange->request;
+    exchange->body_limit_bytes =
+        request->body_limit_bytes > 0 ? request->body_limit_bytes : context->limits.body_bytes;
     char *url = plain_url(exchange->url);
     if (!url)
         return STATUS_NO_MEMORY;
@@ -168,8 +192,7 @@ static enum status fetch_begin(struct http_exchange *exchange)
         .headers = exchange->headers,
         .header_count = exchange->header_count,
         .timeout_us = request->timeout_us > 0 ? request->timeout_us : context->limits.http_timeout_us,
-        .body_limit_bytes =
-            request->body_limit_bytes > 0 ? request->body_limit_bytes : context->limits.body_bytes,
+        .body_limit_bytes = exchange->body_limit_bytes,
         .no_default_headers = true,
         .connected_fd = stream_take_plain_fd(request->stream),
         .is_http2 = strcmp(exchange->alpn, "h2") == 0,
@@ -240,5 +263,6 @@ void http_free(struct http_exchange *exchange)
     free(exchange->url);
     free(exchange->referer);
     free(exchange->host);
+    free(exchange->cookie);
     free(exchange);
 }

@@ -2,6 +2,7 @@
 #ifndef TESTS_NETWORK_STEPS_HTTP_H
 #define TESTS_NETWORK_STEPS_HTTP_H
 
+#include "tests-network/steps/cookie.h"
 #include "tests-network/steps/step.h"
 #include "tests-network/steps/stream.h"
 
@@ -18,6 +19,7 @@ struct http_request {
     struct stream *stream; /* the exchange's from now on, also on failure */
     const char *url;       /* http or https; what is sent is host, path and query */
     const char *referer;   /* NULL: none */
+    struct cookie_jar *cookies; /* sent from and kept in; borrowed until the exchange is freed. NULL: none */
     bool is_tls;
     const char *alpn; /* "h2", "http/1.1" or "" */
     struct sockaddr_storage remote;
@@ -40,6 +42,7 @@ struct http_result {
     char **header_values;         /* beside the names, cut at 256 bytes */
     size_t header_count;
     int64_t received_bytes; /* on the wire, plain */
+    int64_t last_received_us; /* when the last of them came; 0 none has */
     json_t *record;         /* element of `requests` (df-001); the consumer steals it by http_take_record */
 };
 

@@ -55,7 +55,7 @@ json_t *http_record(const struct step_trace *trace, const struct http_request *r
                              "exit_name", "is_tor", 0, "x_transport", "tcp", "url", request->url);
     json_t *received =
         json_pack("{s:o, s:b, s:I, s:o, s:o}", "body", body_encode(response), "body_is_truncated",
-                  (int)response->is_truncated, "code", (json_int_t)response->code, "headers_list",
+                  (int)result->is_truncated, "code", (json_int_t)response->code, "headers_list",
                   headers_list(response->headers, response->header_count), "headers",
                   headers_map(response->headers, response->header_count));
     json_t *object = json_pack("{s:s, s:s, s:s?, s:o, s:o}", "network", "tcp", "address", address, "failure",

@@ -16,6 +16,7 @@
 #include "tests-network/steps/failure.h"
 
 #define CHUNK_BYTES 16384
+#define SAMPLE_US   (250 * US_PER_MS)
 #define ROUNDS_MAX  16 /* chunks a turn: one fast stream must not starve the loop */
 
 /* Bytes read on one side and not yet written on the other; memory only while there are any. */
@@ -47,6 +48,8 @@ struct stream {
     const char *failure;
     int64_t received_bytes;
     int64_t sent_bytes;
+    int64_t last_received_us;
+    int64_t sampled_us; /* when the sum was last told */
 };
 
 static void event_add(struct stream *stream, const char *operation, const char *failure, size_t count)
@@ -228,6 +231,17 @@ static enum flow_step down_keep(struct stream *stream, const uint8_t *bytes, siz
     return FLOW_WAITS;
 }
 
+/* The sum as it grows is what tells a slowed transfer from a stopped one. */
+static void received_note(struct stream *stream, size_t count)
+{
+    stream->received_bytes += (int64_t)count;
+    stream->last_received_us = step_now_us(stream->trace);
+    if (stream->last_received_us - stream->sampled_us < SAMPLE_US)
+        return;
+    stream->sampled_us = stream->last_received_us;
+    event_add(stream, "bytes_received_cumulative", NULL, (size_t)stream->received_bytes);
+}
+
 /* From the network to the pair, until one side waits. FLOW_ENDED: the pair is to be closed. */
 static enum flow_step pump_down(struct stream *stream)
 {
@@ -239,7 +253,7 @@ static enum flow_step pump_down(struct stream *stream)
         if (step != FLOW_MOVED)
             break;
         event_add(stream, "read", NULL, count);
-        stream->received_bytes += (int64_t)count;
+        received_note(stream, count);
         step = down_write(stream, chunk, count, &sent);
         if (step == FLOW_WAITS)
             step = down_keep(stream, chunk + sent, count - sent);
@@ -307,6 +321,7 @@ enum status stream_open(const struct step_trace *trace, const struct stream_conf
     }
     *stream = (struct stream){
         .trace = trace, .label = config->label, .fd = -1, .plain_fd = pair[0], .given_fd = pair[1]};
+    stream->sampled_us = step_now_us(trace);
     endpoint_format(&config->remote, stream->address);
     enum status status = loop_watch(loop, config->fd, true, false, stream_ready, stream, &stream->net_watch);
     if (status == STATUS_OK)
@@ -336,6 +351,11 @@ const char *stream_failure(const struct stream *stream)
 int64_t stream_received_bytes(const struct stream *stream)
 {
     return stream->received_bytes;
+}
+
+int64_t stream_last_received_us(const struct stream *stream)
+{
+    return stream->last_received_us;
 }
 
 int64_t stream_sent_bytes(const struct stream *stream)

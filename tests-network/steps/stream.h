@@ -25,6 +25,8 @@ int stream_take_plain_fd(struct stream *stream);
 /* connection_reset, eof_error (the peer closed), or another word; NULL while the connection stands. */
 const char *stream_failure(const struct stream *stream);
 int64_t stream_received_bytes(const struct stream *stream); /* plain bytes */
+/* When the last of them came; 0 none has. */
+int64_t stream_last_received_us(const struct stream *stream);
 int64_t stream_sent_bytes(const struct stream *stream);
 void stream_free(struct stream *stream);
 

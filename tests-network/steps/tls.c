@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "measurement/base/json.h"
 #include "tests-network/steps/address.h"
@@ -106,6 +107,21 @@ static void certificates_keep(struct tls_handshake *handshake)
     }
 }
 
+static int64_t seconds_of(const ASN1_TIME *time)
+{
+    struct tm parts;
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+}
+
+static void dates_keep(struct tls_handshake *handshake)
+{
+    const X509 *leaf = SSL_get0_peer_certificate(handshake->ssl);
+    if (!leaf)
+        return;
+    handshake->result.not_before_s = seconds_of(X509_get0_notBefore(leaf));
+    handshake->result.not_after_s = seconds_of(X509_get0_notAfter(leaf));
+}
+
 static const char *certificate_failure(const struct tls_handshake *handshake)
 {
     const char *name = handshake->result.server_name;
@@ -159,6 +175,7 @@ static void handshake_end(struct tls_handshake *handshake, const char *failure)
     result->end_us = step_now_us(handshake->trace);
     result->is_complete = failure == NULL;
     certificates_keep(handshake);
+    dates_keep(handshake);
     if (result->is_complete) {
         const unsigned char *alpn = NULL;
         unsigned alpn_count = 0;

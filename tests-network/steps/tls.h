@@ -37,6 +37,7 @@ struct tls_result {
     int64_t received_bytes; /* from the peer: 0 with a timeout says that nothing came at all */
     struct tls_certificate certificates[TLS_CERTIFICATES_MAX]; /* the peer's, leaf first */
     size_t certificate_count;
+    int64_t not_before_s, not_after_s; /* of the leaf, UTC; 0 not known */
 };
 
 struct tls_request {

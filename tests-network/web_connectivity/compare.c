@@ -57,21 +57,9 @@ static bool headers_hold(const struct web_page *page, const char *name)
     return false;
 }
 
-static bool headers_within(const struct web_page *a, const struct web_page *b)
-{
-    for (size_t i = 0; i < a->header_count; i++) {
-        if (!headers_hold(b, a->header_names[i]))
-            return false;
-    }
-    return true;
-}
-
+/* Only uncommon headers tell one site from another. */
 static enum web_truth headers_compare(const struct web_page *page, const struct web_page *control)
 {
-    if (control->header_count == 0 || page->header_count == 0)
-        return WEB_NULL;
-    if (headers_within(page, control) && headers_within(control, page))
-        return WEB_TRUE;
     for (size_t i = 0; i < page->header_count; i++) {
         const char *name = page->header_names[i];
         if (!header_is_common(name) && headers_hold(control, name))
@@ -105,8 +93,6 @@ static bool long_words_within(const char *title, const char *other)
 
 static enum web_truth titles_compare(const char *title, const char *control)
 {
-    if (title[0] == '\0' || control[0] == '\0')
-        return WEB_NULL;
     return long_words_within(title, control) && long_words_within(control, title) ? WEB_TRUE : WEB_FALSE;
 }
 
@@ -130,8 +116,10 @@ struct web_comparison web_compare(const struct web_page *page, const struct web_
         found.body_length_match = found.body_proportion > BODY_PROPORTION_LEAST ? WEB_TRUE : WEB_FALSE;
     }
     found.status_code_match = codes_compare(page->code, control->page.code);
-    found.headers_match = headers_compare(page, &control->page);
-    found.title_match = titles_compare(page->title, control->page.title);
+    if (control->page.code > 0) {
+        found.headers_match = headers_compare(page, &control->page);
+        found.title_match = titles_compare(page->title, control->page.title);
+    }
     found.is_same = found.status_code_match == WEB_TRUE &&
                     (found.body_length_match == WEB_TRUE || found.headers_match == WEB_TRUE ||
                      found.title_match == WEB_TRUE);

@@ -14,20 +14,40 @@
 
 static void control_ask(struct nettest_run *run);
 
+static void endpoint_append(json_t *list, const struct sockaddr_storage *address, uint16_t port)
+{
+    char text[ENDPOINT_TEXT_BYTES];
+    struct sockaddr_storage endpoint = *address;
+    address_port_set(&endpoint, port);
+    endpoint_format(&endpoint, text);
+    json_array_append_new(list, json_string(text));
+}
+
 static json_t *request_make(struct nettest_run *run)
 {
     const struct nettest_context *context = run->context;
     const struct web_lookup *lookup = &run->evidence.lookups[0];
+    const struct url *url = &run->hops[0]->url;
     json_t *endpoints = json_array();
     for (size_t i = 0; i < lookup->address_count; i++) {
-        char text[ENDPOINT_TEXT_BYTES];
-        endpoint_format(&lookup->addresses[i], text);
-        json_array_append_new(endpoints, json_string(text));
+        endpoint_append(endpoints, &lookup->addresses[i], url->port);
+        if (!url->is_https && url->port == 80)
+            endpoint_append(endpoints, &lookup->addresses[i], 443); /* we look there too */
     }
-    return json_pack("{s:s, s:{s:[s], s:[s], s:[s]}, s:o, s:b}", "http_request", run->hops[0]->url.text,
+    return json_pack("{s:s, s:{s:[s], s:[s], s:[s]}, s:o, s:b}", "http_request", url->text,
                      "http_request_headers", "Accept", HTTP_ACCEPT, "Accept-Language", HTTP_LANGUAGE,
                      "User-Agent", context->user_agent ? context->user_agent : HTTP_USER_AGENT, "tcp_connect",
                      endpoints, "x_quic_enabled", 0);
+}
+
+/* How the connection ended, which libcurl tells in words only (those of libc and OpenSSL). */
+static const char *failure_of_end(const char *detail)
+{
+    if (strcasestr(detail, "reset by peer"))
+        return FAILURE_RESET;
+    if (strcasestr(detail, "eof") || strstr(detail, "SSL_ERROR_SYSCALL"))
+        return FAILURE_EOF;
+    return strstr(detail, "alert") ? FAILURE_TLS_HANDSHAKE : FAILURE_RESET;
 }
 
 /* libcurl's open-ended codes: those that name a network failure, the rest as they are. */
@@ -43,7 +63,7 @@ static const char *failure_of_response(const struct fetch_response *response)
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
-        return FAILURE_RESET;
+        return failure_of_end(response->detail);
     case CURLE_GOT_NOTHING:
         return FAILURE_EOF;
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -79,6 +99,9 @@ static const char *answer_read(struct nettest_run *run, const struct fetch_respo
     }
     run->control = answer;
     run->evidence.control = control;
+    const char *date = fetch_header_value(response, "Date");
+    time_t told = date ? curl_getdate(date, NULL) : (time_t)-1;
+    run->evidence.control.time_s = told == (time_t)-1 ? 0 : (int64_t)told;
     return NULL;
 }
 
@@ -95,6 +118,15 @@ static void control_arrived(const struct fetch_response *response, void *arg)
         control_end(run);
 }
 
+/* Half of all the time at most, where another control could be asked in the other half. */
+static int64_t timeout_next(const struct nettest_run *run)
+{
+    int64_t left_us = run->control_deadline_us - step_now_us(&run->trace);
+    int64_t half_us = run->context->limits.control_timeout_us / 2;
+    bool has_other = run->control_index + 1 < run->context->control_count;
+    return has_other && left_us > half_us ? half_us : left_us;
+}
+
 /* May end with the run freed. */
 static void control_ask(struct nettest_run *run)
 {
@@ -108,7 +140,7 @@ static void control_ask(struct nettest_run *run)
         .header_count = sizeof headers / sizeof headers[0],
         .body = run->control_body,
         .body_bytes = strlen(run->control_body),
-        .timeout_us = run->control_deadline_us - step_now_us(&run->trace),
+        .timeout_us = timeout_next(run),
         .body_limit_bytes = CONTROL_ANSWER_BYTES_MAX,
         .ca_file = context->ca_file,
         .connected_fd = -1,

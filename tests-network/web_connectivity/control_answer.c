@@ -59,6 +59,7 @@ static void endpoints_read(const json_t *answer, struct web_control *control)
             continue;
         endpoint->tls_tried = true;
         endpoint->tls_failure = failure_of(result);
+        endpoint->server_name = json_member_text(result, "server_name");
     }
 }
 

@@ -17,6 +17,7 @@
 /* What the resolver said for the name of one hop. Failures are words of steps/failure.h; NULL: addresses
  * came. */
 struct web_lookup {
+    const char *host; /* the name; NULL: not told, and taken for the first hop's only at depth 0 */
     const char *failure;
     bool is_literal;  /* the host is an address: nobody was asked */
     bool is_injected; /* two answers to one datagram that cannot both be genuine */
@@ -31,13 +32,18 @@ struct web_endpoint {
     int depth;       /* which hop: 0 is the URL itself */
     bool is_classic; /* address from the probe's resolver; else the control's */
     bool is_https;
+    bool is_check; /* of a cleartext URL: whether TLS works at this address, without a request */
     bool tcp_tried;
     const char *tcp_failure;
     bool tls_tried;
     const char *tls_failure;
+    int64_t not_before_s, not_after_s; /* of the certificate that was refused for its dates; 0 not known */
     bool http_tried;
     const char *http_failure;
-    long code; /* of the response; 0 none */
+    long code;              /* of the response; 0 none */
+    int64_t received_bytes; /* of the response, as far as it came */
+    int64_t transfer_us;    /* from the request to its end */
+    int64_t silence_us;     /* of it, since the last byte came */
 };
 
 struct web_page {
@@ -56,6 +62,7 @@ struct web_control_endpoint {
     const char *tcp_failure;
     bool tls_tried;
     const char *tls_failure;
+    const char *server_name; /* of its handshake; NULL: not told */
 };
 
 struct web_asn {
@@ -66,6 +73,7 @@ struct web_asn {
 struct web_control {
     bool is_there;       /* a control answered */
     const char *failure; /* why none did */
+    int64_t time_s;      /* the time that it told; 0 unknown */
     const char *dns_failure;
     struct sockaddr_storage addresses[WEB_ADDRESSES_MAX * 2];
     size_t address_count;
@@ -93,6 +101,7 @@ struct web_evidence {
     struct web_page control_address_page;
     struct web_control control;
     enum connectivity_state connectivity;
+    int64_t wall_s; /* this machine's time at the start; 0 unknown */
 };
 
 /* A response that ends the chain: 2xx, 4xx, 5xx. */

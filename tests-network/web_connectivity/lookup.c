@@ -112,6 +112,7 @@ void web_lookup_start(struct nettest_run *run)
     struct web_hop *hop = run->hops[run->depth];
     struct web_lookup *lookup = lookup_of(run, run->depth);
     struct sockaddr_storage address;
+    lookup->host = hop->url.host;
     lookup->is_literal = dns_host_is_address(hop->url.host, &address);
     if (!lookup->is_literal) {
         questions_ask(run);

@@ -14,6 +14,8 @@
 
 #define TRANSACTION_CLEARTEXT 40000
 #define TRANSACTION_TLS       50000
+#define PORT_HTTP             80
+#define PORT_HTTPS            443
 
 static struct web_endpoint *endpoint_of(struct web_path *path)
 {
@@ -31,8 +33,10 @@ static struct step_label label_of(struct web_path *path)
     struct step_label label = {.transaction_id = path->transaction_id};
     if (endpoint->is_classic)
         step_label_tag(&label, "classic");
+    if (endpoint->depth == 0)
+        step_label_tag(&label, "tcptls_experiment");
     step_label_tag(&label, "depth=%d", endpoint->depth);
-    step_label_tag(&label, "fetch_body=true");
+    step_label_tag(&label, "fetch_body=%s", endpoint->is_check ? "false" : "true");
     return label;
 }
 
@@ -126,7 +130,13 @@ static void request_over(struct http_exchange *exchange, void *arg)
     struct web_endpoint *endpoint = endpoint_of(path);
     endpoint->http_failure = result->failure;
     endpoint->code = result->code;
+    endpoint->received_bytes = result->received_bytes;
+    endpoint->transfer_us = result->end_us - result->start_us;
+    endpoint->silence_us = result->last_received_us > 0 ? result->end_us - result->last_received_us : 0;
     json_t *record = http_take_record(exchange);
+    const char *redirect_failure = endpoint->is_classic ? web_redirect_failure(path->run, result) : NULL;
+    if (record && redirect_failure)
+        json_object_set_new(record, "failure", json_string(redirect_failure));
     if (record)
         json_array_insert_new(path->run->requests, 0, record); /* newest first */
     if (!result->failure && web_code_is_final(result->code))
@@ -134,7 +144,8 @@ static void request_over(struct http_exchange *exchange, void *arg)
     struct web_hop *hop = hop_of(path);
     if (endpoint->is_classic) {
         hop->is_fetched = true;
-        if (!result->failure && http_is_redirect(result->code) && result->location)
+        path->run->evidence.redirect_failure = redirect_failure;
+        if (!result->failure && !redirect_failure && http_is_redirect(result->code))
             hop->location = strdup(result->location);
     }
     path_end(path, result->failure != NULL);
@@ -169,6 +180,7 @@ static enum status request_start(struct web_path *path, SSL *ssl, const char *al
         .stream = stream,
         .url = run->hops[endpoint->depth]->url.text,
         .referer = endpoint->depth > 0 ? run->hops[endpoint->depth - 1]->url.text : NULL,
+        .cookies = &run->cookies,
         .is_tls = endpoint->is_https,
         .alpn = alpn,
         .remote = endpoint->remote,
@@ -180,7 +192,7 @@ static enum status request_start(struct web_path *path, SSL *ssl, const char *al
 
 static void path_usable(struct web_path *path, SSL *ssl, const char *alpn)
 {
-    if (!takes_request(path)) {
+    if (endpoint_of(path)->is_check || !takes_request(path)) {
         SSL_free(ssl);
         path_end(path, false);
         return;
@@ -198,6 +210,8 @@ static void handshake_over(struct tls_handshake *handshake, void *arg)
     const struct tls_result *result = tls_result(handshake);
     struct web_endpoint *endpoint = endpoint_of(path);
     endpoint->tls_failure = result->failure;
+    endpoint->not_before_s = result->not_before_s;
+    endpoint->not_after_s = result->not_after_s;
     json_t *record = tls_encode(&path->run->trace, result);
     if (record)
         json_array_append_new(path->run->tls_handshakes, record);
@@ -222,7 +236,6 @@ static void handshake_start(struct web_path *path)
         .remote = endpoint->remote,
         .server_name = hop_of(path)->url.host,
         .label = label_of(path),
-        .no_http2 = true,
     };
     if (tls_start(&path->run->trace, &request, handshake_over, path, &path->tls) == STATUS_OK)
         endpoint->tls_tried = true;
@@ -262,8 +275,7 @@ static struct web_endpoint *endpoint_add(struct nettest_run *run)
     return &grown[evidence->endpoint_count++];
 }
 
-void web_path_start(struct nettest_run *run, const struct sockaddr_storage *remote, int depth,
-                    bool is_classic)
+static void one_path_start(struct nettest_run *run, const struct web_endpoint *wanted)
 {
     struct web_path *path = calloc(1, sizeof *path);
     struct web_endpoint *endpoint = path ? endpoint_add(run) : NULL;
@@ -271,17 +283,30 @@ void web_path_start(struct nettest_run *run, const struct sockaddr_storage *remo
         free(path);
         return;
     }
-    bool is_https = run->hops[depth]->url.is_https;
-    *endpoint = (struct web_endpoint){
-        .remote = *remote, .depth = depth, .is_classic = is_classic, .is_https = is_https};
+    *endpoint = *wanted;
     *path = (struct web_path){.run = run, .endpoint = run->evidence.endpoint_count - 1, .fd = -1};
-    path->transaction_id = (is_https ? TRANSACTION_TLS : TRANSACTION_CLEARTEXT) + ++run->transaction_count;
+    path->transaction_id =
+        (wanted->is_https ? TRANSACTION_TLS : TRANSACTION_CLEARTEXT) + ++run->transaction_count;
     LIST_INSERT_HEAD(&run->paths, path, link);
-    struct tcp_request request = {.remote = *remote, .label = label_of(path), .wants_packets = true};
+    struct tcp_request request = {.remote = wanted->remote, .label = label_of(path), .wants_packets = true};
     if (tcp_start(&run->trace, &request, connect_over, path, &path->tcp) == STATUS_OK)
         endpoint->tcp_tried = true;
     else
         path->is_over = true;
+}
+
+void web_path_start(struct nettest_run *run, const struct sockaddr_storage *remote, int depth,
+                    bool is_classic)
+{
+    const struct url *url = &run->hops[depth]->url;
+    struct web_endpoint wanted = {
+        .remote = *remote, .depth = depth, .is_classic = is_classic, .is_https = url->is_https};
+    one_path_start(run, &wanted);
+    if (url->is_https || url->port != PORT_HTTP)
+        return;
+    wanted.is_https = wanted.is_check = true;
+    address_port_set(&wanted.remote, PORT_HTTPS);
+    one_path_start(run, &wanted);
 }
 
 bool web_paths_are_over(const struct nettest_run *run, int depth)
@@ -289,7 +314,8 @@ bool web_paths_are_over(const struct nettest_run *run, int depth)
     const struct web_path *path;
     LIST_FOREACH(path, &run->paths, link)
     {
-        if (!path->is_over && (depth < 0 || run->evidence.endpoints[path->endpoint].depth == depth))
+        const struct web_endpoint *endpoint = &run->evidence.endpoints[path->endpoint];
+        if (!path->is_over && (depth < 0 || (endpoint->depth == depth && !endpoint->is_check)))
             return false;
     }
     return true;

@@ -75,6 +75,7 @@ struct nettest_run {
     LIST_HEAD(, web_path) paths;
     bool has_recheck_request;
     int64_t transaction_count;
+    struct cookie_jar cookies;
     struct web_evidence evidence;
     struct fetch *control_fetch;
     size_t control_index;
@@ -104,10 +105,14 @@ bool web_lookup_is_over(struct nettest_run *run);
 void web_question_close(struct web_question *question);
 void web_question_free(struct web_question *question);
 
-/* path.c: adds the endpoint to the evidence and begins to connect. */
+/* path.c: adds the endpoint to the evidence and begins to connect; of a cleartext URL on port 80 another one beside
+ * it, to see whether TLS works there. */
 void web_path_start(struct nettest_run *run, const struct sockaddr_storage *remote, int depth,
                     bool is_classic);
-bool web_paths_are_over(const struct nettest_run *run, int depth); /* -1: of all hops */
+/* Those that may bring the page of this hop; -1: all of all hops. */
+bool web_paths_are_over(const struct nettest_run *run, int depth);
+/* web_connectivity.c: why this redirect will not be followed; NULL: it is none, or it will. */
+const char *web_redirect_failure(const struct nettest_run *run, const struct http_result *result);
 void web_path_free(struct web_path *path);
 
 /* control.c: asks the controls, in order, for the first hop. */

@@ -1,7 +1,7 @@
 /* Our verdict from evidence, with its confidence.
  * Owns nothing; reads evidence.
- * Plan: 1 a page over HTTPS with a good certificate is ok, whoever else is silent; 2 no network at all is
- * offline; 3 an injected answer that led nowhere is certain; 4 without a control nothing more is known; 5
+ * Plan: 1 a page over HTTPS with a good certificate is ok, whoever else is silent; 2 no network at all, a captive
+ * portal, or a wrong clock of this machine says nothing of the site; 3 an injected answer that led nowhere is certain; 4 without a control nothing more is known; 5
  * what fails at the control alike is down; 6 the lowest layer that explains the failure names the method, and
  * the control's success at the very same thing sets the confidence (guide: interference-evidence, decision
  * table). */
@@ -12,6 +12,8 @@
 
 #include "tests-network/steps/address.h"
 #include "tests-network/steps/failure.h"
+
+#define SLOW_TRANSFER_BYTES_LEAST 4096 /* more than one flight that was let through before the silence */
 
 static struct verdict verdict_of(enum verdict_outcome outcome, enum verdict_layer layer, const char *method,
                                  enum verdict_confidence confidence)
@@ -121,7 +123,7 @@ static const struct web_endpoint *furthest(const struct web_evidence *evidence)
     int best_rank = -1;
     for (size_t i = 0; i < evidence->endpoint_count; i++) {
         const struct web_endpoint *endpoint = &evidence->endpoints[i];
-        if (!endpoint->is_classic || web_is_missing_ipv6(endpoint))
+        if (!endpoint->is_classic || endpoint->is_check || web_is_missing_ipv6(endpoint))
             continue;
         int rank = endpoint->depth * 4 + (endpoint->http_tried ? 3 : endpoint->tls_tried ? 2 : 1);
         if (rank > best_rank) {
@@ -172,7 +174,7 @@ static bool is_down(const struct web_evidence *evidence)
     const struct web_control *control = &evidence->control;
     if (lookup->failure)
         return !web_control_resolved(control);
-    if (evidence->endpoint_count == 0 && control->address_count > 0 && control_all_bogon(control))
+    if (!furthest(evidence) && control->address_count > 0 && control_all_bogon(control))
         return true;
     if (!control->http_tried || control->http_failure == NULL)
         return failure_same(evidence->redirect_failure, FAILURE_HTTP_TOO_MANY);
@@ -216,8 +218,9 @@ static bool is_server_refusal(const struct web_evidence *evidence)
 {
     const struct web_page *page = &evidence->page, *control = &evidence->control.page;
     bool is_refusal = page->code == 403 || page->code == 429 || page->code == 503;
-    return is_refusal && page->server && control->server && strcmp(page->server, control->server) == 0 &&
-           web_lookup_agrees(evidence);
+    bool is_same_software = page->server && control->server && strcmp(page->server, control->server) == 0;
+    bool has_own_header = web_compare(page, &evidence->control).headers_match == WEB_TRUE;
+    return is_refusal && (is_same_software || has_own_header) && web_lookup_agrees(evidence);
 }
 
 static struct verdict judge_page(const struct web_evidence *evidence)
@@ -234,13 +237,48 @@ static struct verdict judge_page(const struct web_evidence *evidence)
     return blocked(LAYER_HTTP, "http_diff", CONFIDENCE_MEDIUM);
 }
 
+#define CLOCK_ERROR_LEAST_S 300
+
+/* The certificate was good at the control's time, and not at this machine's; without a control, it is said only where
+ * the control's own certificate was refused alike. */
+static bool is_clock_wrong(const struct web_evidence *evidence, const struct web_endpoint *last)
+{
+    const struct web_control *control = &evidence->control;
+    int64_t wall_s = evidence->wall_s, true_s = control->time_s;
+    if (!last || !last->tls_tried || !failure_same(last->tls_failure, FAILURE_TLS_INVALID) || wall_s == 0)
+        return false;
+    if (!control->is_there)
+        return control->failure && strncmp(control->failure, "ssl_", 4) == 0 && last->not_after_s > 0;
+    int64_t error_s = wall_s > true_s ? wall_s - true_s : true_s - wall_s;
+    return true_s > 0 && error_s >= CLOCK_ERROR_LEAST_S && last->not_before_s <= true_s &&
+           true_s <= last->not_after_s;
+}
+
+/* The transfer had begun when its time was up. Slow where bytes came in the second half too; else it froze. */
+static bool judge_transfer(const struct web_endpoint *last, struct verdict *out)
+{
+    if (!last->http_tried || !failure_same(last->http_failure, FAILURE_TIMEOUT) ||
+        last->received_bytes < SLOW_TRANSFER_BYTES_LEAST)
+        return false;
+    if (last->silence_us * 2 <= last->transfer_us)
+        *out = blocked(LAYER_THROTTLING, "slow_transfer", CONFIDENCE_WEAK);
+    else
+        *out = blocked(LAYER_HTTP, "transfer_frozen", CONFIDENCE_MEDIUM);
+    return true;
+}
+
 static struct verdict judge_endpoint(const struct web_evidence *evidence, const struct web_endpoint *last)
 {
     const struct web_control_endpoint *same =
         last->depth == 0 ? web_control_endpoint_find(&evidence->control, &last->remote) : NULL;
     bool control_connects = same && same->tcp_tried && !same->tcp_failure;
     bool control_shakes = same && same->tls_tried && !same->tls_failure;
-    if (last->http_tried && (last->http_failure || evidence->redirect_failure))
+    if (last->http_tried && !last->http_failure && evidence->redirect_failure)
+        return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "broken_redirect", CONFIDENCE_NONE);
+    struct verdict transfer;
+    if (judge_transfer(last, &transfer))
+        return transfer;
+    if (last->http_tried && last->http_failure)
         return rule_apply(http_rules, LAYER_HTTP, last->http_failure, control_connects);
     if (last->tls_tried && last->tls_failure) {
         if (same && same->tls_tried && same->tls_failure)
@@ -278,14 +316,31 @@ static bool is_page_genuine(const struct web_evidence *evidence)
     return found.is_same && !(is_other_text && any_injected(evidence));
 }
 
+/* The page came with a good certificate; a forged answer beside it is told all the same. */
+static struct verdict judge_proven(const struct web_evidence *evidence)
+{
+    if (!any_injected(evidence))
+        return plain(OUTCOME_OK);
+    return verdict_of(OUTCOME_OK, LAYER_DNS, "dns_injection", CONFIDENCE_CERTAIN);
+}
+
+static bool is_captive(const struct web_evidence *evidence)
+{
+    return evidence->connectivity == CONNECTIVITY_CAPTIVE_PORTAL && !evidence->control.is_there;
+}
+
 struct verdict web_verdict(const struct web_evidence *evidence)
 {
     const struct web_control *control = &evidence->control;
     struct verdict verdict;
     if (is_proven_by_tls(evidence))
-        return plain(OUTCOME_OK);
+        return judge_proven(evidence);
+    if (is_captive(evidence))
+        return verdict_of(OUTCOME_OFFLINE, LAYER_NONE, "captive_portal", CONFIDENCE_NONE);
     if (is_offline(evidence))
         return plain(OUTCOME_OFFLINE);
+    if (is_clock_wrong(evidence, furthest(evidence)))
+        return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "clock_wrong", CONFIDENCE_NONE);
     if (evidence->has_page && is_page_genuine(evidence))
         return plain(OUTCOME_OK);
     if (any_injected(evidence))

@@ -32,6 +32,7 @@ static void run_free(struct nettest_run *run)
     web_control_free(&run->evidence.control);
     free(run->evidence.endpoints);
     free(run->control_body);
+    cookie_jar_free(&run->cookies);
     json_t *values[] = {run->control_request, run->control,     run->queries,
                         run->requests,        run->tcp_connect, run->tls_handshakes,
                         run->duplicates,      run->packets,     run->trace.network_events};
@@ -97,21 +98,28 @@ static const char *site_of(const struct url *url)
     return strncmp(url->host, "www.", 4) == 0 ? url->host + 4 : url->host;
 }
 
+const char *web_redirect_failure(const struct nettest_run *run, const struct http_result *result)
+{
+    struct url next;
+    if (result->failure || !http_is_redirect(result->code))
+        return NULL;
+    if (!result->location)
+        return "unknown_failure: http: no Location header in response";
+    if (url_resolve(&run->hops[run->depth]->url, result->location, &next) != STATUS_OK)
+        return FAILURE_HTTP_LOCATION;
+    url_free(&next);
+    if (run->depth >= run->context->limits.redirect_count || run->depth + 1 >= WEB_HOPS_MAX)
+        return FAILURE_HTTP_TOO_MANY;
+    return NULL;
+}
+
 /* Takes the redirect of the current hop, if there is one that can be followed. */
 static bool redirect_follow(struct nettest_run *run)
 {
     struct web_hop *hop = run->hops[run->depth];
-    if (!hop->location)
-        return false;
-    if (run->depth >= run->context->limits.redirect_count || run->depth + 1 >= WEB_HOPS_MAX) {
-        run->evidence.redirect_failure = FAILURE_HTTP_TOO_MANY;
-        return false;
-    }
     struct url next;
-    if (url_resolve(&hop->url, hop->location, &next) != STATUS_OK) {
-        run->evidence.redirect_failure = FAILURE_HTTP_LOCATION;
+    if (!hop->location || url_resolve(&hop->url, hop->location, &next) != STATUS_OK)
         return false;
-    }
     bool is_crossing = !hop->url.is_https && strcmp(site_of(&hop->url), site_of(&next)) != 0;
     run->evidence.is_cleartext_crossing = run->evidence.is_cleartext_crossing || is_crossing;
     if (hop_add(run, &next) != STATUS_OK) {
@@ -140,7 +148,7 @@ static bool wants_recheck(const struct nettest_run *run)
     const struct web_evidence *evidence = &run->evidence;
     if (!evidence->control.is_there || evidence->lookups[0].is_literal)
         return false;
-    return !evidence->has_page || (!evidence->page_is_https && !web_lookup_agrees(evidence));
+    return !evidence->has_page || !web_lookup_agrees(evidence);
 }
 
 static bool is_among_ours(const struct web_lookup *lookup, const struct sockaddr_storage *address)
@@ -167,11 +175,16 @@ static void recheck_start(struct nettest_run *run)
     }
 }
 
-/* Later answers to a question can change nothing where the page itself proves that they did no harm. Their
- * time is what a measurement otherwise lasts longest. */
+/* Later answers to a question can change nothing where the page itself proves that they did no harm and the control
+ * names the same addresses. Their time is what a measurement otherwise lasts longest. */
 static bool answers_are_over(const struct nettest_run *run)
 {
-    return LIST_EMPTY(&run->questions) || web_verdict(&run->evidence).outcome == OUTCOME_OK;
+    const struct web_evidence *evidence = &run->evidence;
+    if (LIST_EMPTY(&run->questions))
+        return true;
+    bool is_disputed = web_control_resolved(&evidence->control) && !evidence->lookups[0].is_literal &&
+                       !web_lookup_agrees(evidence);
+    return !is_disputed && web_verdict(evidence).outcome == OUTCOME_OK;
 }
 
 static bool flows_are_over(const struct nettest_run *run)
@@ -252,6 +265,7 @@ static enum status run_prepare(struct nettest_run *run, const char *input)
     const struct nettest_context *context = run->context;
     run->trace = (struct step_trace){.context = context, .zero_us = clock_monotonic_us(&context->clock)};
     run->start_wall_us = clock_wall_us(&context->clock);
+    run->evidence.wall_s = run->start_wall_us / US_PER_S;
     LIST_INIT(&run->questions);
     LIST_INIT(&run->paths);
     run->evidence.connectivity = context->connectivity ? context->connectivity->state : CONNECTIVITY_UNKNOWN;

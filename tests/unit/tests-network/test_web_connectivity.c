@@ -314,7 +314,8 @@ static void test_redirect_loop_ends(void **state)
     world_open(&world, good_zone);
     world.site.response = "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n";
     server_start(&world.site);
-    control_prepare(&world, control_good(&world));
+    control_prepare(&world, "{\"http_request\":{\"body_length\":-1,\"failure\":\"unknown_error\",\"title\":\"\","
+                            "\"status_code\":-1,\"headers\":{}},\"dns\":{\"failure\":null,\"addrs\":[\"127.0.0.1\"]}}");
     struct outcome outcome = measure(&world, "http", "site.test");
     assert_int_equal(json_array_size(json_object_get(outcome.keys, "requests")), 11);
     assert_string_equal(json_member_text(outcome.keys, "http_experiment_failure"),

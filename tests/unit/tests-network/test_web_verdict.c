@@ -36,11 +36,15 @@ struct row {
     int depth;            /* the last hop, where the above happened; hops before redirected well */
     const char *redirect; /* redirect_failure */
     bool is_injected, is_crossing;
+    const char *check; /* TLS beside a cleartext URL */
+    int64_t received_bytes, silence_us; /* of a transfer of ten seconds */
+    int64_t wall_s;
     /* control */
     bool has_control;
     const char *c_dns; /* address it found; NULL none */
     const char *c_dns_failure;
     const char *c_tcp, *c_tls, *c_http; /* at the probe's address, of the page */
+    const char *c_failure; /* why there is no control */
     const char *recheck; /* the probe at the control's address: "https", "http" page came; NULL not */
     enum connectivity_state connectivity;
     /* ours */
@@ -57,6 +61,9 @@ struct row {
 #define CONTROL_AT(tcp_word, tls_word)                                                                       \
     .has_control = true, .c_dns = GENUINE, .c_tcp = tcp_word, .c_tls = tls_word, .c_http = GOOD
 #define CONTROL_GOOD  CONTROL_AT(GOOD, GOOD)
+#define CONTROL_WITHOUT_PAGE                                                                                 \
+    .has_control = true, .c_dns = GENUINE, .c_tcp = GOOD, .c_tls = GOOD, .c_http = "unknown_error"
+#define NOW_S         1760000000
 #define UNDECIDED     .blocking = WEB_BLOCKING_NULL, .accessible = WEB_NULL
 #define FINE          .blocking = WEB_BLOCKING_FALSE, .accessible = WEB_TRUE
 #define SITE_DOWN     .blocking = WEB_BLOCKING_FALSE, .accessible = WEB_FALSE
@@ -74,8 +81,10 @@ static const struct row rows[] = {
     {"secure page after a redirect", true, GENUINE, .tcp = GOOD, .tls = GOOD, .http = GOOD, .page = SAME,
      .depth = 2, CONTROL_GOOD, OURS(OK, "", NONE), FINE, CONSISTENT, .blocking_flags = 32},
     {"secure page from another of the site's addresses", true, FORGED, .tcp = GOOD, .tls = GOOD, .http = GOOD,
-     .page = SAME, CONTROL_GOOD, OURS(OK, "", NONE), FINE, INCONSISTENT, .blocking_flags = 33,
-     .dns_flags = 4},
+     .page = SAME, CONTROL_GOOD, OURS(OK, "", NONE), FINE, INCONSISTENT, .blocking_flags = 32},
+    {"secure page through a proxy that a forged answer led to", true, FORGED, .tcp = GOOD, .tls = GOOD,
+     .http = GOOD, .page = SAME, .is_injected = true, CONTROL_GOOD, OURS(OK, "dns_injection", CERTAIN), FINE,
+     INCONSISTENT, .blocking_flags = 33, .dns_flags = 4},
     {"plain page from another of the site's addresses", false, FORGED, .tcp = GOOD, .http = GOOD,
      .page = SAME, CONTROL_GOOD, OURS(OK, "", NONE), FINE, INCONSISTENT, .blocking_flags = 33,
      .dns_flags = 4},
@@ -140,7 +149,10 @@ static const struct row rows[] = {
     {"loopback everywhere", false, "127.0.0.1", .has_control = true, .c_dns = "127.0.0.1",
      .c_http = "connection_refused_error", OURS(DOWN, "", MEDIUM), SITE_DOWN, CONSISTENT, .dns_flags = 1},
     {"more than ten redirects", false, GENUINE, .tcp = GOOD, .http = GOOD, .redirect = FAILURE_HTTP_TOO_MANY,
-     .depth = 10, CONTROL_GOOD, OURS(DOWN, "", MEDIUM), SITE_DOWN, CONSISTENT},
+     .depth = 10, CONTROL_WITHOUT_PAGE, OURS(DOWN, "", MEDIUM), SITE_DOWN, CONSISTENT},
+    {"more than ten redirects here only", false, GENUINE, .tcp = GOOD, .http = GOOD,
+     .redirect = FAILURE_HTTP_TOO_MANY, .depth = 10, CONTROL_GOOD, OURS(DOWN, "", MEDIUM),
+     BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 8},
 
     /* DNS */
     {"NXDOMAIN, address of the control works", true, .dns_failure = NXDOMAIN, CONTROL_GOOD,
@@ -179,7 +191,7 @@ static const struct row rows[] = {
      .page = DIFFERENT_TEXT, .is_injected = true, CONTROL_AT(GOOD, NULL),
      OURS(BLOCKED, "dns_injection", CERTAIN), FINE, INCONSISTENT, .blocking_flags = 33, .dns_flags = 4},
     {"two answers, but the page came over TLS", true, GENUINE, .tcp = GOOD, .tls = GOOD, .http = GOOD,
-     .page = SAME, .is_injected = true, CONTROL_GOOD, OURS(OK, "", NONE), FINE, CONSISTENT,
+     .page = SAME, .is_injected = true, CONTROL_GOOD, OURS(OK, "dns_injection", CERTAIN), FINE, CONSISTENT,
      .blocking_flags = 32},
     {"dead name with a forged answer", true, FORGED, .tcp = REFUSED, .has_control = true,
      .c_dns_failure = "dns_name_error", .c_tcp = "connection_refused_error", .c_http = "dns_lookup_error",
@@ -192,14 +204,14 @@ static const struct row rows[] = {
      OURS(BLOCKED, "connection_refused", MEDIUM), BLOCKED(TCP), CONSISTENT, .blocking_flags = 2},
     {"reset of the connect only here", true, GENUINE, .tcp = RESET, CONTROL_GOOD,
      OURS(BLOCKED, "connection_reset", MEDIUM), BLOCKED(TCP), CONSISTENT, .blocking_flags = 2},
-    {"refused after a redirect", true, GENUINE, .tcp = REFUSED, .depth = 1, CONTROL_GOOD,
+    {"refused after a redirect", true, GENUINE, .tcp = REFUSED, .depth = 1, CONTROL_AT(NULL, NULL),
      OURS(BLOCKED, "connection_refused", WEAK), BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 2},
 
     /* TLS */
     {"reset in the handshake only here", true, GENUINE, .tcp = GOOD, .tls = RESET, CONTROL_GOOD,
      OURS(BLOCKED, "tls_reset", STRONG), BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 4},
     {"reset in the handshake, control has the page only", true, GENUINE, .tcp = GOOD, .tls = RESET,
-     CONTROL_AT(NULL, NULL), OURS(BLOCKED, "tls_reset", MEDIUM), UNDECIDED, CONSISTENT},
+     CONTROL_AT(NULL, NULL), OURS(BLOCKED, "tls_reset", MEDIUM), BLOCKED(HTTP_FAILURE), CONSISTENT},
     {"silence in the handshake", true, GENUINE, .tcp = GOOD, .tls = TIMEOUT, CONTROL_GOOD,
      OURS(BLOCKED, "tls_timeout", MEDIUM), BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 4},
     {"end of the connection in the handshake", true, GENUINE, .tcp = GOOD, .tls = FAILURE_EOF, CONTROL_GOOD,
@@ -225,7 +237,7 @@ static const struct row rows[] = {
     {"slow transfer over TLS", true, GENUINE, .tcp = GOOD, .tls = GOOD, .http = TIMEOUT, CONTROL_GOOD,
      OURS(BLOCKED, "http_timeout", WEAK), BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 8},
     {"redirect to nowhere", false, GENUINE, .tcp = GOOD, .http = GOOD, .redirect = FAILURE_HTTP_LOCATION,
-     CONTROL_GOOD, OURS(BLOCKED, "http_failure", WEAK), BLOCKED(HTTP_FAILURE), CONSISTENT,
+     CONTROL_GOOD, OURS(UNKNOWN, "broken_redirect", NONE), BLOCKED(HTTP_FAILURE), CONSISTENT,
      .blocking_flags = 8},
     {"block page", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = DIFFERENT, CONTROL_GOOD,
      OURS(BLOCKED, "http_diff", MEDIUM), BLOCKED(HTTP_DIFF), CONSISTENT, .blocking_flags = 16},
@@ -237,7 +249,42 @@ static const struct row rows[] = {
      CONSISTENT},
     {"a page here although the control got none", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = SAME,
      .has_control = true, .c_dns = GENUINE, .c_tcp = GOOD, .c_http = "unknown_error", OURS(UNKNOWN, "", NONE),
-     UNDECIDED, CONSISTENT},
+     BLOCKED(HTTP_DIFF), CONSISTENT, .blocking_flags = 16},
+
+    /* beside the request: whether TLS works where the URL is cleartext */
+    {"reset of the request and of TLS beside it", false, GENUINE, .tcp = GOOD, .http = RESET, .check = RESET,
+     CONTROL_AT(GOOD, GOOD), OURS(BLOCKED, "http_reset", MEDIUM), BLOCKED(HTTP_FAILURE), CONSISTENT,
+     .blocking_flags = 12},
+    {"the same after a redirect", false, GENUINE, .tcp = GOOD, .http = RESET, .check = RESET, .depth = 1,
+     CONTROL_AT(NULL, NULL), OURS(BLOCKED, "http_reset", MEDIUM), BLOCKED(HTTP_FAILURE), CONSISTENT,
+     .blocking_flags = 12},
+    {"the page came, TLS beside it failed after a redirect", false, GENUINE, .tcp = GOOD, .http = GOOD,
+     .page = SAME, .check = RESET, .depth = 1, CONTROL_AT(NULL, NULL), OURS(OK, "", NONE), FINE, CONSISTENT,
+     .blocking_flags = 32},
+    {"the page came, TLS beside it failed", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = SAME,
+     .check = RESET, CONTROL_AT(GOOD, GOOD), OURS(OK, "", NONE), FINE, CONSISTENT, .blocking_flags = 36},
+    {"no TLS there for anybody", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = SAME,
+     .check = FAILURE_TLS_AUTHORITY, CONTROL_AT(GOOD, FAILURE_TLS_AUTHORITY), OURS(OK, "", NONE), FINE,
+     CONSISTENT, .blocking_flags = 32, .null_flags = 4},
+
+    /* where the reference errs */
+    {"a transfer that is slow to its end", true, GENUINE, .tcp = GOOD, .tls = GOOD, .http = TIMEOUT,
+     .received_bytes = 90000, .silence_us = 300000, CONTROL_GOOD, OURS(BLOCKED, "slow_transfer", WEAK),
+     BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 8},
+    {"a transfer that stops after 16 KiB", true, GENUINE, .tcp = GOOD, .tls = GOOD, .http = TIMEOUT,
+     .received_bytes = 16384, .silence_us = 9500000, CONTROL_GOOD, OURS(BLOCKED, "transfer_frozen", MEDIUM),
+     BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 8},
+    {"a captive portal", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = DIFFERENT,
+     .connectivity = CONNECTIVITY_CAPTIVE_PORTAL, OURS(OFFLINE, "captive_portal", NONE), UNDECIDED},
+    {"a wrong clock, by the control's time", true, GENUINE, .tcp = GOOD, .tls = FAILURE_TLS_INVALID,
+     .wall_s = NOW_S + 86400 * 400, CONTROL_GOOD, OURS(UNKNOWN, "clock_wrong", NONE), BLOCKED(HTTP_FAILURE),
+     CONSISTENT, .blocking_flags = 4},
+    {"an expired certificate, and the clock is right", true, GENUINE, .tcp = GOOD, .tls = FAILURE_TLS_INVALID,
+     .wall_s = NOW_S, CONTROL_GOOD, OURS(BLOCKED, "tls_bad_certificate", MEDIUM), BLOCKED(HTTP_FAILURE),
+     CONSISTENT, .blocking_flags = 4},
+    {"a wrong clock, at which the control's certificate fails too", true, GENUINE, .tcp = GOOD,
+     .tls = FAILURE_TLS_INVALID, .wall_s = NOW_S, .c_failure = FAILURE_TLS_AUTHORITY,
+     OURS(UNKNOWN, "clock_wrong", NONE), UNDECIDED},
 };
 
 static const char *const own_headers[] = {"Server", "X-Own", "Content-Type"};
@@ -276,7 +323,7 @@ static void address_put(const char *text, struct sockaddr_storage *out)
 
 struct made {
     struct web_evidence evidence;
-    struct web_endpoint endpoints[12];
+    struct web_endpoint endpoints[14];
     struct web_lookup lookups[12];
     struct web_control_endpoint control_endpoint;
 };
@@ -296,14 +343,31 @@ static void endpoint_put(const struct row *row, int depth, struct made *made)
     endpoint->tcp_failure = word(row->tcp);
     endpoint->tls_failure = word(row->tls);
     endpoint->http_failure = word(row->http);
+    endpoint->received_bytes = row->received_bytes;
+    endpoint->silence_us = row->silence_us;
+    endpoint->transfer_us = 10000000;
+    endpoint->not_before_s = NOW_S - 86400;
+    endpoint->not_after_s = NOW_S + 86400 * 90;
     endpoint->code = row->page ? page_of(row->page).code : endpoint->http_failure ? 0 : 302;
+}
+
+static void check_put(const struct row *row, struct made *made)
+{
+    struct web_endpoint *endpoint = &made->endpoints[made->evidence.endpoint_count++];
+    *endpoint = made->endpoints[made->evidence.endpoint_count - 2];
+    endpoint->is_check = endpoint->is_https = endpoint->tls_tried = true;
+    endpoint->http_tried = false;
+    endpoint->http_failure = NULL;
+    endpoint->tls_failure = word(row->check);
+    endpoint->code = 0;
 }
 
 static void control_put(const struct row *row, struct made *made)
 {
     struct web_control *control = &made->evidence.control;
     control->is_there = row->has_control;
-    control->failure = row->has_control ? NULL : RESET;
+    control->failure = row->has_control ? NULL : row->c_failure ? row->c_failure : RESET;
+    control->time_s = NOW_S;
     control->dns_failure = row->c_dns_failure;
     if (row->c_dns) {
         address_put(row->c_dns, &control->addresses[0]);
@@ -340,6 +404,9 @@ static void evidence_make(const struct row *row, struct made *made)
         if (row->tcp || depth < row->depth)
             endpoint_put(row, depth, made);
     }
+    if (row->check)
+        check_put(row, made);
+    evidence->wall_s = row->wall_s;
     evidence->lookups[0].is_injected = row->is_injected;
     evidence->is_cleartext_crossing = row->is_crossing;
     evidence->redirect_failure = row->redirect;
@@ -432,81 +499,34 @@ static void test_pages(void **state)
     } cases[] = {
         {{.code = 200, .body_length = 100, .title = "Welcome home"},
          {.code = 200, .body_length = 100, .title = "welcome HOME"},
-         WEB_TRUE,
-         WEB_NULL,
-         WEB_TRUE,
-         WEB_TRUE,
-         true},
-        {{.code = 200, .body_length = 70},
-         {.code = 200, .body_length = 100},
-         WEB_FALSE,
-         WEB_NULL,
-         WEB_TRUE,
-         WEB_NULL,
-         false},
-        {{.code = 200, .body_length = 71},
-         {.code = 200, .body_length = 100},
-         WEB_TRUE,
-         WEB_NULL,
-         WEB_TRUE,
-         WEB_NULL,
-         true},
-        {{.code = 200, .body_length = 9, .is_truncated = true},
-         {.code = 200, .body_length = 100},
-         WEB_NULL,
-         WEB_NULL,
-         WEB_TRUE,
-         WEB_NULL,
-         false},
-        {{.code = 404, .body_length = 100},
-         {.code = 404, .body_length = 100},
-         WEB_TRUE,
-         WEB_NULL,
-         WEB_TRUE,
-         WEB_NULL,
-         true},
-        {{.code = 200, .body_length = 100},
-         {.code = 404, .body_length = 100},
-         WEB_TRUE,
-         WEB_NULL,
-         WEB_NULL,
-         WEB_NULL,
-         false},
-        {{.code = 403, .body_length = 100},
-         {.code = 200, .body_length = 100},
-         WEB_TRUE,
-         WEB_NULL,
-         WEB_FALSE,
-         WEB_NULL,
-         false},
-        {{.code = 200, .title = "News from Welcome"},
-         {.code = 200, .title = "Welcome"},
-         WEB_NULL,
-         WEB_NULL,
-         WEB_TRUE,
-         WEB_TRUE,
-         true},
-        {{.code = 200, .title = "Access Denied"},
-         {.code = 200, .title = "Denied"},
-         WEB_NULL,
-         WEB_NULL,
-         WEB_TRUE,
-         WEB_FALSE,
-         false},
-        {{.code = 200, .title = "  spaced   "},
-         {.code = 200, .title = "spaced"},
-         WEB_NULL,
-         WEB_NULL,
-         WEB_TRUE,
-         WEB_TRUE,
-         true},
-        {{.code = 200, .header_names = own_headers, .header_count = 3},
-         {.code = 200, .header_names = box_headers, .header_count = 2},
-         WEB_NULL,
-         WEB_FALSE,
-         WEB_TRUE,
-         WEB_NULL,
-         false},
+         WEB_TRUE, WEB_FALSE, WEB_TRUE, WEB_TRUE, true},
+        {{.code = 200, .body_length = 70, .title = "Another"}, {.code = 200, .body_length = 100},
+         WEB_FALSE, WEB_FALSE, WEB_TRUE, WEB_FALSE, false},
+        {{.code = 200, .body_length = 70, .title = "tiny"}, {.code = 200, .body_length = 100},
+         WEB_FALSE, WEB_FALSE, WEB_TRUE, WEB_TRUE, true}, /* no long word differs */
+        {{.code = 200, .body_length = 71}, {.code = 200, .body_length = 100},
+         WEB_TRUE, WEB_FALSE, WEB_TRUE, WEB_TRUE, true},
+        {{.code = 200, .body_length = 9, .is_truncated = true}, {.code = 200, .body_length = 100},
+         WEB_NULL, WEB_FALSE, WEB_TRUE, WEB_TRUE, true},
+        {{.code = 404, .body_length = 100}, {.code = 404, .body_length = 100},
+         WEB_TRUE, WEB_FALSE, WEB_TRUE, WEB_TRUE, true},
+        {{.code = 200, .body_length = 100}, {.code = 404, .body_length = 100},
+         WEB_TRUE, WEB_FALSE, WEB_NULL, WEB_TRUE, false},
+        {{.code = 403, .body_length = 100}, {.code = 200, .body_length = 100},
+         WEB_TRUE, WEB_FALSE, WEB_FALSE, WEB_TRUE, false},
+        {{.code = 200, .title = "News from Welcome"}, {.code = 200, .title = "Welcome"},
+         WEB_NULL, WEB_FALSE, WEB_TRUE, WEB_TRUE, true},
+        {{.code = 200, .title = "Access Denied"}, {.code = 200, .title = "Denied"},
+         WEB_NULL, WEB_FALSE, WEB_TRUE, WEB_FALSE, false},
+        {{.code = 200, .title = "  spaced   "}, {.code = 200, .title = "spaced"},
+         WEB_NULL, WEB_FALSE, WEB_TRUE, WEB_TRUE, true},
+        {{.code = 200, .title = "Denied", .header_names = own_headers, .header_count = 3},
+         {.code = 200, .title = "Welcome", .header_names = box_headers, .header_count = 2},
+         WEB_NULL, WEB_FALSE, WEB_TRUE, WEB_FALSE, false},
+        {{.code = 200, .title = "Denied", .header_names = own_headers, .header_count = 3},
+         {.code = 200, .title = "Welcome", .header_names = own_headers, .header_count = 3},
+         WEB_NULL, WEB_TRUE, WEB_TRUE, WEB_FALSE, true},
+        {{.code = 200, .title = "Denied"}, {.code = -1}, WEB_NULL, WEB_NULL, WEB_NULL, WEB_NULL, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct web_control control = {.is_there = true, .http_tried = true, .page = cases[i].control};
