@@ -70,8 +70,8 @@ static enum status url_check(struct parse *parse, const struct alert_hook_config
                              "url names a host, and no user or password; the secret signs what is sent");
     }
     if (is_plain && !hook->allow_plain_http && !host_is_here(host, host_length(host))) {
-        return parse_fail(parse,
-                          "plain http would cross the network: use https, or say allow-plain-http = yes");
+        return parse_fail_at(parse, parse->url_line,
+                             "plain http would cross the network: use https, or say allow-plain-http = yes");
     }
     return STATUS_OK;
 }

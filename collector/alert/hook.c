@@ -24,6 +24,13 @@ struct pending {
     int failure_count;
 };
 
+/* What happens to an alert that is refused: time did not stand still while it was on its way. */
+enum fate {
+    FATE_AGAIN,     /* nothing changed */
+    FATE_OVERTAKEN, /* there is a newer revision */
+    FATE_DROPPED,   /* it is no news any more */
+};
+
 struct hook {
     struct hook_parts parts;
     struct journal *journal;
@@ -32,6 +39,8 @@ struct hook {
     struct loop_timer *timer;
     struct fetch *fetch; /* on its way: the place `sent` */
     size_t sent;
+    enum fate if_refused; /* what became of it meanwhile */
+    struct feed_event overtaker;
     struct buffer body;
     int64_t bin_length_s;
 };
@@ -111,8 +120,11 @@ static void on_answer(const struct fetch_response *response, void *arg)
         taken_note(hook, pending);
         pending_remove(hook, hook->sent);
         hook->parts.changed(hook->parts.changed_arg);
+    } else if (hook->if_refused == FATE_DROPPED) {
+        pending_remove(hook, hook->sent);
     } else {
         failure_note(hook, pending, response);
+        pending->event = hook->if_refused == FATE_OVERTAKEN ? hook->overtaker : pending->event;
     }
     next_plan(hook);
 }
@@ -194,6 +206,7 @@ static void on_due(void *arg)
         return;
     }
     hook->sent = pending_first(hook);
+    hook->if_refused = FATE_AGAIN;
     enum status status = request_start(hook, &hook->pending[hook->sent]);
     if (status != STATUS_OK) {
         struct fetch_response none = {.status = status};
@@ -249,12 +262,21 @@ static enum status news_check(struct hook *hook, const struct journal_entry *ent
     return status;
 }
 
+static bool is_on_its_way(const struct hook *hook, const struct pending *place)
+{
+    return hook->fetch && place == &hook->pending[hook->sent];
+}
+
 static void pending_put(struct hook *hook, const struct feed_event *event, int previous_revision)
 {
     struct pending *place = pending_find(hook, event->id);
-    bool is_sent = place && hook->fetch && place == &hook->pending[hook->sent];
-    if (is_sent || (!place && hook->pending_count == ALERT_PENDING_MOST)) {
+    if (!place && hook->pending_count == ALERT_PENDING_MOST) {
         return; /* offered again when there is room */
+    }
+    if (place && is_on_its_way(hook, place)) {
+        hook->if_refused = place->event.revision == event->revision ? FATE_AGAIN : FATE_OVERTAKEN;
+        hook->overtaker = *event;
+        return;
     }
     if (place && place->event.revision == event->revision) {
         return;
@@ -271,7 +293,9 @@ static void pending_put(struct hook *hook, const struct feed_event *event, int p
 static void pending_drop(struct hook *hook, const char *id)
 {
     struct pending *place = pending_find(hook, id);
-    if (place && !(hook->fetch && place == &hook->pending[hook->sent])) {
+    if (place && is_on_its_way(hook, place)) {
+        hook->if_refused = FATE_DROPPED;
+    } else if (place) {
         pending_remove(hook, (size_t)(place - hook->pending));
         next_plan(hook);
     }
