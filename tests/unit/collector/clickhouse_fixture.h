@@ -100,35 +100,45 @@ static inline pid_t clickhouse_fixture_spawn(const char *program, const char *fo
     return pid;
 }
 
-/* False: it is not installed. */
-static inline bool clickhouse_fixture_start(void)
+/* Runs the server over the folder that it has, and waits until it answers. */
+static inline void clickhouse_fixture_run(void)
 {
     struct clickhouse_fixture *fixture = &clickhouse_fixture;
-    const char *program = clickhouse_fixture_program();
     struct timespec step = {.tv_nsec = 50 * 1000000};
-    if (!program || fixture->pid > 0) {
-        return program != NULL;
-    }
-    fixture->folder = fixture_folder();
-    fixture->port = clickhouse_fixture_port();
-    clickhouse_fixture_configure(fixture->folder, fixture->port, clickhouse_fixture_port());
-    fixture->pid = clickhouse_fixture_spawn(program, fixture->folder);
+    fixture->pid = clickhouse_fixture_spawn(clickhouse_fixture_program(), fixture->folder);
     for (int waited_ms = 0; !clickhouse_fixture_answers(fixture->port); waited_ms += 50) {
         assert_true(waited_ms < CLICKHOUSE_FIXTURE_WAIT_MS);
         assert_int_equal(waitpid(fixture->pid, NULL, WNOHANG), 0);
         nanosleep(&step, NULL);
     }
+}
+
+/* False: it is not installed. */
+static inline bool clickhouse_fixture_start(void)
+{
+    struct clickhouse_fixture *fixture = &clickhouse_fixture;
+    if (!clickhouse_fixture_program() || fixture->pid > 0) {
+        return fixture->pid > 0;
+    }
+    fixture->folder = fixture_folder();
+    fixture->port = clickhouse_fixture_port();
+    clickhouse_fixture_configure(fixture->folder, fixture->port, clickhouse_fixture_port());
+    clickhouse_fixture_run();
     return true;
+}
+
+static inline void clickhouse_fixture_kill(void)
+{
+    kill(clickhouse_fixture.pid, SIGKILL);
+    waitpid(clickhouse_fixture.pid, NULL, 0);
+    clickhouse_fixture.pid = 0;
 }
 
 static inline void clickhouse_fixture_stop(void)
 {
-    struct clickhouse_fixture *fixture = &clickhouse_fixture;
-    if (fixture->pid > 0) {
-        kill(fixture->pid, SIGKILL);
-        waitpid(fixture->pid, NULL, 0);
-        fixture_folder_free(fixture->folder);
-        fixture->pid = 0;
+    if (clickhouse_fixture.pid > 0) {
+        clickhouse_fixture_kill();
+        fixture_folder_free(clickhouse_fixture.folder);
     }
 }
 
