@@ -313,7 +313,8 @@ static bool is_absorbed(const struct watch *watch, const struct span *span)
         bool whole = !other->mobile_only && other->network == NETWORK_ANY;
         bool other_cuts = !other->is_silence && other->family == FAMILY_CUT && other->network == NETWORK_ANY;
         if (span->is_silence) {
-            if ((touches && other_cuts) || (touches && other->is_silence && whole && span->mobile_only))
+            bool other_fails = !other->is_silence && other->network == NETWORK_ANY;
+            if (touches && (other_fails || (other->is_silence && whole && span->mobile_only)))
                 return true;
         } else if (span->network != NETWORK_ANY ? touches && other_cuts
                                                 : span->mobile_only && inside && other_cuts && whole) {
