@@ -1,15 +1,12 @@
-/* Does Facebook Messenger work here: seven names, whether they lead to Facebook, and whether they accept (ooni/spec
- * ts-019).
- * Owns nothing: the run is steps/service.c's.
- * Why a rule of its own: that a name leads elsewhere shows in the network that the address lies in; a good
- * certificate shows that it does not, wherever the address lies. */
+/* Does Facebook Messenger work here: seven names, whether they lead to Facebook, and whether they accept
+ * (ooni/spec ts-019). Owns nothing: the run is steps/service.c's. Why a rule of its own: that a name leads
+ * elsewhere shows in the network that the address lies in; a good certificate shows that it does not,
+ * wherever the address lies. */
 #include "tests-network/facebook_messenger/facebook_messenger.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "measurement/base/json.h"
-#include "tests-network/steps/address.h"
 #include "tests-network/steps/failure.h"
 
 extern const char facebook_messenger_targets_csv[];
@@ -34,17 +31,10 @@ static bool shows_other_certificate(const struct service_endpoint *endpoint)
            failure_same(endpoint->failure, FAILURE_TLS_AUTHORITY);
 }
 
-static bool is_at_home(const struct service_evidence *evidence, const struct service_endpoint *endpoint)
-{
-    for (size_t i = 0; i < endpoint->address_count; i++) {
-        if (!service_targets_hold(evidence->targets, &endpoint->addresses[i]))
-            return false;
-    }
-    return endpoint->address_count > 0;
-}
-
-/* An address outside of the networks we know is no proof: networks grow, and caches stand in other people's. */
-static enum truth consistency(const struct service_evidence *evidence, const struct service_endpoint *endpoint)
+/* OONI's client knows only the number of the network; here a good certificate comes first, for caches stand
+ * in other people's networks, and ranges that we know stand in where there is no database. */
+static enum truth consistency(const struct service_evidence *evidence,
+                              const struct service_endpoint *endpoint)
 {
     if (!endpoint->is_tried)
         return NOBODY_KNOWS;
@@ -52,7 +42,9 @@ static enum truth consistency(const struct service_evidence *evidence, const str
         return YES;
     if (endpoint->failed_at == LAYER_DNS || endpoint->is_injected || endpoint->is_address_doubted)
         return NO;
-    if (is_at_home(evidence, endpoint))
+    if (service_home_count(evidence, endpoint, HOME_OUTSIDE) > 0)
+        return NO;
+    if (service_home_count(evidence, endpoint, HOME_INSIDE) == endpoint->address_count)
         return YES;
     return shows_other_certificate(endpoint) ? NO : NOBODY_KNOWS;
 }
@@ -100,8 +92,9 @@ static enum status facebook_start(const struct nettest_context *context, const c
 }
 
 extern const struct nettest nettest_facebook_messenger;
-/* test_keys: facebook_ROLE_dns_consistent, facebook_ROLE_reachable for the roles b_api, b_graph, edge, external_cdn,
- * scontent_cdn, star, stun; facebook_dns_blocking, facebook_tcp_blocking; records; x_dialtone. */
+/* test_keys: facebook_ROLE_dns_consistent, facebook_ROLE_reachable for the roles b_api, b_graph, edge,
+ * external_cdn, scontent_cdn, star, stun; facebook_dns_blocking, facebook_tcp_blocking; records; x_dialtone.
+ */
 const struct nettest nettest_facebook_messenger = {
     .name = "facebook_messenger",
     .version = "0.2.1",

@@ -1,6 +1,7 @@
 /* Does Signal work here: the servers that its apps need, all of them (ooni/spec ts-029).
  * Owns nothing: the run is steps/service.c's.
- * Why authorities of its own: most of Signal's servers show certificates that only Signal's own root signs. */
+ * Why authorities of its own: most of Signal's servers show certificates that only Signal's own root signs.
+ */
 #include "tests-network/signal/signal.h"
 
 #include "measurement/base/json.h"
@@ -26,7 +27,9 @@ static void signal_keys(const struct service_evidence *evidence, json_t *keys)
         failure = failure ? failure : endpoint->failure;
     }
     json_object_set_new(keys, "signal_backend_status",
-                        json_text_or_null(tried_count == 0 ? NULL : failure ? "blocked" : "ok"));
+                        json_text_or_null(tried_count == 0 ? NULL
+                                          : failure        ? "blocked"
+                                                           : "ok"));
     json_object_set_new(keys, "signal_backend_failure", json_text_or_null(failure));
 }
 
@@ -46,8 +49,8 @@ static enum status signal_start(const struct nettest_context *context, const cha
 }
 
 extern const struct nettest nettest_signal;
-/* test_keys: signal_backend_status, signal_backend_failure; records; x_dialtone. A role of its own for each server,
- * and uptime. */
+/* test_keys: signal_backend_status, signal_backend_failure; records; x_dialtone. A role of its own for each
+ * server, and uptime. */
 const struct nettest nettest_signal = {
     .name = "signal",
     .version = "0.2.5",

@@ -1,8 +1,8 @@
 /* One endpoint of a service on its way: lookup, connect, TLS, one request.
  * Owner: an endpoint owns its steps, the socket between them, the watched flow and its records.
- * Plan: 1 ask A, then AAAA where there is none, at the next resolver where one is no use; late answers are awaited
- * beside all that follows; 2 connect to the addresses one after the other until one accepts; 3 TLS and 4 one request,
- * as far as the row says; 5 what failed goes on watching its packets for a while. */
+ * Plan: 1 look the name up; late answers are awaited beside all that follows; 2 connect to the addresses one
+ * after the other until one accepts; 3 TLS and 4 one request, as far as the row says; 5 what failed goes on
+ * watching its packets for a while. */
 #include "tests-network/steps/endpoint.h"
 
 #include <openssl/ssl.h>
@@ -15,14 +15,14 @@
 #include "tests-network/steps/dns.h"
 #include "tests-network/steps/failure.h"
 #include "tests-network/steps/http.h"
+#include "tests-network/steps/lookup.h"
 #include "tests-network/steps/stream.h"
 #include "tests-network/steps/tcp.h"
 #include "tests-network/steps/tls.h"
 
-#define QUESTIONS_MAX    (2 * NETTEST_RESOLVERS_MAX)
-#define CONNECTS_MAX     3
-#define BODY_BYTES_MAX   16384 /* of a page that only has to come */
-#define OWN_FAILURE      "unknown_failure: the step could not be made"
+#define CONNECTS_MAX   3
+#define BODY_BYTES_MAX 16384 /* of a page that only has to come */
+#define OWN_FAILURE    "unknown_failure: the step could not be made"
 
 struct endpoint {
     struct step_trace trace;
@@ -30,12 +30,9 @@ struct endpoint {
     endpoint_callback callback;
     void *arg;
     struct service_endpoint seen;
-    struct dns_query *questions[QUESTIONS_MAX];
-    size_t question_count;
-    size_t open_question_count;
-    size_t resolver;
-    uint16_t question_type;
-    size_t connect; /* index of the address that is tried */
+    struct lookup *lookup;
+    bool is_looking_up; /* late answers are still awaited */
+    size_t connect;     /* index of the address that is tried */
     struct tcp_attempt *tcp;
     struct tls_handshake *tls;
     struct http_exchange *http;
@@ -60,7 +57,7 @@ static struct step_label label_of(const struct endpoint *endpoint)
 /* May end with the endpoint freed. */
 static void done_check(struct endpoint *endpoint)
 {
-    if (endpoint->is_over && endpoint->open_question_count == 0 && !endpoint->linger_timer)
+    if (endpoint->is_over && !endpoint->is_looking_up && !endpoint->linger_timer)
         endpoint->callback(endpoint, endpoint->arg);
 }
 
@@ -243,7 +240,8 @@ static void connect_over(struct tcp_attempt *attempt, void *arg)
     struct endpoint *endpoint = arg;
     const char *failure = tcp_result(attempt)->failure;
     json_t *record = tcp_encode(&endpoint->trace, tcp_result(attempt));
-    bool has_next = endpoint->connect + 1 < endpoint->seen.address_count && endpoint->connect + 1 < CONNECTS_MAX;
+    bool has_next =
+        endpoint->connect + 1 < endpoint->seen.address_count && endpoint->connect + 1 < CONNECTS_MAX;
     if (record)
         json_array_append_new(list_of(endpoint, "tcp_connect"), record);
     endpoint->fd = tcp_take_fd(attempt);
@@ -270,94 +268,57 @@ static void connect_start(struct endpoint *endpoint)
         chain_end(endpoint, LAYER_TCP, OWN_FAILURE);
 }
 
-/* What an answer lets us connect to: a forged one must not make a volunteer's probe speak to their own router. */
-static const char *addresses_take(struct endpoint *endpoint, const struct dns_result *dns)
+static void address_add(struct endpoint *endpoint, const struct sockaddr_storage *address)
 {
+    const struct nettest_context *context = endpoint->config.context;
     struct service_endpoint *seen = &endpoint->seen;
-    struct sockaddr_storage found[SERVICE_ADDRESSES_MAX];
-    size_t count = dns_addresses(dns, endpoint->config.target->port, found, SERVICE_ADDRESSES_MAX);
-    seen->address_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (endpoint->config.context->allow_private_targets || !address_is_bogon(&found[i]))
-            seen->addresses[seen->address_count++] = found[i];
-    }
-    return seen->address_count > 0 ? NULL : FAILURE_BOGON;
+    seen->addresses[seen->address_count] = *address;
+    seen->asns[seen->address_count++] = context->asn_of ? context->asn_of(address, context->asn_state) : 0;
 }
 
-/* Whether another question is worth asking; moves to it. */
-static bool question_next(struct endpoint *endpoint, const char *failure)
-{
-    if (failure_same(failure, FAILURE_NO_ANSWER) && endpoint->question_type == DNS_TYPE_A) {
-        endpoint->question_type = DNS_TYPE_AAAA;
-        return true;
-    }
-    bool is_answer = failure_same(failure, FAILURE_NO_ANSWER) || failure_same(failure, FAILURE_NXDOMAIN) ||
-                     failure_same(failure, FAILURE_BOGON);
-    if (is_answer || endpoint->resolver + 1 >= endpoint->config.context->resolver_count)
-        return false;
-    endpoint->resolver++;
-    return true;
-}
-
-static enum status question_ask(struct endpoint *endpoint);
-
-static void answer_take(struct endpoint *endpoint, const struct dns_result *dns)
-{
-    const char *failure = dns->failure ? dns->failure : addresses_take(endpoint, dns);
-    if (failure && question_next(endpoint, failure) && question_ask(endpoint) == STATUS_OK)
-        return;
-    if (failure || endpoint->config.target->reach == REACH_DNS)
-        chain_end(endpoint, LAYER_DNS, failure);
-    else
-        connect_start(endpoint);
-}
-
-static void question_told(struct dns_query *query, enum dns_moment moment, void *arg)
+static void lookup_told(struct lookup *lookup, enum lookup_moment moment, void *arg)
 {
     struct endpoint *endpoint = arg;
-    const struct dns_result *dns = dns_result(query);
+    const struct lookup_result *result = lookup_result(lookup);
     switch (moment) {
-    case DNS_ANSWERED:
-        answer_take(endpoint, dns);
+    case LOOKUP_ANSWERED:
+        for (size_t i = 0; i < result->address_count && i < SERVICE_ADDRESSES_MAX; i++)
+            address_add(endpoint, &result->addresses[i]);
+        if (result->failure || endpoint->config.target->reach == REACH_DNS)
+            chain_end(endpoint, LAYER_DNS, result->failure);
+        else
+            connect_start(endpoint);
         return;
-    case DNS_CLOSED:
-        dns_encode(&endpoint->trace, dns, list_of(endpoint, "queries"));
-        endpoint->seen.is_injected = endpoint->seen.is_injected || dns->is_injected;
-        endpoint->open_question_count--;
+    case LOOKUP_CLOSED:
+        endpoint->seen.is_injected = result->is_injected;
+        endpoint->is_looking_up = false;
         done_check(endpoint);
         return;
     }
 }
 
-static enum status question_ask(struct endpoint *endpoint)
+static enum status name_ask(struct endpoint *endpoint)
 {
-    const struct nettest_context *context = endpoint->config.context;
-    if (endpoint->resolver >= context->resolver_count || endpoint->question_count == QUESTIONS_MAX)
-        return STATUS_NOT_FOUND;
-    const struct dns_request request = {.host = endpoint->config.target->host,
-                                        .type = endpoint->question_type,
-                                        .resolver = context->resolvers[endpoint->resolver],
-                                        .label = label_of(endpoint),
-                                        .late_us = -1};
-    enum status status = dns_start(&endpoint->trace, &request, question_told, endpoint,
-                                   &endpoint->questions[endpoint->question_count]);
-    if (status == STATUS_OK) {
-        endpoint->question_count++;
-        endpoint->open_question_count++;
-    }
+    const struct lookup_request request = {.host = endpoint->config.target->host,
+                                           .port = endpoint->config.target->port,
+                                           .label = label_of(endpoint),
+                                           .queries = list_of(endpoint, "queries")};
+    enum status status = lookup_start(&endpoint->trace, &request, lookup_told, endpoint, &endpoint->lookup);
+    endpoint->is_looking_up = status == STATUS_OK;
     return status;
 }
 
 static enum status chain_start(struct endpoint *endpoint)
 {
     const struct service_target *target = endpoint->config.target;
-    struct service_endpoint *seen = &endpoint->seen;
-    if (!dns_host_is_address(target->host, &seen->addresses[0]))
-        return question_ask(endpoint);
-    seen->address_count = 1;
-    address_port_set(&seen->addresses[0], target->port);
-    seen->remote = seen->addresses[0];
-    const struct tcp_request request = {.remote = seen->remote, .label = label_of(endpoint), .wants_packets = true};
+    struct sockaddr_storage literal;
+    if (!dns_host_is_address(target->host, &literal))
+        return name_ask(endpoint);
+    address_port_set(&literal, target->port);
+    address_add(endpoint, &literal);
+    endpoint->seen.remote = literal;
+    const struct tcp_request request = {
+        .remote = literal, .label = label_of(endpoint), .wants_packets = true};
     return tcp_start(&endpoint->trace, &request, connect_over, endpoint, &endpoint->tcp);
 }
 
@@ -367,12 +328,8 @@ enum status endpoint_start(const struct endpoint_config *config, endpoint_callba
     struct endpoint *endpoint = calloc(1, sizeof *endpoint);
     if (!endpoint)
         return STATUS_NO_MEMORY;
-    *endpoint = (struct endpoint){.config = *config,
-                                  .callback = callback,
-                                  .arg = arg,
-                                  .seen = {.target = config->target},
-                                  .question_type = DNS_TYPE_A,
-                                  .fd = -1};
+    *endpoint = (struct endpoint){
+        .config = *config, .callback = callback, .arg = arg, .seen = {.target = config->target}, .fd = -1};
     endpoint->records = json_pack("{s:[], s:[], s:[], s:[], s:[]}", "network_events", "queries", "requests",
                                   "tcp_connect", "tls_handshakes");
     endpoint->trace = (struct step_trace){.context = config->context, .zero_us = config->zero_us};
@@ -404,8 +361,7 @@ void endpoint_free(struct endpoint *endpoint)
     if (!endpoint)
         return;
     loop_timer_cancel(endpoint->linger_timer);
-    for (size_t i = 0; i < endpoint->question_count; i++)
-        dns_free(endpoint->questions[i]);
+    lookup_free(endpoint->lookup);
     steps_close(endpoint);
     flow_end(endpoint, false);
     json_decref(endpoint->packets);

@@ -18,8 +18,8 @@ struct endpoint_config {
 struct endpoint;
 typedef void (*endpoint_callback)(struct endpoint *endpoint, void *arg);
 
-/* The callback comes from the loop once nothing more is awaited, late answers and packets included. On failure there
- * is nothing to free. */
+/* The callback comes from the loop once nothing more is awaited, late answers and packets included. On
+ * failure there is nothing to free. */
 enum status endpoint_start(const struct endpoint_config *config, endpoint_callback callback, void *arg,
                            struct endpoint **out);
 /* Valid until endpoint_free. */

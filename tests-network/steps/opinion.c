@@ -53,9 +53,10 @@ static char *body_make(const struct opinion_question *question)
     }
     url_append(question->target, &url);
     char *url_text = buffer_take_text(&url);
-    json_t *request = json_pack("{s:s*, s:{s:[s], s:[s], s:[s]}, s:o, s:b}", "http_request", url_text,
-                                "http_request_headers", "Accept", HTTP_ACCEPT, "Accept-Language", HTTP_LANGUAGE,
-                                "User-Agent", HTTP_USER_AGENT, "tcp_connect", endpoints, "x_quic_enabled", 0);
+    json_t *request =
+        json_pack("{s:s*, s:{s:[s], s:[s], s:[s]}, s:o, s:b}", "http_request", url_text,
+                  "http_request_headers", "Accept", HTTP_ACCEPT, "Accept-Language", HTTP_LANGUAGE,
+                  "User-Agent", HTTP_USER_AGENT, "tcp_connect", endpoints, "x_quic_enabled", 0);
     if (request && url_text)
         json_write(request, &text);
     json_decref(request);
@@ -113,7 +114,8 @@ static void handshakes_read(const json_t *answer, const struct opinion_question 
     }
 }
 
-static void connects_read(const json_t *answer, const struct opinion_question *question, struct opinion_answer *out)
+static void connects_read(const json_t *answer, const struct opinion_question *question,
+                          struct opinion_answer *out)
 {
     const char *name;
     json_t *result;
@@ -132,7 +134,8 @@ static void connects_read(const json_t *answer, const struct opinion_question *q
     }
 }
 
-enum status opinion_read(const json_t *answer, const struct opinion_question *question, struct opinion_answer *out)
+enum status opinion_read(const json_t *answer, const struct opinion_question *question,
+                         struct opinion_answer *out)
 {
     const json_t *dns = json_member_object(answer, "dns"), *http = json_member_object(answer, "http_request");
     struct opinion_answer read = {0};
@@ -162,7 +165,8 @@ enum status opinion_read(const json_t *answer, const struct opinion_question *qu
 
 static enum service_opinion opinion_of_tcp(const struct opinion_answer *answer)
 {
-    bool is_same_dead = answer->shares_address && answer->our_tcp_failed_count > 0 && answer->our_tcp_ok_count == 0;
+    bool is_same_dead =
+        answer->shares_address && answer->our_tcp_failed_count > 0 && answer->our_tcp_ok_count == 0;
     if (answer->tcp_ok_count > 0 && !is_same_dead)
         return OPINION_REACHES;
     return answer->tcp_failed_count > 0 ? OPINION_FAILS : OPINION_NONE;
@@ -171,7 +175,8 @@ static enum service_opinion opinion_of_tcp(const struct opinion_answer *answer)
 static enum service_opinion opinion_of_tls(const struct opinion_answer *answer, const char *failure,
                                            bool has_own_authorities)
 {
-    bool is_complete = answer->tls_ok_count > 0 || (answer->tls_bad_count > 0 && !is_certificate_failure(failure));
+    bool is_complete =
+        answer->tls_ok_count > 0 || (answer->tls_bad_count > 0 && !is_certificate_failure(failure));
     if (is_complete)
         return OPINION_REACHES;
     if (answer->tls_bad_count > 0)

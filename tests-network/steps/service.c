@@ -1,7 +1,7 @@
 /* The measurement of one service in flight.
- * Owner: a run owns targets, endpoints, opinions and, where it needs one, its trust store; freed after the callback.
- * Plan: 1 all endpoints side by side; 2 of what failed and counts, one endpoint of each role is told to a control;
- * 3 verdict and keys. */
+ * Owner: a run owns targets, endpoints, opinions and, where it needs one, its trust store; freed after the
+ * callback. Plan: 1 all endpoints side by side; 2 of what failed and counts, one endpoint of each role is
+ * told to a control; 3 verdict and keys. */
 #include "tests-network/steps/service.h"
 
 #include <stdlib.h>
@@ -90,7 +90,8 @@ static void records_join(const struct nettest_run *run, json_t *keys)
         for (size_t i = 0; i < run->targets.count; i++) {
             size_t index;
             json_t *element;
-            json_t *own = run->seen[i].records ? json_object_get(run->seen[i].records, record_kinds[kind]) : NULL;
+            json_t *own =
+                run->seen[i].records ? json_object_get(run->seen[i].records, record_kinds[kind]) : NULL;
             json_array_foreach(own, index, element)
             {
                 if (kind == 0)
@@ -116,10 +117,11 @@ static json_t *failures_encode(const struct nettest_run *run)
         const struct service_endpoint *seen = &run->seen[i];
         if (!service_failed(seen))
             continue;
-        json_array_append_new(failures, json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "role", seen->target->role, "host",
-                                                  seen->target->host, "port", (int)seen->target->port, "layer",
-                                                  layer_name(seen->failed_at), "failure", seen->failure, "control",
-                                                  opinion_name(seen->opinion)));
+        json_array_append_new(failures,
+                              json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "role", seen->target->role, "host",
+                                        seen->target->host, "port", (int)seen->target->port, "layer",
+                                        layer_name(seen->failed_at), "failure", seen->failure, "control",
+                                        opinion_name(seen->opinion)));
     }
     return failures;
 }
@@ -137,8 +139,8 @@ static json_t *dialtone_encode(struct nettest_run *run, const struct service_evi
     }
     return json_pack("{s:o, s:o, s:o, s:o, s:s}", "verdict", verdict_encode(verdict), "failures",
                      failures_encode(run), "packets", packets, "capture",
-                     json_pack("{s:b, s:s?}", "available", absence == NULL, "reason", absence), "connectivity",
-                     connectivity_name(evidence->connectivity));
+                     json_pack("{s:b, s:s?}", "available", absence == NULL, "reason", absence),
+                     "connectivity", connectivity_name(evidence->connectivity));
 }
 
 /* The run is gone when this returns. */
@@ -196,7 +198,8 @@ static void endpoints_gather(const struct nettest_run *run, size_t first, struct
     for (size_t i = first; i < run->targets.count; i++) {
         const struct service_endpoint *seen = &run->seen[i];
         bool is_same_host = strcmp(seen->target->host, question->target->host) == 0;
-        if (!service_failed(seen) || !service_is_role(seen, question->target->role) || !(is_literal || is_same_host))
+        if (!service_failed(seen) || !service_is_role(seen, question->target->role) ||
+            !(is_literal || is_same_host))
             continue;
         for (size_t j = 0; j < seen->address_count && question->endpoint_count < OPINION_ENDPOINTS_MAX; j++)
             question->endpoints[question->endpoint_count++] = seen->addresses[j];
@@ -208,8 +211,8 @@ static void opinions_ask(struct nettest_run *run)
     const struct service_evidence evidence = evidence_of(run);
     for (size_t i = 0; i < run->targets.count && run->asked_count < OPINIONS_MAX; i++) {
         const struct service_target *target = &run->targets.items[i];
-        if (run->context->control_count == 0 || !service_failed(&run->seen[i]) || is_asked(run, target->role) ||
-            !run->service->counts(&evidence, i))
+        if (run->context->control_count == 0 || !service_failed(&run->seen[i]) ||
+            is_asked(run, target->role) || !run->service->counts(&evidence, i))
             continue;
         struct opinion_question question = {.target = target};
         struct asked *asked = &run->asked[run->asked_count];
@@ -271,11 +274,11 @@ static enum status run_prepare(struct nettest_run *run)
     struct why why = {0};
     run->trace = (struct step_trace){.context = context, .zero_us = clock_monotonic_us(&context->clock)};
     run->start_wall_us = clock_wall_us(&context->clock);
-    enum status status = service_targets_open(context->services_folder, run->service->name, run->service->targets,
-                                              &run->targets, &why);
+    enum status status = service_targets_open(context->services_folder, run->service->name,
+                                              run->service->targets, &run->targets, &why);
     if (status != STATUS_OK && context->log)
-        log_event(context->log, LOG_LEVEL_ERROR, "endpoints_refused", "test=%s reason=\"%s\"", run->service->name,
-                  why.text);
+        log_event(context->log, LOG_LEVEL_ERROR, "endpoints_refused", "test=%s reason=\"%s\"",
+                  run->service->name, why.text);
     if (status == STATUS_OK)
         status = trust_open(run);
     if (status != STATUS_OK)

@@ -1,6 +1,7 @@
 /* The endpoints of one service, read from CSV.
  * Owner: service_targets owns its rows; service_targets_free.
- * Why: addresses of services change; a person can put that right in a file, and a lab can send a test to its own. */
+ * Why: addresses of services change; a person can put that right in a file, and a lab can send a test to its
+ * own. */
 #include "tests-network/steps/service_targets.h"
 
 #include <arpa/inet.h>
@@ -19,8 +20,12 @@
 static const char *const columns[COLUMN_COUNT] = {"role", "name", "reach", "host", "port", "path"};
 
 static const char *const reaches[] = {
-    [REACH_DNS] = "dns",     [REACH_TCP] = "tcp",   [REACH_TLS] = "tls",
-    [REACH_TLS_ANY] = "tls_any", [REACH_HTTPS] = "https", [REACH_HTTP] = "http",
+    [REACH_DNS] = "dns",
+    [REACH_TCP] = "tcp",
+    [REACH_TLS] = "tls",
+    [REACH_TLS_ANY] = "tls_any",
+    [REACH_HTTPS] = "https",
+    [REACH_HTTP] = "http",
     [REACH_HTTP_POST] = "http_post",
 };
 
@@ -60,9 +65,15 @@ static bool word_copy(const char *word, bool may_be_empty, char *out, size_t out
 
 static enum status row_refuse(const struct csv_row *row, size_t column, const char *advice, struct why *why)
 {
-    why_set(why, "endpoints line %zu: %s \"%.60s\" is wrong; %s", row->line, columns[column], row->fields[column],
-            advice);
+    why_set(why, "endpoints line %zu: %s \"%.60s\" is wrong; %s", row->line, columns[column],
+            row->fields[column], advice);
     return STATUS_MALFORMED;
+}
+
+static uint32_t asn_of_name(const char *name)
+{
+    long number;
+    return strncmp(name, "AS", 2) == 0 && number_parse(name + 2, UINT32_MAX, &number) ? (uint32_t)number : 0;
 }
 
 static enum status network_parse(const struct csv_row *row, struct service_targets *targets, struct why *why)
@@ -73,7 +84,8 @@ static enum status network_parse(const struct csv_row *row, struct service_targe
     long bits = 0;
     size_t length = slash ? (size_t)(slash - row->fields[3]) : sizeof address;
     if (targets->network_count == SERVICE_NETWORKS_MAX) {
-        why_set(why, "endpoints line %zu: more than %d networks; remove some", row->line, SERVICE_NETWORKS_MAX);
+        why_set(why, "endpoints line %zu: more than %d networks; remove some", row->line,
+                SERVICE_NETWORKS_MAX);
         return STATUS_TOO_LARGE;
     }
     if (length < sizeof address)
@@ -82,6 +94,7 @@ static enum status network_parse(const struct csv_row *row, struct service_targe
         !number_parse(slash + 1, network->address.ss_family == AF_INET6 ? 128 : 32, &bits))
         return row_refuse(row, 3, "write a range, such as 192.0.2.0/24", why);
     network->bits = (unsigned)bits;
+    network->asn = asn_of_name(row->fields[1]);
     targets->network_count++;
     return STATUS_OK;
 }
@@ -92,7 +105,8 @@ static enum status target_parse(const struct csv_row *row, struct service_target
     long port = 0;
     *target = (struct service_target){0};
     if (targets->count == SERVICE_TARGETS_MAX) {
-        why_set(why, "endpoints line %zu: more than %d endpoints; remove some", row->line, SERVICE_TARGETS_MAX);
+        why_set(why, "endpoints line %zu: more than %d endpoints; remove some", row->line,
+                SERVICE_TARGETS_MAX);
         return STATUS_TOO_LARGE;
     }
     if (!word_copy(row->fields[0], false, target->role, sizeof target->role))
@@ -154,7 +168,8 @@ enum status service_targets_read(const char *text, size_t count, struct service_
     /* One more than may be filled: a row is parsed in place before it counts. */
     struct service_targets targets = {.items = calloc(SERVICE_TARGETS_MAX + 1, sizeof *targets.items),
                                       .networks = calloc(SERVICE_NETWORKS_MAX + 1, sizeof *targets.networks)};
-    enum status status = targets.items && targets.networks ? header_check(&reader, &row, why) : STATUS_NO_MEMORY;
+    enum status status =
+        targets.items && targets.networks ? header_check(&reader, &row, why) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
         status = rows_read(&reader, &row, &targets, why);
     if (status == STATUS_OK && targets.count == 0) {
@@ -204,17 +219,24 @@ static const uint8_t *address_bytes(const struct sockaddr_storage *address)
     return (const uint8_t *)&((const struct sockaddr_in *)address)->sin_addr;
 }
 
-bool service_targets_hold(const struct service_targets *targets, const struct sockaddr_storage *address)
+static bool does_hold(const struct service_network *network, const struct sockaddr_storage *address)
 {
-    const uint8_t *ours = address_bytes(address);
+    const uint8_t *ours = address_bytes(address), *theirs = address_bytes(&network->address);
+    size_t whole_count = network->bits / 8, rest = network->bits % 8;
+    if (network->address.ss_family != address->ss_family || memcmp(ours, theirs, whole_count) != 0)
+        return false;
+    return rest == 0 || (ours[whole_count] ^ theirs[whole_count]) >> (8 - rest) == 0;
+}
+
+enum service_home service_targets_home(const struct service_targets *targets,
+                                       const struct sockaddr_storage *address, uint32_t asn)
+{
+    bool has_numbers = false;
     for (size_t i = 0; i < targets->network_count; i++) {
         const struct service_network *network = &targets->networks[i];
-        const uint8_t *theirs = address_bytes(&network->address);
-        size_t whole_count = network->bits / 8, rest = network->bits % 8;
-        if (network->address.ss_family != address->ss_family || memcmp(ours, theirs, whole_count) != 0)
-            continue;
-        if (rest == 0 || (ours[whole_count] ^ theirs[whole_count]) >> (8 - rest) == 0)
-            return true;
+        if (does_hold(network, address) || (asn != 0 && network->asn == asn))
+            return HOME_INSIDE;
+        has_numbers = has_numbers || network->asn != 0;
     }
-    return false;
+    return asn != 0 && has_numbers ? HOME_OUTSIDE : HOME_UNKNOWN;
 }

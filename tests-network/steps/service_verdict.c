@@ -1,9 +1,10 @@
 /* Our verdict on a service from what was seen of its endpoints.
  * Owns nothing; reads evidence.
- * Plan: 1 an injected answer is certain, whatever else; 2 nothing that counts failed: ok, if anything was tried;
- * 3 nothing was reached and nobody vouches for the network: offline or unknown; 4 what the control fails at alike is
- * down; 5 the strongest failure names layer and method; how sure it is depends on who vouches for the network: the
- * control at this very endpoint, the ladder, or only other endpoints of the service. */
+ * Plan: 1 an injected answer is certain, whatever else; 2 nothing that counts failed: ok, if anything was
+ * tried; 3 nothing was reached and nobody vouches for the network: offline or unknown; 4 what the control
+ * fails at alike is down; 5 the strongest failure names layer and method; how sure it is depends on who
+ * vouches for the network: the control at this very endpoint, the ladder, or only other endpoints of the
+ * service. */
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,15 @@ const struct service_endpoint *service_find(const struct service_evidence *evide
     return NULL;
 }
 
+size_t service_home_count(const struct service_evidence *evidence, const struct service_endpoint *endpoint,
+                          enum service_home home)
+{
+    size_t count = 0;
+    for (size_t i = 0; evidence->targets && i < endpoint->address_count; i++)
+        count += service_targets_home(evidence->targets, &endpoint->addresses[i], endpoint->asns[i]) == home;
+    return count;
+}
+
 bool service_any_reached(const struct service_evidence *evidence, const char *role)
 {
     for (size_t i = 0; i < evidence->count; i++) {
@@ -43,8 +53,8 @@ bool service_any_reached(const struct service_evidence *evidence, const char *ro
     return false;
 }
 
-/* How sure a failure is: `vouched` where the control got past it, or where all of the service fails while the ladder
- * works; `alone` where only other endpoints of the service show that there is a network. */
+/* How sure a failure is: `vouched` where the control got past it, or where all of the service fails while the
+ * ladder works; `alone` where only other endpoints of the service show that there is a network. */
 struct rule {
     enum verdict_layer layer;
     const char *failure; /* NULL: any other */
@@ -85,7 +95,8 @@ static struct verdict plain(enum verdict_outcome outcome)
                             .confidence = outcome == OUTCOME_DOWN ? CONFIDENCE_MEDIUM : CONFIDENCE_NONE};
 }
 
-static struct verdict blocked(enum verdict_layer layer, const char *method, enum verdict_confidence confidence)
+static struct verdict blocked(enum verdict_layer layer, const char *method,
+                              enum verdict_confidence confidence)
 {
     struct verdict verdict = {.outcome = OUTCOME_BLOCKED, .layer = layer, .confidence = confidence};
     snprintf(verdict.method, sizeof verdict.method, "%s", method);
@@ -95,13 +106,8 @@ static struct verdict blocked(enum verdict_layer layer, const char *method, enum
 /* None of the addresses lies in a network of the service, as far as those are known. */
 static bool is_elsewhere(const struct service_evidence *evidence, const struct service_endpoint *endpoint)
 {
-    if (!evidence->targets || evidence->targets->network_count == 0)
-        return false;
-    for (size_t i = 0; i < endpoint->address_count; i++) {
-        if (service_targets_hold(evidence->targets, &endpoint->addresses[i]))
-            return false;
-    }
-    return endpoint->address_count > 0;
+    return evidence->targets && evidence->targets->network_count > 0 && endpoint->address_count > 0 &&
+           service_home_count(evidence, endpoint, HOME_INSIDE) == 0;
 }
 
 /* Where the addresses are not the service's, the lookup is what failed. */
@@ -115,8 +121,8 @@ static bool is_forged(const struct service_evidence *evidence, const struct serv
     return *out_is_strong && is_elsewhere(evidence, endpoint);
 }
 
-static struct verdict rule_apply(const struct service_evidence *evidence, const struct service_endpoint *endpoint,
-                                 bool is_vouched)
+static struct verdict rule_apply(const struct service_evidence *evidence,
+                                 const struct service_endpoint *endpoint, bool is_vouched)
 {
     bool is_strong;
     if (is_forged(evidence, endpoint, &is_strong))

@@ -35,7 +35,9 @@ static void telegram_keys(const struct service_evidence *evidence, json_t *keys)
     json_object_set_new(keys, "telegram_tcp_blocking", blocking_encode(evidence, true));
     json_object_set_new(keys, "telegram_web_failure", json_text_or_null(is_tried ? web->failure : NULL));
     json_object_set_new(keys, "telegram_web_status",
-                        json_text_or_null(!is_tried ? NULL : service_reached(web) ? "ok" : "blocked"));
+                        json_text_or_null(!is_tried              ? NULL
+                                          : service_reached(web) ? "ok"
+                                                                 : "blocked"));
 }
 
 const struct service service_telegram = {
@@ -53,8 +55,8 @@ static enum status telegram_start(const struct nettest_context *context, const c
 }
 
 extern const struct nettest nettest_telegram;
-/* test_keys: telegram_http_blocking, telegram_tcp_blocking, telegram_web_failure, _status; records; x_dialtone.
- * Roles: datacenter, web. */
+/* test_keys: telegram_http_blocking, telegram_tcp_blocking, telegram_web_failure, _status; records;
+ * x_dialtone. Roles: datacenter, web. */
 const struct nettest nettest_telegram = {
     .name = "telegram",
     .version = "0.3.1",

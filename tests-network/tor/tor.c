@@ -1,7 +1,7 @@
 /* Can Tor be reached from here: its directory authorities, which every client knows (ooni/spec ts-023).
  * Owns nothing: the run is steps/service.c's.
- * Why a rule of its own: authorities fail now and then one by one; Tor is blocked where most of those are gone that a
- * client would connect to. */
+ * Why a rule of its own: authorities fail now and then one by one; Tor is blocked where most of those are
+ * gone that a client would connect to. */
 #include "tests-network/tor/tor.h"
 
 #include <stdio.h>
@@ -46,11 +46,13 @@ static json_t *summary_encode(const struct service_endpoint *endpoint)
 
 static json_t *target_encode(const struct service_endpoint *endpoint, const char *address)
 {
-    static const char *const kinds[] = {"network_events", "queries", "requests", "tcp_connect", "tls_handshakes"};
+    static const char *const kinds[] = {"network_events", "queries", "requests", "tcp_connect",
+                                        "tls_handshakes"};
     json_t *object = json_object();
     json_object_set_new(object, "agent", json_string("redirect"));
-    json_object_set_new(object, "failure",
-                        json_text_or_null(endpoint->is_tried ? endpoint->failure : "unknown_failure: not measured"));
+    json_object_set_new(
+        object, "failure",
+        json_text_or_null(endpoint->is_tried ? endpoint->failure : "unknown_failure: not measured"));
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         json_t *records = endpoint->records ? json_object_get(endpoint->records, kinds[i]) : NULL;
         json_object_set_new(object, kinds[i], records ? json_incref(records) : json_array());
@@ -102,16 +104,16 @@ const struct service service_tor = {
     .keys = tor_keys,
 };
 
-static enum status tor_start(const struct nettest_context *context, const char *input, nettest_callback callback,
-                             void *arg, struct nettest_run **out)
+static enum status tor_start(const struct nettest_context *context, const char *input,
+                             nettest_callback callback, void *arg, struct nettest_run **out)
 {
     (void)input;
     return service_start(&service_tor, context, callback, arg, out);
 }
 
 extern const struct nettest nettest_tor;
-/* test_keys: ROLE_total and ROLE_accessible for the roles dir_port, obfs4, or_port, or_port_dirauth; targets by id, each
- * with its records; x_dialtone. No bridges are carried: to try one is to give it away. */
+/* test_keys: ROLE_total and ROLE_accessible for the roles dir_port, obfs4, or_port, or_port_dirauth; targets
+ * by id, each with its records; x_dialtone. No bridges are carried: to try one is to give it away. */
 const struct nettest nettest_tor = {
     .name = "tor",
     .version = "0.4.0",

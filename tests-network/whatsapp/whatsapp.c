@@ -1,6 +1,7 @@
 /* Does WhatsApp work here: registration, the endpoints that phones talk to, and the page (ooni/spec ts-018).
  * Owns nothing: the run is steps/service.c's.
- * Why a rule of its own: a phone needs one endpoint of sixteen, but no other name for registration or page. */
+ * Why a rule of its own: a phone needs one endpoint of sixteen, but no other name for registration or page.
+ */
 #include "tests-network/whatsapp/whatsapp.h"
 
 #include <string.h>
@@ -11,7 +12,8 @@ extern const char whatsapp_targets_csv[];
 
 static bool whatsapp_counts(const struct service_evidence *evidence, size_t index)
 {
-    return !service_is_role(&evidence->endpoints[index], "endpoint") || !service_any_reached(evidence, "endpoint");
+    return !service_is_role(&evidence->endpoints[index], "endpoint") ||
+           !service_any_reached(evidence, "endpoint");
 }
 
 static bool is_listed(const json_t *list, const char *host)
@@ -27,7 +29,8 @@ static bool is_listed(const json_t *list, const char *host)
 static bool is_host_blocked(const struct service_evidence *evidence, const char *host)
 {
     for (size_t i = 0; i < evidence->count; i++) {
-        if (strcmp(evidence->endpoints[i].target->host, host) == 0 && !service_failed(&evidence->endpoints[i]))
+        if (strcmp(evidence->endpoints[i].target->host, host) == 0 &&
+            !service_failed(&evidence->endpoints[i]))
             return false;
     }
     return true;

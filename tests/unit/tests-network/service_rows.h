@@ -20,8 +20,8 @@
 #define ROW_AT_HOME     "157.240.0.35" /* in a network of Facebook's; of no matter to others */
 
 struct row_change {
-    const char *role;        /* "*": any */
-    size_t count;            /* of the first endpoints of the role; 0: all of them */
+    const char *role;         /* "*": any */
+    size_t count;             /* of the first endpoints of the role; 0: all of them */
     enum verdict_layer layer; /* where it failed; LAYER_NONE: it was reached after all */
     const char *failure;
     enum service_opinion opinion;
@@ -29,6 +29,7 @@ struct row_change {
     bool is_doubted;
     bool is_untried;
     const char *address; /* NULL: ROW_AT_HOME */
+    uint32_t asn;        /* 0: no database */
 };
 
 struct row {
@@ -64,9 +65,10 @@ static void change_apply(const struct row_change *change, struct service_endpoin
     endpoint->is_injected = change->is_injected;
     endpoint->is_address_doubted = change->is_doubted;
     endpoint->is_connected = !change->is_untried && (!is_failed || change->layer > LAYER_TCP);
-    endpoint->is_proven =
-        reach_proves(endpoint->target->reach) && !change->is_untried && (!is_failed || change->layer == LAYER_HTTP);
+    endpoint->is_proven = reach_proves(endpoint->target->reach) && !change->is_untried &&
+                          (!is_failed || change->layer == LAYER_HTTP);
     endpoint->address_count = is_failed && change->layer == LAYER_DNS ? 0 : 1;
+    endpoint->asns[0] = change->asn;
     if (change->address)
         assert_int_equal(address_parse(change->address, 443, &endpoint->addresses[0]), STATUS_OK);
 }
@@ -87,7 +89,8 @@ static void row_case_open(const struct service *service, const struct row *row, 
         const struct row_change *change = &row->changes[c];
         size_t changed_count = 0;
         for (size_t i = 0; i < out->targets.count; i++) {
-            bool is_meant = strcmp(change->role, "*") == 0 || service_is_role(&out->endpoints[i], change->role);
+            bool is_meant =
+                strcmp(change->role, "*") == 0 || service_is_role(&out->endpoints[i], change->role);
             if (is_meant && (change->count == 0 || changed_count < change->count)) {
                 change_apply(change, &out->endpoints[i]);
                 changed_count++;
@@ -141,8 +144,8 @@ static void row_check(const struct service *service, const struct row *row)
     struct row_case made;
     row_case_open(service, row, &made);
     struct verdict verdict = service_verdict(service, &made.evidence);
-    if (verdict.outcome != row->outcome || verdict.layer != row->layer || verdict.confidence != row->confidence ||
-        strcmp(verdict.method, row->method ? row->method : "") != 0)
+    if (verdict.outcome != row->outcome || verdict.layer != row->layer ||
+        verdict.confidence != row->confidence || strcmp(verdict.method, row->method ? row->method : "") != 0)
         fail_msg("%s: the verdict was %s %s %s %s", row->name, outcome_name(verdict.outcome),
                  layer_name(verdict.layer), verdict.method, confidence_name(verdict.confidence));
     json_t *keys = json_object();
@@ -153,23 +156,23 @@ static void row_check(const struct service *service, const struct row *row)
     row_case_close(&made);
 }
 
-#define ROWS_CHECK(service, rows)                                                                                     \
-    do {                                                                                                              \
-        for (size_t row_index = 0; row_index < sizeof(rows) / sizeof((rows)[0]); row_index++)                         \
-            row_check(service, &(rows)[row_index]);                                                                   \
+#define ROWS_CHECK(service, rows)                                                                            \
+    do {                                                                                                     \
+        for (size_t row_index = 0; row_index < sizeof(rows) / sizeof((rows)[0]); row_index++)                \
+            row_check(service, &(rows)[row_index]);                                                          \
     } while (0)
 
 /* Columns of most rows. */
-#define AT(of_role, first_count, where, word, ...)                                                                    \
-    {                                                                                                                 \
-        .role = of_role, .count = first_count, .layer = LAYER_##where, .failure = word, __VA_ARGS__                   \
+#define AT(of_role, first_count, where, word, ...)                                                           \
+    {                                                                                                        \
+        .role = of_role, .count = first_count, .layer = LAYER_##where, .failure = word, __VA_ARGS__          \
     }
-#define ROW_OK          .outcome = OUTCOME_OK
-#define ROW_UNKNOWN     .outcome = OUTCOME_UNKNOWN
-#define ROW_OFFLINE     .outcome = OUTCOME_OFFLINE
-#define ROW_DOWN        .outcome = OUTCOME_DOWN, .confidence = CONFIDENCE_MEDIUM
-#define ROW_BLOCKED(by, how, sure)                                                                                    \
+#define ROW_OK      .outcome = OUTCOME_OK
+#define ROW_UNKNOWN .outcome = OUTCOME_UNKNOWN
+#define ROW_OFFLINE .outcome = OUTCOME_OFFLINE
+#define ROW_DOWN    .outcome = OUTCOME_DOWN, .confidence = CONFIDENCE_MEDIUM
+#define ROW_BLOCKED(by, how, sure)                                                                           \
     .outcome = OUTCOME_BLOCKED, .layer = LAYER_##by, .method = how, .confidence = CONFIDENCE_##sure
-#define ROW_WORKING     .connectivity = CONNECTIVITY_WORKING
+#define ROW_WORKING .connectivity = CONNECTIVITY_WORKING
 
 #endif

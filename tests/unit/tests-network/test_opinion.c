@@ -13,18 +13,19 @@
 #include "tests-network/steps/failure.h"
 #include "tests-network/steps/opinion.h"
 
-#define OURS   "192.0.2.1"
-#define THEIRS "198.51.100.9"
-#define HTTP_GOOD  "'http_request':{'failure':null,'status_code':200}"
-#define HTTP_BAD   "'http_request':{'failure':'unknown_error','status_code':-1}"
-#define DNS(addrs) "'dns':{'failure':null,'addrs':[" addrs "]}"
+#define OURS             "192.0.2.1"
+#define THEIRS           "198.51.100.9"
+#define HTTP_GOOD        "'http_request':{'failure':null,'status_code':200}"
+#define HTTP_BAD         "'http_request':{'failure':'unknown_error','status_code':-1}"
+#define DNS(addrs)       "'dns':{'failure':null,'addrs':[" addrs "]}"
 #define TCP(at, failure) "'tcp_connect':{'" at ":443':{'status':false,'failure':" failure "}}"
-#define TCP_GOOD(at) "'tcp_connect':{'" at ":443':{'status':true,'failure':null}}"
+#define TCP_GOOD(at)     "'tcp_connect':{'" at ":443':{'status':true,'failure':null}}"
 #define TLS(at, failure) "'tls_handshake':{'" at ":443':{'status':false,'failure':" failure "}}"
-#define TLS_GOOD(at) "'tls_handshake':{'" at ":443':{'status':true,'failure':null}}"
-#define GOOD "{" DNS("'" OURS "'") "," TCP_GOOD(OURS) "," TLS_GOOD(OURS) "," HTTP_GOOD "}"
-#define NO_NAME "{'dns':{'failure':'dns_name_error','addrs':[]},'tcp_connect':{}," HTTP_BAD "}"
-#define OWN_CA "{" DNS("'" OURS "'") "," TCP_GOOD(OURS) "," TLS(OURS, "'ssl_unknown_authority'") "," HTTP_BAD "}"
+#define TLS_GOOD(at)     "'tls_handshake':{'" at ":443':{'status':true,'failure':null}}"
+#define GOOD             "{" DNS("'" OURS "'") "," TCP_GOOD(OURS) "," TLS_GOOD(OURS) "," HTTP_GOOD "}"
+#define NO_NAME          "{'dns':{'failure':'dns_name_error','addrs':[]},'tcp_connect':{}," HTTP_BAD "}"
+#define OWN_CA                                                                                               \
+    "{" DNS("'" OURS "'") "," TCP_GOOD(OURS) "," TLS(OURS, "'ssl_unknown_authority'") "," HTTP_BAD "}"
 #define OTHERS "{" DNS("'" THEIRS "'") "," TCP_GOOD(THEIRS) "," TLS_GOOD(THEIRS) "," HTTP_GOOD "}"
 
 static const struct {
@@ -38,39 +39,43 @@ static const struct {
 } rows[] = {
     {"no such name here, there it is", GOOD, LAYER_DNS, FAILURE_NXDOMAIN, false, OPINION_REACHES, false},
     {"no such name anywhere", NO_NAME, LAYER_DNS, FAILURE_NXDOMAIN, false, OPINION_FAILS, false},
-    {"forged to silence, no such name there", NO_NAME, LAYER_TCP, FAILURE_TIMEOUT, false, OPINION_FAILS, false},
+    {"forged to silence, no such name there", NO_NAME, LAYER_TCP, FAILURE_TIMEOUT, false, OPINION_FAILS,
+     false},
     {"connects there", GOOD, LAYER_TCP, FAILURE_TIMEOUT, false, OPINION_REACHES, false},
-    {"refused there too", "{" DNS("'" OURS "'") "," TCP(OURS, "'connection_refused_error'") "," HTTP_BAD "}", LAYER_TCP,
-     FAILURE_REFUSED, false, OPINION_FAILS, false},
+    {"refused there too", "{" DNS("'" OURS "'") "," TCP(OURS, "'connection_refused_error'") "," HTTP_BAD "}",
+     LAYER_TCP, FAILURE_REFUSED, false, OPINION_FAILS, false},
     {"nothing said of connecting", "{" DNS("'" OURS "'") "," HTTP_BAD "}", LAYER_TCP, FAILURE_REFUSED, false,
      OPINION_NONE, false},
     {"reset here, handshake there", GOOD, LAYER_TLS, FAILURE_RESET, false, OPINION_REACHES, false},
     {"reset here, a certificate that the control does not trust", OWN_CA, LAYER_TLS, FAILURE_RESET, true,
      OPINION_REACHES, false},
-    {"untrusted here and there, by a service with its own authority", OWN_CA, LAYER_TLS, FAILURE_TLS_AUTHORITY, true,
-     OPINION_NONE, false},
+    {"untrusted here and there, by a service with its own authority", OWN_CA, LAYER_TLS,
+     FAILURE_TLS_AUTHORITY, true, OPINION_NONE, false},
     {"untrusted here and there", OWN_CA, LAYER_TLS, FAILURE_TLS_AUTHORITY, false, OPINION_FAILS, false},
-    {"reset here and there", "{" DNS("'" OURS "'") "," TCP_GOOD(OURS) "," TLS(OURS, "'connection_reset'") "," HTTP_BAD "}",
-     LAYER_TLS, FAILURE_RESET, false, OPINION_FAILS, false},
+    {"reset here and there",
+     "{" DNS("'" OURS "'") "," TCP_GOOD(OURS) "," TLS(OURS, "'connection_reset'") "," HTTP_BAD "}", LAYER_TLS,
+     FAILURE_RESET, false, OPINION_FAILS, false},
     {"page cut here, whole there", GOOD, LAYER_HTTP, FAILURE_EOF, false, OPINION_REACHES, false},
-    {"page cut here and there", "{" DNS("'" OURS "'") "," TCP_GOOD(OURS) "," HTTP_BAD "}", LAYER_HTTP, FAILURE_EOF,
-     false, OPINION_FAILS, false},
-    {"page cut here, untrusted there, own authority", OWN_CA, LAYER_HTTP, FAILURE_EOF, true, OPINION_NONE, false},
-    {"other addresses there, and good ones", OTHERS, LAYER_TLS, FAILURE_TLS_HOSTNAME, false, OPINION_REACHES, true},
+    {"page cut here and there", "{" DNS("'" OURS "'") "," TCP_GOOD(OURS) "," HTTP_BAD "}", LAYER_HTTP,
+     FAILURE_EOF, false, OPINION_FAILS, false},
+    {"page cut here, untrusted there, own authority", OWN_CA, LAYER_HTTP, FAILURE_EOF, true, OPINION_NONE,
+     false},
+    {"other addresses there, and good ones", OTHERS, LAYER_TLS, FAILURE_TLS_HOSTNAME, false, OPINION_REACHES,
+     true},
     {"other addresses there, ours prove themselves too",
      "{" DNS("'" THEIRS "'") ",'tls_handshake':{'" OURS ":443':{'status':true,'failure':null},'" THEIRS
-     ":443':{'status':true,'failure':null}}," HTTP_GOOD "}",
+                             ":443':{'status':true,'failure':null}}," HTTP_GOOD "}",
      LAYER_TLS, FAILURE_RESET, false, OPINION_REACHES, false},
     {"our port is dead there too, another of the host lives",
      "{" DNS("'" OURS "'") ",'tcp_connect':{'" OURS ":443':{'status':false,'failure':'x'},'" OURS
-     ":80':{'status':true,'failure':null}}," HTTP_BAD "}",
+                           ":80':{'status':true,'failure':null}}," HTTP_BAD "}",
      LAYER_TCP, FAILURE_REFUSED, false, OPINION_FAILS, false},
     {"only another port was tried there",
-     "{" DNS("'" OURS "'") ",'tcp_connect':{'" OURS ":80':{'status':true,'failure':null}}," HTTP_BAD "}", LAYER_TCP,
-     FAILURE_REFUSED, false, OPINION_NONE, false},
+     "{" DNS("'" OURS "'") ",'tcp_connect':{'" OURS ":80':{'status':true,'failure':null}}," HTTP_BAD "}",
+     LAYER_TCP, FAILURE_REFUSED, false, OPINION_NONE, false},
     {"our address is dead there too, its own live",
      "{" DNS("'" THEIRS "'") ",'tcp_connect':{'" OURS ":443':{'status':false,'failure':'x'},'" THEIRS
-     ":443':{'status':true,'failure':null}}," TLS_GOOD(THEIRS) "," HTTP_GOOD "}",
+                             ":443':{'status':true,'failure':null}}," TLS_GOOD(THEIRS) "," HTTP_GOOD "}",
      LAYER_TCP, FAILURE_TIMEOUT, false, OPINION_REACHES, true},
     {"types that are none of theirs",
      "{'dns':{'failure':7,'addrs':[1,null,'x','" OURS "']},'tcp_connect':{'x':1,'" OURS ":443':[]},"
@@ -127,7 +132,8 @@ static void test_literal_needs_no_name(void **state)
 static void test_no_answers(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"{}", "[]", "{'dns':{}}", "{'http_request':{}}", "{'dns':[],'http_request':{}}"};
+    static const char *const texts[] = {"{}", "[]", "{'dns':{}}", "{'http_request':{}}",
+                                        "{'dns':[],'http_request':{}}"};
     const struct service_target target = {.reach = REACH_TCP, .host = "service.example", .port = 443};
     const struct opinion_question question = {.target = &target};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -140,7 +146,8 @@ static void test_no_answers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_literal_needs_no_name),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows),
+                                       cmocka_unit_test(test_literal_needs_no_name),
                                        cmocka_unit_test(test_no_answers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

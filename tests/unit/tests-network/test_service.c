@@ -26,11 +26,12 @@ static void seen_put(const struct service_evidence *evidence, json_t *keys)
     for (size_t i = 0; i < evidence->count; i++) {
         const struct service_endpoint *endpoint = &evidence->endpoints[i];
         json_array_append_new(
-            seen, json_pack("{s:b, s:s, s:s?, s:b, s:b, s:b, s:i, s:i, s:b}", "tried", (int)endpoint->is_tried, "layer",
-                            layer_name(endpoint->failed_at), "failure", endpoint->failure, "connected",
-                            (int)endpoint->is_connected, "proven", (int)endpoint->is_proven, "injected",
-                            (int)endpoint->is_injected, "addresses", (int)endpoint->address_count, "opinion",
-                            (int)endpoint->opinion, "doubted", (int)endpoint->is_address_doubted));
+            seen, json_pack("{s:b, s:s, s:s?, s:b, s:b, s:b, s:i, s:i, s:b, s:i}", "tried",
+                            (int)endpoint->is_tried, "layer", layer_name(endpoint->failed_at), "failure",
+                            endpoint->failure, "connected", (int)endpoint->is_connected, "proven",
+                            (int)endpoint->is_proven, "injected", (int)endpoint->is_injected, "addresses",
+                            (int)endpoint->address_count, "opinion", (int)endpoint->opinion, "doubted",
+                            (int)endpoint->is_address_doubted, "asn", (int)endpoint->asns[0]));
     }
     json_object_set_new(keys, "seen", seen);
 }
@@ -138,16 +139,16 @@ static const json_t *seen_at(const struct outcome *outcome, size_t index)
     return json_array_get(json_object_get(outcome->keys, "seen"), index);
 }
 
-static const struct dns_entry good_zone[] = {{"site.test", DNS_ANSWER, {"127.0.0.1"}, NULL},
-                                             {"six.test", DNS_ANSWER, {"::1"}, NULL},
-                                             {0}};
+static const struct dns_entry good_zone[] = {
+    {"site.test", DNS_ANSWER, {"127.0.0.1"}, NULL}, {"six.test", DNS_ANSWER, {"::1"}, NULL}, {0}};
 
 static void test_reached_at_every_depth(void **state)
 {
     (void)state;
     struct world world;
     world_open(&world, good_zone);
-    struct server secure = {.response = PAGE, .settings = server_settings(&world.authority, "site.test", 3600)};
+    struct server secure = {.response = PAGE,
+                            .settings = server_settings(&world.authority, "site.test", 3600)};
     struct server relay = {.response = PAGE, .settings = server_settings(NULL, "nobody.test", 3600)};
     server_start(&world.site);
     server_start(&secure);
@@ -294,6 +295,28 @@ static void test_ipv6_where_there_is_no_ipv4(void **state)
     struct outcome outcome = measure(&world);
     assert_int_equal(json_member_int(seen_at(&outcome, 0), "addresses", 0), 1);
     assert_int_equal(json_array_size(json_object_get(outcome.keys, "queries")), 2);
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
+static uint32_t asn_told(const struct sockaddr_storage *address, void *state)
+{
+    return address->ss_family == AF_INET ? *(const uint32_t *)state : 0;
+}
+
+static void test_networks_are_looked_up(void **state)
+{
+    (void)state;
+    struct world world;
+    uint32_t asn = 64500;
+    world_open(&world, good_zone);
+    world.context.asn_of = asn_told;
+    world.context.asn_state = &asn;
+    target_add(&world, "dns", "site.test", 0);
+    target_add(&world, "tcp", "127.0.0.1", port_unused());
+    struct outcome outcome = measure(&world);
+    assert_int_equal(json_member_int(seen_at(&outcome, 0), "asn", 0), 64500);
+    assert_int_equal(json_member_int(seen_at(&outcome, 1), "asn", 0), 64500);
     json_decref(outcome.keys);
     world_close(&world);
 }
@@ -474,7 +497,8 @@ static void test_cancel_at_any_moment(void **state)
     struct world world;
     world_open(&world, good_zone);
     struct server silent = {.behaviour = STAY_SILENT, .response = PAGE};
-    struct server secure = {.response = PAGE, .settings = server_settings(&world.authority, "site.test", 3600)};
+    struct server secure = {.response = PAGE,
+                            .settings = server_settings(&world.authority, "site.test", 3600)};
     server_start(&world.site);
     server_start(&secure);
     server_start(&silent);
@@ -560,6 +584,7 @@ int main(void)
         cmocka_unit_test(test_refused_and_bad_certificate),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_ipv6_where_there_is_no_ipv4),
+        cmocka_unit_test(test_networks_are_looked_up),
         cmocka_unit_test(test_second_resolver_is_asked),
         cmocka_unit_test(test_next_address_is_tried),
         cmocka_unit_test(test_private_answers_are_not_contacted),

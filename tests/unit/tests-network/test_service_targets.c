@@ -86,7 +86,8 @@ static void test_broken_files_are_refused(void **state)
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         struct service_targets targets;
         struct why why = {0};
-        if (read_text(refused[i].text, &targets, &why) != STATUS_MALFORMED || !strstr(why.text, refused[i].reason))
+        if (read_text(refused[i].text, &targets, &why) != STATUS_MALFORMED ||
+            !strstr(why.text, refused[i].reason))
             fail_msg("row %zu: the reason was \"%s\"", i, why.text);
     }
 }
@@ -104,12 +105,14 @@ static void test_too_many(void **state)
     assert_int_equal(targets.count, SERVICE_TARGETS_MAX);
     service_targets_free(&targets);
     buffer_text(&text, "e,,tcp,one.more.example,443,\n");
-    assert_int_equal(service_targets_read((const char *)text.bytes, text.count, &targets, &why), STATUS_TOO_LARGE);
+    assert_int_equal(service_targets_read((const char *)text.bytes, text.count, &targets, &why),
+                     STATUS_TOO_LARGE);
     buffer_free(&text);
     buffer_text(&text, HEADER);
     for (int i = 0; i < SERVICE_NETWORKS_MAX + 1; i++)
         buffer_printf(&text, "n,,network,10.%d.0.0/16,0,\n", i);
-    assert_int_equal(service_targets_read((const char *)text.bytes, text.count, &targets, &why), STATUS_TOO_LARGE);
+    assert_int_equal(service_targets_read((const char *)text.bytes, text.count, &targets, &why),
+                     STATUS_TOO_LARGE);
     buffer_free(&text);
 }
 
@@ -118,28 +121,38 @@ static void test_networks(void **state)
     (void)state;
     static const struct {
         const char *address;
-        bool is_held;
+        uint32_t asn;
+        enum service_home home;
     } cases[] = {
-        {"31.13.24.0", true},      {"31.13.31.255", true}, {"31.13.32.0", false},  {"31.13.23.255", false},
-        {"192.0.2.7", true},       {"192.0.2.8", false},   {"2a03:2880::1", true}, {"2a03:2887:ffff::", true},
-        {"2a03:2888::", false},    {"::ffff:31.13.24.1", false}, {"0.0.0.0", false},
+        {"31.13.24.0", 0, HOME_INSIDE},       {"31.13.31.255", 0, HOME_INSIDE},
+        {"31.13.32.0", 0, HOME_UNKNOWN},      {"31.13.23.255", 0, HOME_UNKNOWN},
+        {"192.0.2.7", 0, HOME_INSIDE},        {"192.0.2.8", 0, HOME_UNKNOWN},
+        {"2a03:2880::1", 0, HOME_INSIDE},     {"2a03:2887:ffff::", 0, HOME_INSIDE},
+        {"2a03:2888::", 0, HOME_UNKNOWN},     {"::ffff:31.13.24.1", 0, HOME_UNKNOWN},
+        {"0.0.0.0", 0, HOME_UNKNOWN},         {"31.13.24.0", 64500, HOME_INSIDE},
+        {"203.0.113.1", 32934, HOME_INSIDE},  {"203.0.113.1", 64500, HOME_OUTSIDE},
+        {"2001:db8::1", 64500, HOME_OUTSIDE},
     };
     struct service_targets targets;
-    assert_int_equal(read_text(HEADER "e,,tcp,e.example,443,\nn,,network,31.13.24.0/21,0,\nn,,network,192.0.2.7/32,0,\n"
-                                      "n,,network,2a03:2880::/29,0,\n",
-                               &targets, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        read_text(HEADER
+                  "e,,tcp,e.example,443,\nn,AS32934,network,31.13.24.0/21,0,\nn,,network,192.0.2.7/32,0,\n"
+                  "n,,network,2a03:2880::/29,0,\n",
+                  &targets, NULL),
+        STATUS_OK);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sockaddr_storage address;
         assert_int_equal(address_parse(cases[i].address, 443, &address), STATUS_OK);
-        if (service_targets_hold(&targets, &address) != cases[i].is_held)
-            fail_msg("%s", cases[i].address);
+        if (service_targets_home(&targets, &address, cases[i].asn) != cases[i].home)
+            fail_msg("%s in AS%u", cases[i].address, (unsigned)cases[i].asn);
     }
     service_targets_free(&targets);
-    assert_int_equal(read_text(HEADER "e,,tcp,e.example,443,\nn,,network,0.0.0.0/0,0,\n", &targets, NULL), STATUS_OK);
+    assert_int_equal(read_text(HEADER "e,,tcp,e.example,443,\nn,,network,0.0.0.0/0,0,\n", &targets, NULL),
+                     STATUS_OK);
     struct sockaddr_storage any;
     assert_int_equal(address_parse("203.0.113.9", 0, &any), STATUS_OK);
-    assert_true(service_targets_hold(&targets, &any));
+    assert_int_equal(service_targets_home(&targets, &any, 0), HOME_INSIDE);
+    assert_int_equal(service_targets_home(&targets, &any, 64500), HOME_INSIDE);
     service_targets_free(&targets);
 }
 
@@ -171,8 +184,8 @@ static void test_folder_stands_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows_are_read), cmocka_unit_test(test_broken_files_are_refused),
-        cmocka_unit_test(test_too_many),      cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_rows_are_read),    cmocka_unit_test(test_broken_files_are_refused),
+        cmocka_unit_test(test_too_many),         cmocka_unit_test(test_networks),
         cmocka_unit_test(test_folder_stands_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,25 +12,50 @@
 
 static const struct row rows[] = {
     {"all works", {{0}}, ROW_WORKING, ROW_OK, .keys = OK_KEYS},
-    {"the lookup that no app needs fails", {AT("uptime", 0, DNS, FAILURE_NXDOMAIN)}, ROW_WORKING, ROW_OK,
+    {"the lookup that no app needs fails",
+     {AT("uptime", 0, DNS, FAILURE_NXDOMAIN)},
+     ROW_WORKING,
+     ROW_OK,
      .keys = OK_KEYS},
-    {"one server times out", {AT("cdn2", 0, TCP, FAILURE_TIMEOUT)}, ROW_WORKING,
-     ROW_BLOCKED(TCP, "connection_timeout", WEAK), .keys = BLOCKED("generic_timeout_error")},
+    {"one server times out",
+     {AT("cdn2", 0, TCP, FAILURE_TIMEOUT)},
+     ROW_WORKING,
+     ROW_BLOCKED(TCP, "connection_timeout", WEAK),
+     .keys = BLOCKED("generic_timeout_error")},
     {"one server is reset in TLS, the control completes a handshake",
-     {AT("chat", 0, TLS, FAILURE_RESET, .opinion = OPINION_REACHES)}, ROW_WORKING, .has_control = true,
-     ROW_BLOCKED(TLS, "tls_reset", STRONG), .keys = BLOCKED("connection_reset")},
-    {"a certificate by somebody else", {AT("chat", 0, TLS, FAILURE_TLS_AUTHORITY)}, ROW_WORKING,
-     ROW_BLOCKED(TLS, "tls_bad_certificate", MEDIUM), .keys = BLOCKED("ssl_unknown_authority")},
-    {"a wrong clock makes all certificates bad", {AT("*", 0, TLS, FAILURE_TLS_INVALID)}, ROW_WORKING,
+     {AT("chat", 0, TLS, FAILURE_RESET, .opinion = OPINION_REACHES)},
+     ROW_WORKING,
+     .has_control = true,
+     ROW_BLOCKED(TLS, "tls_reset", STRONG),
+     .keys = BLOCKED("connection_reset")},
+    {"a certificate by somebody else",
+     {AT("chat", 0, TLS, FAILURE_TLS_AUTHORITY)},
+     ROW_WORKING,
+     ROW_BLOCKED(TLS, "tls_bad_certificate", MEDIUM),
+     .keys = BLOCKED("ssl_unknown_authority")},
+    {"a wrong clock makes all certificates bad",
+     {AT("*", 0, TLS, FAILURE_TLS_INVALID)},
+     ROW_WORKING,
      ROW_BLOCKED(TLS, "tls_bad_certificate", MEDIUM)},
-    {"one server is down", {AT("sfu", 0, TCP, FAILURE_REFUSED, .opinion = OPINION_FAILS)}, ROW_WORKING,
-     .has_control = true, ROW_DOWN, .keys = BLOCKED("connection_refused")},
-    {"all names answer REFUSED, the ladder works", {AT("*", 0, DNS, FAILURE_DNS_REFUSED)}, ROW_WORKING,
+    {"one server is down",
+     {AT("sfu", 0, TCP, FAILURE_REFUSED, .opinion = OPINION_FAILS)},
+     ROW_WORKING,
+     .has_control = true,
+     ROW_DOWN,
+     .keys = BLOCKED("connection_refused")},
+    {"all names answer REFUSED, the ladder works",
+     {AT("*", 0, DNS, FAILURE_DNS_REFUSED)},
+     ROW_WORKING,
      ROW_BLOCKED(DNS, "dns_refused", MEDIUM)},
-    {"all in a shutdown", {AT("*", 0, DNS, FAILURE_TIMEOUT)}, .connectivity = CONNECTIVITY_FULL_SHUTDOWN,
+    {"all in a shutdown",
+     {AT("*", 0, DNS, FAILURE_TIMEOUT)},
+     .connectivity = CONNECTIVITY_FULL_SHUTDOWN,
      ROW_OFFLINE},
     {"all fails, nobody climbed", {AT("*", 0, TLS, FAILURE_EOF)}, ROW_UNKNOWN},
-    {"nothing could be measured", {{.role = "*", .is_untried = true}}, ROW_WORKING, ROW_UNKNOWN,
+    {"nothing could be measured",
+     {{.role = "*", .is_untried = true}},
+     ROW_WORKING,
+     ROW_UNKNOWN,
      .keys = "{'signal_backend_status':null,'signal_backend_failure':null}"},
 };
 
@@ -65,7 +90,8 @@ static void test_trust_add(void **state)
     fputs(service_signal.authorities, file);
     fclose(file);
     assert_int_equal(tls_trust_open(path, &trust, &why), STATUS_OK);
-    assert_int_equal(tls_trust_add(trust, service_signal.authorities, &why), STATUS_OK); /* twice does no harm */
+    assert_int_equal(tls_trust_add(trust, service_signal.authorities, &why),
+                     STATUS_OK); /* twice does no harm */
     assert_int_equal(tls_trust_add(trust, "", &why), STATUS_MALFORMED);
     assert_int_equal(tls_trust_add(trust, "-----BEGIN CERTIFICATE-----\nAAAA\n", &why), STATUS_MALFORMED);
     assert_true(why.text[0] != '\0');

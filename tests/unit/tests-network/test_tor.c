@@ -4,30 +4,59 @@
 #include "tests-network/tor/tor.h"
 
 #define AUTHORITY "or_port_dirauth"
-#define KEYS(dirauth, dir)                                                                                            \
-    "{'or_port_dirauth_total':9,'or_port_dirauth_accessible':" dirauth ",'dir_port_total':9,'dir_port_accessible':" dir \
+#define KEYS(dirauth, dir)                                                                                   \
+    "{'or_port_dirauth_total':9,'or_port_dirauth_accessible':" dirauth                                       \
+    ",'dir_port_total':9,'dir_port_accessible':" dir                                                         \
     ",'obfs4_total':0,'obfs4_accessible':0,'or_port_total':0,'or_port_accessible':0}"
 
 static const struct row rows[] = {
     {"all works", {{0}}, ROW_WORKING, ROW_OK, .keys = KEYS("9", "9")},
-    {"three authorities are away", {AT(AUTHORITY, 3, TCP, FAILURE_TIMEOUT)}, ROW_WORKING, ROW_OK,
+    {"three authorities are away",
+     {AT(AUTHORITY, 3, TCP, FAILURE_TIMEOUT)},
+     ROW_WORKING,
+     ROW_OK,
      .keys = KEYS("6", "9")},
-    {"five of nine are blocked", {AT(AUTHORITY, 5, TCP, FAILURE_TIMEOUT, .opinion = OPINION_REACHES)}, ROW_WORKING,
-     .has_control = true, ROW_BLOCKED(TCP, "connection_timeout", MEDIUM), .keys = KEYS("4", "9")},
-    {"five of nine fail, no control", {AT(AUTHORITY, 5, TCP, FAILURE_REFUSED)}, ROW_WORKING,
-     ROW_BLOCKED(TCP, "connection_refused", WEAK), .keys = KEYS("4", "9")},
-    {"handshakes are reset", {AT(AUTHORITY, 0, TLS, FAILURE_RESET, .opinion = OPINION_REACHES)}, ROW_WORKING,
-     .has_control = true, ROW_BLOCKED(TLS, "tls_reset", STRONG), .keys = KEYS("0", "9")},
-    {"only directory ports fail: clients do not use them", {AT("dir_port", 0, HTTP, FAILURE_RESET)},
-     ROW_WORKING, ROW_OK, .keys = KEYS("9", "0")},
-    {"everything fails while the ladder works", {AT("*", 0, TCP, FAILURE_TIMEOUT)}, ROW_WORKING,
-     ROW_BLOCKED(TCP, "connection_timeout", MEDIUM), .keys = KEYS("0", "0")},
-    {"everything fails in an international cut", {AT("*", 0, TCP, FAILURE_TIMEOUT)},
-     .connectivity = CONNECTIVITY_DOMESTIC_ONLY, ROW_OFFLINE},
+    {"five of nine are blocked",
+     {AT(AUTHORITY, 5, TCP, FAILURE_TIMEOUT, .opinion = OPINION_REACHES)},
+     ROW_WORKING,
+     .has_control = true,
+     ROW_BLOCKED(TCP, "connection_timeout", MEDIUM),
+     .keys = KEYS("4", "9")},
+    {"five of nine fail, no control",
+     {AT(AUTHORITY, 5, TCP, FAILURE_REFUSED)},
+     ROW_WORKING,
+     ROW_BLOCKED(TCP, "connection_refused", WEAK),
+     .keys = KEYS("4", "9")},
+    {"handshakes are reset",
+     {AT(AUTHORITY, 0, TLS, FAILURE_RESET, .opinion = OPINION_REACHES)},
+     ROW_WORKING,
+     .has_control = true,
+     ROW_BLOCKED(TLS, "tls_reset", STRONG),
+     .keys = KEYS("0", "9")},
+    {"only directory ports fail: clients do not use them",
+     {AT("dir_port", 0, HTTP, FAILURE_RESET)},
+     ROW_WORKING,
+     ROW_OK,
+     .keys = KEYS("9", "0")},
+    {"everything fails while the ladder works",
+     {AT("*", 0, TCP, FAILURE_TIMEOUT)},
+     ROW_WORKING,
+     ROW_BLOCKED(TCP, "connection_timeout", MEDIUM),
+     .keys = KEYS("0", "0")},
+    {"everything fails in an international cut",
+     {AT("*", 0, TCP, FAILURE_TIMEOUT)},
+     .connectivity = CONNECTIVITY_DOMESTIC_ONLY,
+     ROW_OFFLINE},
     {"everything fails, nobody climbed", {AT("*", 0, TCP, FAILURE_TIMEOUT)}, ROW_UNKNOWN},
-    {"everything fails at the control too", {AT("*", 0, TCP, FAILURE_TIMEOUT, .opinion = OPINION_FAILS)}, ROW_WORKING,
-     .has_control = true, ROW_DOWN},
-    {"nothing could be measured", {{.role = "*", .is_untried = true}}, ROW_WORKING, ROW_UNKNOWN,
+    {"everything fails at the control too",
+     {AT("*", 0, TCP, FAILURE_TIMEOUT, .opinion = OPINION_FAILS)},
+     ROW_WORKING,
+     .has_control = true,
+     ROW_DOWN},
+    {"nothing could be measured",
+     {{.role = "*", .is_untried = true}},
+     ROW_WORKING,
+     ROW_UNKNOWN,
      .keys = "{'or_port_dirauth_total':0,'or_port_dirauth_accessible':0}"},
 };
 
@@ -40,7 +69,8 @@ static void test_rows(void **state)
 static void test_targets(void **state)
 {
     (void)state;
-    const struct row row = {"one fails", {AT(AUTHORITY, 1, TLS, FAILURE_EOF)}, ROW_WORKING, ROW_OK, .keys = NULL};
+    const struct row row = {
+        "one fails", {AT(AUTHORITY, 1, TLS, FAILURE_EOF)}, ROW_WORKING, ROW_OK, .keys = NULL};
     struct row_case made;
     json_t *keys = json_object();
     const char *id;
@@ -62,7 +92,8 @@ static void test_targets(void **state)
         failed_count++;
         assert_string_equal(json_member_text(target, "target_name"), "moria1");
         assert_string_equal(json_member_text(target, "target_protocol"), AUTHORITY);
-        assert_string_equal(json_member_text(json_member_object(summary, "handshake"), "failure"), "eof_error");
+        assert_string_equal(json_member_text(json_member_object(summary, "handshake"), "failure"),
+                            "eof_error");
         assert_null(json_member_text(json_member_object(summary, "connect"), "failure"));
     }
     assert_int_equal(failed_count, 1);
