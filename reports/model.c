@@ -33,12 +33,6 @@ static void *array_grow(void **array, size_t *count, size_t element_bytes)
     return element;
 }
 
-static bool code_is_emulated(const char *code)
-{
-    return strncmp(code, "AA", 2) == 0 || (code[0] == 'Q' && code[1] >= 'M' && code[1] <= 'Z') ||
-           code[0] == 'X';
-}
-
 static bool region_is_open(const struct report_region *region)
 {
     return region->is_country;
@@ -101,7 +95,7 @@ static struct report_region *region_get(struct report_model *model, const char *
         return NULL;
     memcpy(region->code, code, strnlen(code, sizeof region->code - 1));
     region->is_country = region_is_country(region->code);
-    region->is_emulated = code_is_emulated(region->code);
+    region->is_emulated = feed_region_is_emulated(region->code);
     return region;
 }
 
@@ -369,7 +363,9 @@ void report_event_of(const struct event *event, int64_t bin_length_s, struct rep
     out->networks = privacy_count(event->network_count, is_open);
     for (int i = 0; i < CONFIDENCE_COUNT; i++)
         out->evidence[i] = privacy_measurements(event->evidence_count[i], event->probe_count, is_open);
-    event_explain(out, bin_length_s, out->explanation);
+    struct feed_event told;
+    feed_event_of(event, bin_length_s, &told);
+    feed_event_explain(&told, bin_length_s, out->explanation);
 }
 
 /* The id names a file: letters, digits, '-' and '_' only. */

@@ -64,7 +64,7 @@ struct report_event {
     struct report_count evidence[CONFIDENCE_COUNT]; /* measurements by strength */
     size_t example;                                 /* in model->evidence, or EVIDENCE_NONE */
     char cause_hint[64];
-    char explanation[EVENT_TEXT_BYTES];
+    char explanation[FEED_TEXT_BYTES];
     struct report_event *revisions; /* oldest first, the latest included */
     size_t revision_count;
 };

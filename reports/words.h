@@ -13,13 +13,8 @@ const char *service_state_name(enum service_state state); /* "blocked" */
 const char *service_state_title(enum service_state state);
 const char *event_kind_title(enum event_kind kind); /* "Full shutdown" */
 const char *confidence_words(double confidence);    /* "very high", "high", "moderate", "low" */
-const char *cause_words(const char *cause_hint);    /* a sentence; "" where there is none */
 /* What an event is called: "Full shutdown", "Blocking of example.org", "Operator outage, AS64500". */
 void event_title(const struct report_event *event, char *out, size_t out_bytes);
-
-/* One plain paragraph made of what may be published: the detector's own text counts probes and tells exact
- * times. */
-void event_explain(const struct report_event *event, int64_t bin_length_s, char out[EVENT_TEXT_BYTES]);
 
 /* "2026-01-31 23:50", with seconds where bins are no whole minutes. */
 void time_words(int64_t time_s, int64_t bin_length_s, char out[TIME_TEXT_BYTES]);

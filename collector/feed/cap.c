@@ -182,7 +182,7 @@ enum status feed_cap(const struct feed_entry *entry, size_t message, const struc
                      struct buffer *out)
 {
     const struct feed_event *event = &entry->messages[message];
-    bool is_emulated = feed_event_is_emulated(event);
+    bool is_emulated = feed_region_is_emulated(event->region);
     char sender[SENDER_BYTES];
     char identifier[IDENTIFIER_BYTES];
     sender_of(settings, sender);

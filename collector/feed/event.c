@@ -53,9 +53,8 @@ bool feed_event_is_news(const struct feed_event *before, const struct feed_event
            before->end_earliest_s != after->end_earliest_s || before->end_latest_s != after->end_latest_s;
 }
 
-bool feed_event_is_emulated(const struct feed_event *event)
+bool feed_region_is_emulated(const char *code)
 {
-    const char *code = event->region;
     return strncmp(code, "AA", 2) == 0 || (code[0] == 'Q' && code[1] >= 'M' && code[1] <= 'Z') ||
            code[0] == 'X';
 }
@@ -106,7 +105,7 @@ void feed_event_title(const struct feed_event *event, char out[FEED_TITLE_BYTES]
         snprintf(network, sizeof network, " (AS%u)", event->asn);
     }
     snprintf(out, FEED_TITLE_BYTES, "%s%s%s%s in %s%s: %s%s",
-             feed_event_is_emulated(event) ? "Exercise: " : "", feed_kind_title(event->kind),
+             feed_region_is_emulated(event->region) ? "Exercise: " : "", feed_kind_title(event->kind),
              event->subject[0] ? " of " : "", event->subject, place ? place : event->region, network,
              feed_state_name(event->state),
              event->state == REGION_OK  ? ""

@@ -201,7 +201,7 @@ void feed_event_explain(const struct feed_event *event, int64_t bin_length_s, ch
     struct text text = {out, FEED_TEXT_BYTES};
     const char *place = region_name(event->region);
     double percent = 100.0 * event->confidence;
-    text_add(&text, "%sIn %s", feed_event_is_emulated(event) ? "An exercise; no real place. " : "",
+    text_add(&text, "%sIn %s", feed_region_is_emulated(event->region) ? "An exercise; no real place. " : "",
              place ? place : event->region);
     if (event->asn != 0) {
         text_add(&text, " (network AS%u)", event->asn);
@@ -216,7 +216,8 @@ void feed_event_explain(const struct feed_event *event, int64_t bin_length_s, ch
     add_extent(&text, event);
     text_add(&text, " %s%s", ruled_out(event), cause_of(event->cause_hint));
     text_add(&text,
-             " We call it %s, with a confidence of %.0f%%. Not known: places without probes, and who ordered"
+             " We call it %s, with an uncalibrated confidence of %.0f%%. Not known: places without probes, "
+             "and who ordered"
              " it, if anyone.",
              region_state_name(event->state), percent > 99.0 ? 99.0 : percent);
 }

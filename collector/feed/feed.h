@@ -36,7 +36,7 @@ void feed_event_of(const struct event *event, int64_t bin_length_s, struct feed_
  * of onset and end. */
 bool feed_event_is_news(const struct feed_event *before, const struct feed_event *after);
 /* Whether the place is one of the lab's (user-assigned country codes), where nothing really happens. */
-bool feed_event_is_emulated(const struct feed_event *event);
+bool feed_region_is_emulated(const char *code);
 /* When the message was sent: its revision's time; where that is not known, the last moment that it speaks of.
  */
 int64_t feed_event_sent_s(const struct feed_event *event);

@@ -59,7 +59,7 @@ json_t *feed_event_json(const struct feed_event *event, int64_t bin_length_s)
                      "s:o, s:o, s:o, s:s, s:o}",
                      "id", event->id, "revision", event->revision, "kind", event_kind_name(event->kind),
                      "region", event->region, "region_name", region_name(event->region), "is_emulated",
-                     (int)feed_event_is_emulated(event), "asn", (json_int_t)event->asn, "subject",
+                     (int)feed_region_is_emulated(event->region), "asn", (json_int_t)event->asn, "subject",
                      text_json(event->subject), "verdict", verdict_json(event), "state",
                      feed_state_name(event->state), "confidence", event->confidence, "onset",
                      time_json(event->onset_earliest_s), time_json(event->onset_latest_s), "end",
