@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 
 #include "collector/control/dial.h"
-#include "collector/control/lookup.h"
+#include "collector/control/host_lookup.h"
 #include "collector/control/page.h"
 #include "collector/control/policy.h"
 #include "collector/control/request.h"
@@ -47,8 +47,8 @@ struct control_job {
     struct nettest_context context; /* the service's, with the asker's user agent */
     struct step_trace trace;
     struct control_request request;
-    struct lookup *lookup;
-    struct lookup_result found;
+    struct host_lookup *lookup;
+    struct host_lookup_result found;
     bool is_looked_up;
     struct sockaddr_storage endpoints[CONTROL_ENDPOINTS_MAX];
     struct dial *dials[CONTROL_ENDPOINTS_MAX]; /* beside the endpoints; NULL: could not be started */
@@ -105,7 +105,7 @@ static void job_free(struct control_job *job)
         }
         job->control->job_count--;
     }
-    lookup_free(job->lookup);
+    host_lookup_free(job->lookup);
     for (size_t i = 0; i < job->endpoint_count; i++) {
         dial_free(job->dials[i]);
     }
@@ -312,12 +312,12 @@ static void parts_start(struct control_job *job)
     job->pending_count += page_start(&job->trace, &page, on_page, job, &job->page) == STATUS_OK;
 }
 
-static void on_lookup(const struct lookup_result *result, void *arg)
+static void on_lookup(const struct host_lookup_result *result, void *arg)
 {
     struct control_job *job = arg;
     job->found = *result;
     job->is_looked_up = true;
-    lookup_free(job->lookup);
+    host_lookup_free(job->lookup);
     job->lookup = NULL;
     parts_start(job);
     if (job->pending_count == 0) {
@@ -340,7 +340,7 @@ static enum status job_begin(struct control_job *job)
     if (status != STATUS_OK) {
         return status;
     }
-    return lookup_start(&job->trace, job->request.url.host, on_lookup, job, &job->lookup);
+    return host_lookup_start(&job->trace, job->request.url.host, on_lookup, job, &job->lookup);
 }
 
 enum status control_start(struct control *control, const char *text, size_t count, control_callback callback,

@@ -33,7 +33,7 @@ struct page {
     struct sockaddr_storage endpoints[DIALS_MAX];
     size_t endpoint_count;
     size_t endpoint;
-    struct lookup *lookup;
+    struct host_lookup *lookup;
     struct dial *dial;
     struct http_exchange *exchange;
     struct loop_timer *timer;
@@ -140,7 +140,7 @@ static enum status dial_next(struct page *page)
 }
 
 /* Keeps what the policy allows, with the URL's port. */
-static void endpoints_choose(struct page *page, const struct lookup_result *found)
+static void endpoints_choose(struct page *page, const struct host_lookup_result *found)
 {
     page->endpoint = 0;
     page->endpoint_count = 0;
@@ -153,7 +153,7 @@ static void endpoints_choose(struct page *page, const struct lookup_result *foun
     }
 }
 
-static void on_lookup(const struct lookup_result *found, void *arg)
+static void on_lookup(const struct host_lookup_result *found, void *arg)
 {
     struct page *page = arg;
     const char *failure = found->failure;
@@ -161,7 +161,7 @@ static void on_lookup(const struct lookup_result *found, void *arg)
     if (failure == NULL && page->endpoint_count == 0) {
         failure = "unknown_failure: target is not allowed";
     }
-    lookup_free(page->lookup);
+    host_lookup_free(page->lookup);
     page->lookup = NULL;
     if (failure == NULL && dial_next(page) != STATUS_OK) {
         failure = FAILURE_HTTP_REQUEST;
@@ -176,7 +176,7 @@ static enum status hop_start(struct page *page)
     if (!policy_port_allowed(page->url.port, page->allow_private)) {
         return STATUS_REFUSED;
     }
-    return lookup_start(page->trace, page->url.host, on_lookup, page, &page->lookup);
+    return host_lookup_start(page->trace, page->url.host, on_lookup, page, &page->lookup);
 }
 
 /* The first hop has its addresses already; what they lead to still comes from the loop. */
@@ -273,7 +273,7 @@ void page_free(struct page *page)
     if (page == NULL) {
         return;
     }
-    lookup_free(page->lookup);
+    host_lookup_free(page->lookup);
     dial_free(page->dial);
     http_free(page->exchange);
     if (page->timer != NULL) {

@@ -4,13 +4,13 @@
 
 #include <jansson.h>
 
-#include "collector/control/lookup.h"
+#include "collector/control/host_lookup.h"
 #include "tests-network/steps/step.h"
 #include "tests-network/steps/tls.h"
 
 struct page_request {
     const char *url;                   /* copied */
-    const struct lookup_result *known; /* the addresses of its host; copied */
+    const struct host_lookup_result *known; /* the addresses of its host; copied */
     struct tls_trust *trust;
     bool allow_private;
 };

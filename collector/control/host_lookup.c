@@ -1,7 +1,7 @@
 /* All addresses of a host.
- * Owner: a lookup owns its two queries and a copy of the name; lookup_free.
+ * Owner: a lookup owns its two queries and a copy of the name; host_lookup_free.
  * Why: an address family that the asker has and this machine has not is still part of the answer. */
-#include "collector/control/lookup.h"
+#include "collector/control/host_lookup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,21 +14,21 @@ enum { QUERY_A, QUERY_AAAA, QUERY_COUNT };
 
 static const uint16_t query_types[QUERY_COUNT] = {[QUERY_A] = DNS_TYPE_A, [QUERY_AAAA] = DNS_TYPE_AAAA};
 
-struct lookup {
+struct host_lookup {
     const struct step_trace *trace;
     char *host;
     size_t resolver;
     struct dns_query *queries[QUERY_COUNT];
     size_t pending_count;
-    struct lookup_result result;
-    lookup_callback callback;
+    struct host_lookup_result result;
+    host_lookup_callback callback;
     void *arg;
     struct loop_timer *timer;
 };
 
-static enum status queries_start(struct lookup *lookup);
+static enum status queries_start(struct host_lookup *lookup);
 
-static void queries_free(struct lookup *lookup)
+static void queries_free(struct host_lookup *lookup)
 {
     for (size_t i = 0; i < QUERY_COUNT; i++) {
         dns_free(lookup->queries[i]);
@@ -37,16 +37,16 @@ static void queries_free(struct lookup *lookup)
 }
 
 /* The addresses of both; without any, what the question for IPv4 met, as the more common one. */
-static void result_gather(struct lookup *lookup)
+static void result_gather(struct host_lookup *lookup)
 {
-    struct lookup_result *result = &lookup->result;
+    struct host_lookup_result *result = &lookup->result;
     const char *failures[QUERY_COUNT] = {NULL};
     for (size_t i = 0; i < QUERY_COUNT; i++) {
         const struct dns_result *dns = dns_result(lookup->queries[i]);
         failures[i] = dns->failure;
         if (dns->failure == NULL) {
             result->address_count += dns_addresses(dns, 0, result->addresses + result->address_count,
-                                                   LOOKUP_ADDRESSES_MAX - result->address_count);
+                                                   HOST_ADDRESSES_MAX - result->address_count);
         }
     }
     result->failure = NULL;
@@ -55,7 +55,7 @@ static void result_gather(struct lookup *lookup)
     }
 }
 
-static bool is_unanswered(const struct lookup *lookup)
+static bool is_unanswered(const struct host_lookup *lookup)
 {
     return dns_result(lookup->queries[QUERY_A])->chosen < 0 &&
            dns_result(lookup->queries[QUERY_AAAA])->chosen < 0;
@@ -63,7 +63,7 @@ static bool is_unanswered(const struct lookup *lookup)
 
 static void on_dns(struct dns_query *query, enum dns_moment moment, void *arg)
 {
-    struct lookup *lookup = arg;
+    struct host_lookup *lookup = arg;
     (void)query;
     if (moment != DNS_CLOSED || --lookup->pending_count > 0) {
         return;
@@ -82,7 +82,7 @@ static void on_dns(struct dns_query *query, enum dns_moment moment, void *arg)
     lookup->callback(&lookup->result, lookup->arg);
 }
 
-static enum status queries_start(struct lookup *lookup)
+static enum status queries_start(struct host_lookup *lookup)
 {
     const struct nettest_context *context = lookup->trace->context;
     if (lookup->resolver >= context->resolver_count) {
@@ -103,16 +103,16 @@ static enum status queries_start(struct lookup *lookup)
 
 static void on_literal(void *arg)
 {
-    struct lookup *lookup = arg;
+    struct host_lookup *lookup = arg;
     lookup->timer = NULL;
     lookup->callback(&lookup->result, lookup->arg);
 }
 
-enum status lookup_start(const struct step_trace *trace, const char *host, lookup_callback callback,
-                         void *arg, struct lookup **out)
+enum status host_lookup_start(const struct step_trace *trace, const char *host, host_lookup_callback callback,
+                         void *arg, struct host_lookup **out)
 {
     enum status status = STATUS_NO_MEMORY;
-    struct lookup *lookup = calloc(1, sizeof *lookup);
+    struct host_lookup *lookup = calloc(1, sizeof *lookup);
     if (lookup == NULL) {
         return STATUS_NO_MEMORY;
     }
@@ -126,14 +126,14 @@ enum status lookup_start(const struct step_trace *trace, const char *host, looku
         status = queries_start(lookup);
     }
     if (status != STATUS_OK) {
-        lookup_free(lookup);
+        host_lookup_free(lookup);
         return status;
     }
     *out = lookup;
     return STATUS_OK;
 }
 
-void lookup_free(struct lookup *lookup)
+void host_lookup_free(struct host_lookup *lookup)
 {
     if (lookup == NULL) {
         return;
