@@ -1,4 +1,4 @@
-/* One endpoint of a service on its way: lookup, connect, TLS, one request.
+/* One endpoint of a service on its way: resolve, connect, TLS, one request.
  * Owner: an endpoint owns its steps, the socket between them, the watched flow and its records.
  * Plan: 1 look the name up; late answers are awaited beside all that follows; 2 connect to the addresses one
  * after the other until one accepts; 3 TLS and 4 one request, as far as the row says; 5 what failed goes on
@@ -15,7 +15,7 @@
 #include "tests-network/steps/dns.h"
 #include "tests-network/steps/failure.h"
 #include "tests-network/steps/http.h"
-#include "tests-network/steps/lookup.h"
+#include "tests-network/steps/resolve.h"
 #include "tests-network/steps/stream.h"
 #include "tests-network/steps/tcp.h"
 #include "tests-network/steps/tls.h"
@@ -30,7 +30,7 @@ struct endpoint {
     endpoint_callback callback;
     void *arg;
     struct service_endpoint seen;
-    struct lookup *lookup;
+    struct resolve *resolve;
     bool is_looking_up; /* late answers are still awaited */
     size_t connect;     /* index of the address that is tried */
     struct tcp_attempt *tcp;
@@ -276,12 +276,12 @@ static void address_add(struct endpoint *endpoint, const struct sockaddr_storage
     seen->asns[seen->address_count++] = context->asn_of ? context->asn_of(address, context->asn_state) : 0;
 }
 
-static void lookup_told(struct lookup *lookup, enum lookup_moment moment, void *arg)
+static void name_told(struct resolve *resolve, enum resolve_moment moment, void *arg)
 {
     struct endpoint *endpoint = arg;
-    const struct lookup_result *result = lookup_result(lookup);
+    const struct resolve_result *result = resolve_result(resolve);
     switch (moment) {
-    case LOOKUP_ANSWERED:
+    case RESOLVE_ANSWERED:
         for (size_t i = 0; i < result->address_count && i < SERVICE_ADDRESSES_MAX; i++)
             address_add(endpoint, &result->addresses[i]);
         if (result->failure || endpoint->config.target->reach == REACH_DNS)
@@ -289,7 +289,7 @@ static void lookup_told(struct lookup *lookup, enum lookup_moment moment, void *
         else
             connect_start(endpoint);
         return;
-    case LOOKUP_CLOSED:
+    case RESOLVE_CLOSED:
         endpoint->seen.is_injected = result->is_injected;
         endpoint->is_looking_up = false;
         done_check(endpoint);
@@ -299,11 +299,11 @@ static void lookup_told(struct lookup *lookup, enum lookup_moment moment, void *
 
 static enum status name_ask(struct endpoint *endpoint)
 {
-    const struct lookup_request request = {.host = endpoint->config.target->host,
-                                           .port = endpoint->config.target->port,
-                                           .label = label_of(endpoint),
-                                           .queries = list_of(endpoint, "queries")};
-    enum status status = lookup_start(&endpoint->trace, &request, lookup_told, endpoint, &endpoint->lookup);
+    const struct resolve_request request = {.host = endpoint->config.target->host,
+                                            .port = endpoint->config.target->port,
+                                            .label = label_of(endpoint),
+                                            .queries = list_of(endpoint, "queries")};
+    enum status status = resolve_start(&endpoint->trace, &request, name_told, endpoint, &endpoint->resolve);
     endpoint->is_looking_up = status == STATUS_OK;
     return status;
 }
@@ -361,7 +361,7 @@ void endpoint_free(struct endpoint *endpoint)
     if (!endpoint)
         return;
     loop_timer_cancel(endpoint->linger_timer);
-    lookup_free(endpoint->lookup);
+    resolve_free(endpoint->resolve);
     steps_close(endpoint);
     flow_end(endpoint, false);
     json_decref(endpoint->packets);
