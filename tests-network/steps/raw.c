@@ -118,20 +118,25 @@ static void on_ready(int fd, bool readable, bool writable, void *arg)
         bytes_receive(exchange);
 }
 
+static enum status talk_begin(struct raw_exchange *exchange)
+{
+    struct loop *loop = exchange->trace->context->loop;
+    int64_t timeout_us = exchange->request.timeout_us ? exchange->request.timeout_us
+                                                      : exchange->trace->context->limits.http_timeout_us;
+    enum status status = loop_watch(loop, exchange->fd, true, true, on_ready, exchange, &exchange->watch);
+    return status == STATUS_OK ? loop_after(loop, timeout_us, on_timeout, exchange, &exchange->timer) : status;
+}
+
 static void on_connected(struct tcp_attempt *attempt, void *arg)
 {
     struct raw_exchange *exchange = arg;
-    struct loop *loop = exchange->trace->context->loop;
     exchange->result.connect_failure = tcp_result(attempt)->failure;
     if (exchange->result.connect_failure) {
         exchange->callback(exchange, exchange->arg);
         return;
     }
     exchange->fd = tcp_take_fd(attempt);
-    int64_t timeout_us = exchange->request.timeout_us ? exchange->request.timeout_us
-                                                      : exchange->trace->context->limits.http_timeout_us;
-    if (loop_watch(loop, exchange->fd, true, true, on_ready, exchange, &exchange->watch) != STATUS_OK ||
-        loop_after(loop, timeout_us, on_timeout, exchange, &exchange->timer) != STATUS_OK)
+    if (talk_begin(exchange) != STATUS_OK)
         exchange_end(exchange, "unknown_failure: event loop");
 }
 
@@ -153,6 +158,24 @@ enum status raw_start(const struct step_trace *trace, const struct raw_request *
     return STATUS_OK;
 }
 
+enum status raw_start_on(const struct step_trace *trace, const struct raw_request *request, int fd,
+                         raw_callback callback, void *arg, struct raw_exchange **out)
+{
+    struct raw_exchange *exchange = calloc(1, sizeof *exchange);
+    if (!exchange)
+        return STATUS_NO_MEMORY;
+    *exchange = (struct raw_exchange){
+        .trace = trace, .request = *request, .fd = fd, .callback = callback, .arg = arg};
+    enum status status = talk_begin(exchange);
+    if (status != STATUS_OK) {
+        exchange->fd = -1;
+        raw_free(exchange);
+        return status;
+    }
+    *out = exchange;
+    return STATUS_OK;
+}
+
 const struct raw_result *raw_result(const struct raw_exchange *exchange)
 {
     return &exchange->result;
@@ -160,7 +183,7 @@ const struct raw_result *raw_result(const struct raw_exchange *exchange)
 
 const struct tcp_result *raw_tcp(const struct raw_exchange *exchange)
 {
-    return tcp_result(exchange->tcp);
+    return exchange->tcp ? tcp_result(exchange->tcp) : NULL;
 }
 
 void raw_free(struct raw_exchange *exchange)
