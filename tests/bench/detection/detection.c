@@ -15,10 +15,10 @@
 #include "measurement/base/clock.h"
 #include "tests/bench/bench.h"
 
-#define SEED_FIRST   3001 /* thresholds were tuned on 1 to 20 */
-#define SEED_COUNT   6
+#define SEED_FIRST   5001 /* thresholds were tuned on 1 to 20 */
+#define SEED_COUNT   20
 #define REGIONS      30
-#define STRESS_SEEDS 3
+#define STRESS_SEEDS 6
 #define UPDATES      20000000
 #define FOLD_CELLS   4096
 
