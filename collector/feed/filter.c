@@ -10,13 +10,24 @@
 
 #define ITEM_BYTES 64
 
+/* What was given, where it can be shown: it ends in an answer or in a log. */
+static const char *item_shown(const char *item)
+{
+    for (const char *at = item; *at; at++) {
+        if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\') {
+            return "(not shown)";
+        }
+    }
+    return item;
+}
+
 static enum status region_set(struct feed_filter *filter, const char *item, struct why *why)
 {
     if (!region_is_country(item) && !region_is_subdivision(item)) {
         why_set(
             why,
             "\"%s\" is no region: give a country or a subdivision by its ISO 3166 code, such as ML or UA-46",
-            item);
+            item_shown(item));
         return STATUS_MALFORMED;
     }
     memcpy(filter->regions[filter->region_count++], item, strlen(item) + 1);
@@ -32,7 +43,7 @@ static enum status asn_set(struct feed_filter *filter, const char *item, struct 
     if (errno != 0 || *digits < '0' || *digits > '9' || *end || asn > UINT32_MAX) {
         why_set(why,
                 "\"%s\" is no network: give its AS number, such as 37447, or 0 for events of all networks",
-                item);
+                item_shown(item));
         return STATUS_MALFORMED;
     }
     filter->asns[filter->asn_count++] = (uint32_t)asn;
@@ -44,20 +55,21 @@ static enum status kind_set(struct feed_filter *filter, const char *item, struct
     enum event_kind kind;
     if (event_kind_parse(item, &kind) != STATUS_OK) {
         why_set(why,
-                "\"%s\" is no kind of event: give full_shutdown, mobile_shutdown, international_cut, "
-                "dns_failure, "
-                "service_blocking, throttling, operator_outage, power_cut or collector_fault",
-                item);
+                "\"%s\" is no kind of event: give full_shutdown, mobile_shutdown, "
+                "international_cut, dns_failure, service_blocking, throttling, operator_outage, power_cut or "
+                "collector_fault",
+                item_shown(item));
         return STATUS_MALFORMED;
     }
     filter->kinds |= 1u << kind;
     return STATUS_OK;
 }
 
+typedef enum status (*item_callback)(struct feed_filter *filter, const char *item, struct why *why);
+
 /* Calls back for each part between commas, without the spaces around it. */
-static enum status
-items_set(struct feed_filter *filter, const char *value, const size_t *count,
-          enum status (*set)(struct feed_filter *filter, const char *item, struct why *why), struct why *why)
+static enum status items_set(struct feed_filter *filter, const char *value, const size_t *count,
+                             item_callback set, struct why *why)
 {
     enum status status = STATUS_OK;
     for (const char *at = value; status == STATUS_OK && at;
@@ -130,7 +142,7 @@ enum status feed_filter_set(struct feed_filter *filter, const char *key, const c
     if (strcmp(key, "id") == 0) {
         return id_set(filter, value, why);
     }
-    why_set(why, "\"%s\" is no filter: region, asn, kind and state are", key);
+    why_set(why, "\"%s\" is no filter: region, asn, kind and state are", item_shown(key));
     return STATUS_NOT_FOUND;
 }
 

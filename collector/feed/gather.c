@@ -128,6 +128,9 @@ static enum status many_gather(struct gathering *gathering)
     struct store_event_filter filter = {.least_state = request->filter.least_state,
                                         .span = request->filter.span,
                                         .with_withdrawn = request->format != FEED_JSON};
+    if (request->filter.region_count == 1 && region_is_subdivision(request->filter.regions[0])) {
+        filter.region = request->filter.regions[0]; /* a country stands for its subdivisions too */
+    }
     enum status status = query_events(gathering->query, &filter, event_keep, gathering);
     size_t kept = gathering->count < request->limit ? gathering->count : request->limit;
     for (size_t i = gathering->count - kept; i < gathering->count && status == STATUS_OK; i++) {

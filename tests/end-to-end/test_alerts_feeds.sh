@@ -61,6 +61,11 @@ for wrong in format=pdf region=Atlantis asn=x kind=magic state=ok from=now id=01
     get "$wrong" 400
     holds '"error":"malformed"'
 done
+for wrong in region=%ff%fe region=XD%0d%0aX-Evil:1 kind=%22 asn=1,,2 "region=$(printf 'UA,%.0s' $(seq 40))UA"; do
+    get "$wrong" 400
+    holds '"error":"malformed"'
+    lacks X-Evil
+done
 get "format=cap&id=none" 404
 
 # What has not changed is not sent again.

@@ -437,6 +437,8 @@ static void test_filters_refuse(void **state)
         {"asn", "1 2", STATUS_MALFORMED},         {"kind", "shutdown", STATUS_MALFORMED},
         {"state", "ok", STATUS_MALFORMED},        {"state", "sure", STATUS_MALFORMED},
         {"from", "yesterday", STATUS_MALFORMED},  {"id", "0123456789012345678901234", STATUS_MALFORMED},
+        {"region", "\xFF\xFE", STATUS_MALFORMED}, {"region", "XD\r\nX: 1", STATUS_MALFORMED},
+        {"kind", "a\\\"b", STATUS_MALFORMED},     {"asn", "\n", STATUS_MALFORMED},
         {"colour", "red", STATUS_NOT_FOUND},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -445,6 +447,7 @@ static void test_filters_refuse(void **state)
         print_message("%s=%s\n", cases[i].key, cases[i].value);
         assert_int_equal(feed_filter_set(&filter, cases[i].key, cases[i].value, &why), cases[i].status);
         assert_true(why.text[0] != '\0');
+        assert_true(utf8_is_valid(why.text, strlen(why.text)) && !strpbrk(why.text, "\r\n"));
     }
     struct feed_filter filter = {0};
     struct buffer many = {0};
