@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "collector/alert/hook.h"
 
@@ -88,6 +89,16 @@ static void on_period(void *arg)
     loop_after(alerts->settings.loop, alerts->period_us, on_period, alerts, &alerts->timer);
 }
 
+/* Whoever reads the secret can speak in our name. */
+static void readers_warn(const struct alert_settings *settings)
+{
+    struct stat facts;
+    if (stat(settings->config_path, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_mode & S_IROTH) {
+        log_event(settings->log, LOG_LEVEL_WARN, "alert_secret_readable",
+                  "reason=\"every user of this machine can read the file of webhooks; chmod 600 it\"");
+    }
+}
+
 static enum status hooks_open(struct alerts *alerts, struct why *why)
 {
     enum status status = STATUS_OK;
@@ -114,6 +125,7 @@ enum status alerts_open(const struct alert_settings *settings, struct alerts **o
     alerts->period_us = alerts->period_us > SCAN_MOST_US ? SCAN_MOST_US : alerts->period_us;
     enum status status = alert_config_read(settings->config_path, &alerts->config, why);
     if (status == STATUS_OK) {
+        readers_warn(settings);
         status = fetcher_open(settings->loop, &alerts->fetcher);
     }
     if (status == STATUS_OK) {

@@ -41,6 +41,7 @@ signed() {
     [ "$(header Dialtone-Signature "$1")" = "sha256=$wanted" ] || fail "the signature of request $1 is wrong"
 }
 
+chmod 600 "$work/alerts.conf" "$work/secret"
 start --alerts "$work/alerts.conf"
 before
 cut_off
@@ -86,8 +87,21 @@ sleep 3
 [ "$(requests)" = 5 ] || fail "one change was told more than once"
 grep -q /elsewhere "$got"/*.head && fail "the hook of another place was told"
 
+# Killed between the receiver's answer and the note of it: told again, under the same delivery id, so that it can be told
+# from news.
+cp "$work/serve.log" "$work/all.log"
+stop KILL
+sed -i '$d' "$work/data/alerts/newsroom.journal"
+start --alerts "$work/alerts.conf"
+wait_for at_least 6 || fail "what was not noted was not told again"
+signed 6
+[ "$(header Dialtone-Delivery 6)" = "$(header Dialtone-Delivery 5)" ] || fail "a repetition under a new delivery id"
+wait_for told "$id 2" || fail "the repetition was not noted"
+sleep 2
+[ "$(requests)" = 6 ] || fail "a repetition was repeated"
+
 # Nothing secret is in the log or in the data folder, and nothing of a probe in what was sent.
-cat "$work/serve.log" >"$work/all.log"
+cat "$work/serve.log" >>"$work/all.log"
 stop TERM
 [ "$status" = 0 ] || fail "exit status $status"
 grep -rqF "$secret" "$work/data/alerts" "$work/all.log" "$got" && fail "the secret was written down"
@@ -101,8 +115,14 @@ done
 sed -i 's/\[newsroom\]/[latecomer]/' "$work/alerts.conf"
 start --alerts "$work/alerts.conf"
 sleep 3
-[ "$(requests)" = 5 ] || fail "a new hook was told of what is over"
+[ "$(requests)" = 6 ] || fail "a new hook was told of what is over"
 grep -q "^known $id " "$work/data/alerts/latecomer.journal" || fail "the new hook does not know what is over"
+stop TERM
+
+# A file that others can read gives the secret away: it is used, and the log says so.
+chmod 644 "$work/alerts.conf"
+start --alerts "$work/alerts.conf"
+grep -q event=alert_secret_readable "$work/serve.log" || fail "a readable secret is not told in the log"
 stop TERM
 
 # Mistakes stop the start, with the line and what to do.
