@@ -182,6 +182,37 @@ static bool alarm_stands(const struct silence_evidence *evidence)
     return lost >= LOST_TO_WORKING * evidence->working_count && evidence->network_count >= LOST_NETWORKS;
 }
 
+static int bin_compare(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* The walk dates its own rise, which chance may have begun hours early. The probes that went missing date it better: most
+ * of them were heard until it began. */
+static enum status silence_date(const struct watch *watch, struct span *span)
+{
+    size_t count = 0;
+    int64_t *heard = malloc((watch->roster.probe_count + 1) * sizeof *heard);
+    if (heard == NULL)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < watch->roster.probe_count; i++) {
+        const struct roster_probe *probe = &watch->roster.probes[i];
+        if ((!span->mobile_only || probe->is_mobile) && probe->worked_bin >= 0 &&
+            probe->worked_bin <= watch->bin - RECENT_BINS &&
+            baseline_is_warm(&watch->baseline, probe, watch->bin, watch->tick))
+            heard[count++] = probe->worked_bin;
+    }
+    if (count > 0) {
+        qsort(heard, count, sizeof *heard, bin_compare);
+        int64_t last_heard = heard[(count - 1) * 3 / 4];
+        if (last_heard + 1 > span->first_bin)
+            span->first_bin = last_heard + 1;
+    }
+    free(heard);
+    return STATUS_OK;
+}
+
 static enum status silence_step_take(struct watch *watch, enum silence_scope scope)
 {
     struct silence *silence = &watch->silences[scope];
@@ -201,7 +232,9 @@ static enum status silence_step_take(struct watch *watch, enum silence_scope sco
             silence_withdraw(silence, &watch->settings);
             return STATUS_OK;
         }
-        enum status status = span_add(watch, span, &watch->silence_span[scope]);
+        enum status status = silence_date(watch, &span);
+        if (status == STATUS_OK)
+            status = span_add(watch, span, &watch->silence_span[scope]);
         if (status != STATUS_OK)
             return status;
     }
@@ -258,12 +291,6 @@ void watch_finish(struct watch *watch)
     for (size_t i = 0; i < watch->span_count; i++)
         if (watch->spans[i].worked_before != NULL)
             witnesses_count(watch, &watch->spans[i]);
-}
-
-static int bin_compare(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
 }
 
 /* Failures that many went on working beside are not believed later, when the witnesses have gone to sleep: whoever
