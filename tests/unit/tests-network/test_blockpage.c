@@ -121,6 +121,8 @@ static void test_own_list(void **state)
          BLOCKPAGE_NATIONAL, CONFIDENCE_CERTAIN},
         {"<title>Web Filter Violation</title>", BLOCKPAGE_PRODUCT, CONFIDENCE_CERTAIN},
         {"<h1>Access denied</h1><p>This site is closed by law 149.</p>", BLOCKPAGE_GENERIC, CONFIDENCE_MEDIUM},
+        {"<html><head><title>Access Denied</title></head>\n<p>This request cannot be served in your jurisdiction.</p>",
+         BLOCKPAGE_GENERIC, CONFIDENCE_MEDIUM},
         {"<title>Just a moment...</title>", BLOCKPAGE_FALSE, CONFIDENCE_NONE},
         {"<TITLE>Access Denied</TITLE> by law <p>Reference&#32;&#35;18&#46;2", BLOCKPAGE_FALSE, CONFIDENCE_NONE},
         {"<title>News of the day</title> Minister: access to pages blocked by law", BLOCKPAGE_NONE, CONFIDENCE_NONE},
