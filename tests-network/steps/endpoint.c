@@ -30,9 +30,11 @@ struct endpoint {
     endpoint_callback callback;
     void *arg;
     struct service_endpoint seen;
-    struct resolve *resolve;
-    bool is_looking_up; /* late answers are still awaited */
-    size_t connect;     /* index of the address that is tried */
+    struct resolve *resolves[2]; /* the second where only IPv6 may have a way out */
+    size_t resolve_count;
+    size_t open_resolve_count; /* late answers are still awaited */
+    size_t connect;            /* index of the address that is tried */
+    const char *route_failure; /* why IPv4 had no way out */
     struct tcp_attempt *tcp;
     struct tls_handshake *tls;
     struct http_exchange *http;
@@ -57,7 +59,7 @@ static struct step_label label_of(const struct endpoint *endpoint)
 /* May end with the endpoint freed. */
 static void done_check(struct endpoint *endpoint)
 {
-    if (endpoint->is_over && !endpoint->is_looking_up && !endpoint->linger_timer)
+    if (endpoint->is_over && endpoint->open_resolve_count == 0 && !endpoint->linger_timer)
         endpoint->callback(endpoint, endpoint->arg);
 }
 
@@ -214,6 +216,7 @@ static void handshake_start(struct endpoint *endpoint)
 }
 
 static void connect_start(struct endpoint *endpoint);
+static enum status name_ask(struct endpoint *endpoint, bool is_ipv6_only);
 
 static void connected(struct endpoint *endpoint)
 {
@@ -235,6 +238,13 @@ static void connected(struct endpoint *endpoint)
     }
 }
 
+/* A network with IPv6 alone has no way to what A told, and AAAA was not asked yet. */
+static bool wants_ipv6(const struct endpoint *endpoint, const char *failure)
+{
+    return failure_is_local(failure) && endpoint->seen.remote.ss_family == AF_INET &&
+           endpoint->resolve_count == 1;
+}
+
 static void connect_over(struct tcp_attempt *attempt, void *arg)
 {
     struct endpoint *endpoint = arg;
@@ -252,6 +262,11 @@ static void connect_over(struct tcp_attempt *attempt, void *arg)
     if (failure && has_next) {
         endpoint->connect++;
         connect_start(endpoint);
+    } else if (failure && wants_ipv6(endpoint, failure)) {
+        endpoint->route_failure = failure;
+        flow_end(endpoint, false);
+        if (name_ask(endpoint, true) != STATUS_OK)
+            chain_end(endpoint, LAYER_TCP, failure);
     } else if (failure) {
         chain_end(endpoint, LAYER_TCP, failure);
     } else {
@@ -276,35 +291,51 @@ static void address_add(struct endpoint *endpoint, const struct sockaddr_storage
     seen->asns[seen->address_count++] = context->asn_of ? context->asn_of(address, context->asn_state) : 0;
 }
 
+static void answer_take(struct endpoint *endpoint, const struct resolve_result *result)
+{
+    size_t known_count = endpoint->seen.address_count;
+    for (size_t i = 0; i < result->address_count && endpoint->seen.address_count < SERVICE_ADDRESSES_MAX; i++)
+        address_add(endpoint, &result->addresses[i]);
+    bool has_new = endpoint->seen.address_count > known_count;
+    if (known_count > 0 && !has_new) { /* no IPv6 either: what was wrong with IPv4 stands */
+        chain_end(endpoint, LAYER_TCP, endpoint->route_failure);
+    } else if (result->failure || endpoint->config.target->reach == REACH_DNS) {
+        chain_end(endpoint, LAYER_DNS, result->failure);
+    } else {
+        endpoint->connect = known_count;
+        connect_start(endpoint);
+    }
+}
+
 static void name_told(struct resolve *resolve, enum resolve_moment moment, void *arg)
 {
     struct endpoint *endpoint = arg;
     const struct resolve_result *result = resolve_result(resolve);
     switch (moment) {
     case RESOLVE_ANSWERED:
-        for (size_t i = 0; i < result->address_count && i < SERVICE_ADDRESSES_MAX; i++)
-            address_add(endpoint, &result->addresses[i]);
-        if (result->failure || endpoint->config.target->reach == REACH_DNS)
-            chain_end(endpoint, LAYER_DNS, result->failure);
-        else
-            connect_start(endpoint);
+        answer_take(endpoint, result);
         return;
     case RESOLVE_CLOSED:
-        endpoint->seen.is_injected = result->is_injected;
-        endpoint->is_looking_up = false;
+        endpoint->seen.is_injected = endpoint->seen.is_injected || result->is_injected;
+        endpoint->open_resolve_count--;
         done_check(endpoint);
         return;
     }
 }
 
-static enum status name_ask(struct endpoint *endpoint)
+static enum status name_ask(struct endpoint *endpoint, bool is_ipv6_only)
 {
     const struct resolve_request request = {.host = endpoint->config.target->host,
                                             .port = endpoint->config.target->port,
+                                            .is_ipv6_only = is_ipv6_only,
                                             .label = label_of(endpoint),
                                             .queries = list_of(endpoint, "queries")};
-    enum status status = resolve_start(&endpoint->trace, &request, name_told, endpoint, &endpoint->resolve);
-    endpoint->is_looking_up = status == STATUS_OK;
+    enum status status = resolve_start(&endpoint->trace, &request, name_told, endpoint,
+                                       &endpoint->resolves[endpoint->resolve_count]);
+    if (status == STATUS_OK) {
+        endpoint->resolve_count++;
+        endpoint->open_resolve_count++;
+    }
     return status;
 }
 
@@ -313,7 +344,7 @@ static enum status chain_start(struct endpoint *endpoint)
     const struct service_target *target = endpoint->config.target;
     struct sockaddr_storage literal;
     if (!dns_host_is_address(target->host, &literal))
-        return name_ask(endpoint);
+        return name_ask(endpoint, false);
     address_port_set(&literal, target->port);
     address_add(endpoint, &literal);
     endpoint->seen.remote = literal;
@@ -361,7 +392,8 @@ void endpoint_free(struct endpoint *endpoint)
     if (!endpoint)
         return;
     loop_timer_cancel(endpoint->linger_timer);
-    resolve_free(endpoint->resolve);
+    for (size_t i = 0; i < endpoint->resolve_count; i++)
+        resolve_free(endpoint->resolves[i]);
     steps_close(endpoint);
     flow_end(endpoint, false);
     json_decref(endpoint->packets);

@@ -108,8 +108,11 @@ enum status resolve_start(const struct step_trace *trace, const struct resolve_r
     struct resolve *resolve = calloc(1, sizeof *resolve);
     if (!resolve)
         return STATUS_NO_MEMORY;
-    *resolve = (struct resolve){
-        .trace = trace, .request = *request, .callback = callback, .arg = arg, .type = DNS_TYPE_A};
+    *resolve = (struct resolve){.trace = trace,
+                                .request = *request,
+                                .callback = callback,
+                                .arg = arg,
+                                .type = request->is_ipv6_only ? DNS_TYPE_AAAA : DNS_TYPE_A};
     enum status status = question_ask(resolve);
     if (status != STATUS_OK) {
         resolve_free(resolve);

@@ -8,8 +8,9 @@
 #define RESOLVE_ADDRESSES_MAX 8
 
 struct resolve_request {
-    const char *host; /* borrowed until the lookup is freed */
-    uint16_t port;    /* put into the addresses */
+    const char *host;  /* borrowed until the lookup is freed */
+    uint16_t port;     /* put into the addresses */
+    bool is_ipv6_only; /* ask AAAA only: there was no way to the IPv4 addresses */
     struct step_label label;
     json_t *queries; /* the records are appended here (df-002) when nothing late is awaited; borrowed */
 };

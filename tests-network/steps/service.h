@@ -7,7 +7,7 @@
 #include "tests-network/nettest.h"
 #include "tests-network/steps/service_targets.h"
 
-#define SERVICE_ADDRESSES_MAX 8
+#define SERVICE_ADDRESSES_MAX 16 /* of IPv4 and IPv6 together */
 
 /* What a control says of what failed here. */
 enum service_opinion {

@@ -341,6 +341,28 @@ static void test_second_resolver_is_asked(void **state)
     world_close(&world);
 }
 
+/* A group's address takes no connection: the kernel says at once that there is no way. */
+static void test_ipv6_where_ipv4_has_no_way_out(void **state)
+{
+    (void)state;
+    static const struct dns_entry zone[] = {{"dual.test", DNS_ANSWER, {"224.0.0.1", "::1"}, NULL},
+                                            {"four.test", DNS_ANSWER, {"224.0.0.1"}, NULL},
+                                            {0}};
+    struct world world;
+    world_open(&world, zone);
+    target_add(&world, "tcp", "dual.test", port_unused());
+    target_add(&world, "tcp", "four.test", port_unused());
+    struct outcome outcome = measure(&world);
+    assert_int_equal(json_member_int(seen_at(&outcome, 0), "addresses", 0), 2);
+    assert_string_not_equal(json_member_text(seen_at(&outcome, 0), "failure"), "network_unreachable");
+    assert_string_equal(json_member_text(seen_at(&outcome, 1), "failure"), "network_unreachable");
+    assert_string_equal(json_member_text(seen_at(&outcome, 1), "layer"), "tcp");
+    assert_int_equal(json_array_size(json_object_get(outcome.keys, "queries")), 4);
+    assert_int_equal(json_array_size(json_object_get(outcome.keys, "tcp_connect")), 3);
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
 static void test_next_address_is_tried(void **state)
 {
     (void)state;
@@ -586,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_ipv6_where_there_is_no_ipv4),
         cmocka_unit_test(test_networks_are_looked_up),
         cmocka_unit_test(test_second_resolver_is_asked),
+        cmocka_unit_test(test_ipv6_where_ipv4_has_no_way_out),
         cmocka_unit_test(test_next_address_is_tried),
         cmocka_unit_test(test_private_answers_are_not_contacted),
         cmocka_unit_test(test_control_says_down_or_blocked),
