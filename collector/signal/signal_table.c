@@ -215,7 +215,7 @@ static enum status wide_take(struct reading_state *state, struct row *row, int64
     for (size_t i = 0; i < row->count && i < state->columns.count && status == STATUS_OK; i++) {
         double value;
         const char *header = state->columns.headers[i];
-        if ((int)i == state->columns.time || header[0] == '\0')
+        if ((int)i == state->columns.time || !region_is_good(header))
             continue;
         if (value_parse(trimmed(row->fields[i]), &value))
             status = sample_add(state, header, time_s, value);
