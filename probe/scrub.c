@@ -12,9 +12,27 @@
 #include <string.h>
 #include <strings.h>
 
+#include "measurement/base/address.h"
 #include "measurement/base/json.h"
 
 #define SHORTEST_FORM_BYTES 3 /* "::2" */
+
+static size_t pair_of(int first, int second)
+{
+    return (size_t)(uint8_t)first << 8 | (uint8_t)second;
+}
+
+static void pair_add(struct scrub_addresses *addresses, int first, int second)
+{
+    size_t pair = pair_of(first, second);
+    addresses->pairs[pair / 8] |= (uint8_t)(1u << pair % 8);
+}
+
+static bool pair_is_known(const struct scrub_addresses *addresses, const uint8_t *at)
+{
+    size_t pair = pair_of(at[0], at[1]);
+    return addresses->pairs[pair / 8] >> pair % 8 & 1;
+}
 
 static void form_add(struct scrub_addresses *addresses, const char *form)
 {
@@ -22,8 +40,13 @@ static void form_add(struct scrub_addresses *addresses, const char *form)
         if (strcasecmp(addresses->forms[i], form) == 0)
             return;
     }
-    if (addresses->form_count < SCRUB_ADDRESSES_MAX * SCRUB_FORMS_MAX && strlen(form) < SCRUB_FORM_BYTES)
-        snprintf(addresses->forms[addresses->form_count++], SCRUB_FORM_BYTES, "%s", form);
+    if (addresses->form_count == SCRUB_ADDRESSES_MAX * SCRUB_FORMS_MAX || strlen(form) >= SCRUB_FORM_BYTES)
+        return;
+    snprintf(addresses->forms[addresses->form_count++], SCRUB_FORM_BYTES, "%s", form);
+    pair_add(addresses, tolower(form[0]), tolower(form[1]));
+    pair_add(addresses, tolower(form[0]), toupper(form[1]));
+    pair_add(addresses, toupper(form[0]), tolower(form[1]));
+    pair_add(addresses, toupper(form[0]), toupper(form[1]));
 }
 
 static void forms_add_v4(struct scrub_addresses *addresses, const uint8_t b[4])
@@ -125,6 +148,49 @@ enum status scrub_add_interfaces(struct scrub_addresses *addresses)
     return status;
 }
 
+/* Family, address without port: as addresses are kept. */
+static struct sockaddr_storage plain_address(const struct sockaddr *address)
+{
+    struct sockaddr_storage plain = {0};
+    if (address->sa_family == AF_INET)
+        *(struct sockaddr_in *)&plain = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_addr = ((const struct sockaddr_in *)address)->sin_addr};
+    else if (address->sa_family == AF_INET6)
+        *(struct sockaddr_in6 *)&plain = (struct sockaddr_in6){
+            .sin6_family = AF_INET6, .sin6_addr = ((const struct sockaddr_in6 *)address)->sin6_addr};
+    return plain;
+}
+
+bool scrub_holds(const struct scrub_addresses *addresses, const struct sockaddr *address)
+{
+    struct sockaddr_storage plain = plain_address(address);
+    return is_own(addresses, &plain);
+}
+
+static bool same_network(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family != b->ss_family)
+        return false;
+    if (a->ss_family == AF_INET)
+        return memcmp(&((const struct sockaddr_in *)a)->sin_addr, &((const struct sockaddr_in *)b)->sin_addr, 3) == 0;
+    return a->ss_family == AF_INET6 && memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
+                                              &((const struct sockaddr_in6 *)b)->sin6_addr, 8) == 0;
+}
+
+enum status scrub_add_resolvers(struct scrub_addresses *addresses, const struct sockaddr_storage *resolvers, size_t count)
+{
+    enum status status = STATUS_OK;
+    size_t own_count = addresses->count; /* a resolver makes no other one near */
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        bool is_near = !address_is_public((const struct sockaddr *)&resolvers[i]);
+        for (size_t j = 0; j < own_count && !is_near; j++)
+            is_near = same_network(&addresses->addresses[j], &resolvers[i]);
+        if (is_near)
+            status = scrub_add(addresses, (const struct sockaddr *)&resolvers[i]);
+    }
+    return status;
+}
+
 /* Whether a character next to a form makes it another, longer number. A colon does not: "2001:db8::1:443" is written
  * for a port more often than for an address, and where in doubt it is scrubbed. */
 static bool continues(const struct reader *text, size_t at, bool is_hexadecimal)
@@ -152,19 +218,14 @@ static size_t form_at(const struct scrub_addresses *addresses, const struct read
     return 0;
 }
 
-static bool may_start(unsigned char c)
-{
-    return isxdigit(c) || c == ':';
-}
-
-/* Appends the text with forms replaced; returns how many were. */
+/* Writes the text with forms replaced; returns how many were, and writes nothing where none was. */
 static size_t text_scrub(const struct scrub_addresses *addresses, const void *bytes, size_t count,
                          struct buffer *out)
 {
     struct reader text = reader_of(bytes, count);
     size_t replaced_count = 0, plain_start = 0, at = 0;
     while (at + SHORTEST_FORM_BYTES <= count) {
-        size_t length = may_start(text.bytes[at]) ? form_at(addresses, &text, at) : 0;
+        size_t length = pair_is_known(addresses, text.bytes + at) ? form_at(addresses, &text, at) : 0;
         if (length == 0) {
             at++;
             continue;
@@ -175,7 +236,8 @@ static size_t text_scrub(const struct scrub_addresses *addresses, const void *by
         plain_start = at;
         replaced_count++;
     }
-    buffer_append(out, text.bytes + plain_start, count - plain_start);
+    if (replaced_count > 0)
+        buffer_append(out, text.bytes + plain_start, count - plain_start);
     return replaced_count;
 }
 

@@ -14,6 +14,7 @@
 #include "probe/capture/capture.h"
 #include "probe/vantage.h"
 #include "tests-network/ladder/ladder.h"
+#include "tests-network/steps/address.h"
 #include "tests-network/steps/blockpage.h"
 #include "tests-network/steps/tls.h"
 
@@ -340,19 +341,29 @@ bool setup_is_offline(const struct probe_setup *setup)
     return false;
 }
 
+static bool is_scrubbed(const struct scrub_addresses *own, const char *text)
+{
+    struct sockaddr_storage address;
+    return address_parse(text, 0, &address) == STATUS_OK && scrub_holds(own, (const struct sockaddr *)&address);
+}
+
 enum status setup_encode(struct probe_setup *setup, const struct nettest *test, const char *input,
                          const struct nettest_result *result, int64_t test_start_us, struct buffer *out)
 {
-    enum status status = scrub_json(&setup->own, result->test_keys);
+    enum status status =
+        scrub_add_resolvers(&setup->own, setup->context.resolvers, setup->context.resolver_count);
+    if (status == STATUS_OK)
+        status = scrub_json(&setup->own, result->test_keys);
     if (status != STATUS_OK)
         return status;
+    bool is_resolver_told = result->resolver_ip[0] && !is_scrubbed(&setup->own, result->resolver_ip);
     const struct record record = {
         .test_name = test->name,
         .test_version = test->version,
         .software_name = RECORD_SOFTWARE,
         .software_version = DIALTONE_VERSION,
         .input = input,
-        .resolver_ip = result->resolver_ip[0] ? result->resolver_ip : NULL,
+        .resolver_ip = is_resolver_told ? result->resolver_ip : NULL,
         .vantage = setup->vantage,
         .test_start_us = test_start_us,
         .measurement_start_us = result->start_us,

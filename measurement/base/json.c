@@ -4,8 +4,8 @@
 #include "measurement/base/json.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,14 +93,22 @@ static void write_string(const char *text, size_t count, struct buffer *out)
     buffer_append(out, "\"", 1);
 }
 
+#define REAL_NOISE 1e-12 /* what a sum of microseconds in seconds may be off by */
+
+/* The shortest text of 15 digits or more that reads back as the same number; the noise of sums is left away. */
 static void write_real(double value, struct buffer *out)
 {
-    if (fabs(value) < 1e9)
-        value = nearbyint(value * 1e6) / 1e6;
+    double rounded = nearbyint(value * 1e6) / 1e6;
+    if (fabs(value) < 1e9 && fabs(value - rounded) <= REAL_NOISE * fmax(1, fabs(value)))
+        value = rounded;
     if (value == 0)
         value = 0; /* no minus zero */
     char text[40];
-    snprintf(text, sizeof text, "%.9g", value);
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
     char *comma = strchr(text, ','); /* some locales write one */
     if (comma)
         *comma = '.';

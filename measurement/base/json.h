@@ -18,7 +18,8 @@
  * MALFORMED for what is not JSON, for a number past int64 or double, and for a duplicate key. "\u0000" in a string is
  * kept (bodies hold it), in a key refused. */
 enum status json_read(const char *text, size_t count, json_t **out, struct why *why);
-/* Compact, one line, keys in insertion order, reals with at most 9 significant decimals after rounding to 1e-6. */
+/* Compact, one line, keys in insertion order, reals so that they read back as the same number, in few digits where
+ * few are enough. */
 enum status json_write(const json_t *value, struct buffer *out);
 
 /* Members by key; NULL or the fallback where absent or of another type. Text is borrowed from the object,

@@ -109,6 +109,62 @@ static void too_many_addresses_are_told(void **state)
     assert_int_equal(scrub_add(&addresses, (const struct sockaddr *)&address), STATUS_FULL);
 }
 
+static struct sockaddr_storage resolver(const char *text)
+{
+    struct sockaddr_storage address = {0};
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1)
+        v4->sin_family = AF_INET;
+    else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1)
+        v6->sin6_family = AF_INET6;
+    assert_int_not_equal(address.ss_family, 0);
+    return address;
+}
+
+/* Own addresses are 130.192.91.211 and 2a00:1450:4001:80b::9; a query and an event name the resolver. */
+static void resolvers_nearby_are_replaced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *resolver;
+        bool is_scrubbed;
+    } cases[] = {
+        {"8.8.8.8", false},           {"130.192.3.21", false},
+        {"130.192.91.1", true},       {"192.168.1.1", true},
+        {"10.0.0.138", true},         {"100.64.0.1", true},
+        {"169.254.1.1", true},        {"127.0.0.53", false},
+        {"fe80::1", true},            {"fd00::53", true},
+        {"2a00:1450:4001:80b::1", true}, {"2a00:1450:4001:80c::1", false},
+        {"2001:4860:4860::8888", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scrub_addresses addresses = {0};
+        struct sockaddr_storage address = resolver(cases[i].resolver);
+        assert_int_equal(scrub_add_text(&addresses, "130.192.91.211"), STATUS_OK);
+        assert_int_equal(scrub_add_text(&addresses, "2a00:1450:4001:80b::9"), STATUS_OK);
+        assert_int_equal(scrub_add_resolvers(&addresses, &address, 1), STATUS_OK);
+        assert_int_equal(scrub_holds(&addresses, (const struct sockaddr *)&address), cases[i].is_scrubbed);
+        json_t *tree = json_pack("{s:[{s:s}], s:[{s:o}]}", "queries", "resolver_address", cases[i].resolver,
+                                 "network_events", "address", json_sprintf("[%s]:53", cases[i].resolver));
+        assert_int_equal(scrub_json(&addresses, tree), STATUS_OK);
+        char *text = json_dumps(tree, JSON_COMPACT);
+        assert_int_equal(strstr(text, cases[i].resolver) == NULL, cases[i].is_scrubbed);
+        free(text);
+        json_decref(tree);
+    }
+}
+
+static void a_resolver_makes_no_other_near(void **state)
+{
+    (void)state;
+    struct scrub_addresses addresses = {0};
+    struct sockaddr_storage resolvers[] = {resolver("130.192.91.1"), resolver("130.192.3.21")};
+    assert_int_equal(scrub_add_text(&addresses, "130.192.91.211"), STATUS_OK);
+    assert_int_equal(scrub_add_resolvers(&addresses, resolvers, 2), STATUS_OK);
+    assert_int_equal(addresses.count, 2);
+}
+
 static void depth_is_bounded(void **state)
 {
     (void)state;
@@ -128,6 +184,8 @@ int main(void)
         cmocka_unit_test(base64_bodies_are_scrubbed_inside),
         cmocka_unit_test(loopback_and_doubles_are_left_out),
         cmocka_unit_test(too_many_addresses_are_told),
+        cmocka_unit_test(resolvers_nearby_are_replaced),
+        cmocka_unit_test(a_resolver_makes_no_other_near),
         cmocka_unit_test(depth_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
