@@ -54,8 +54,13 @@ static bool child_settle(const struct child_plan *plan)
         return false;
     if (plan->network_fd >= 0 && setns(plan->network_fd, CLONE_NEWNET) != 0)
         return false;
-    if (plan->resolv_conf && unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
-        (void)!mount(plan->resolv_conf, "/etc/resolv.conf", NULL, MS_BIND, NULL);
+    bool stands_in = plan->resolv_conf && unshare(CLONE_NEWNS) == 0 &&
+                     mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                     mount(plan->resolv_conf, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
+    if (plan->needs_resolv_conf && !stands_in) {
+        errno = ENOTSUP;
+        return false;
+    }
     if (plan->folder && chdir(plan->folder) != 0)
         return false;
     return stream_open(STDOUT_FILENO, plan->output) && stream_open(STDERR_FILENO, plan->error);
@@ -92,6 +97,11 @@ enum status child_start(const struct child_plan *plan, pid_t *out_pid, struct wh
     }
     if (pid > 0)
         waitpid(pid, NULL, 0);
+    if (error == ENOTSUP) {
+        why_set(why,
+                "a file of the lab cannot stand in for /etc/resolv.conf here; run outside of any chroot");
+        return STATUS_UNSUPPORTED;
+    }
     why_set(why, "cannot start %s: %s", plan->argv[0], strerror(error));
     return error == ENOENT ? STATUS_NOT_FOUND : STATUS_IO;
 }

@@ -3,6 +3,7 @@
 #ifndef TESTS_LAB_CHILD_H
 #define TESTS_LAB_CHILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,9 +16,10 @@ struct child_plan {
     const char *output;      /* file for standard output; NULL: the caller's */
     const char *error;       /* file for standard error; NULL: the caller's */
     const char *resolv_conf; /* stands in for /etc/resolv.conf where mounting is allowed; NULL: none */
+    bool needs_resolv_conf;  /* UNSUPPORTED where it cannot stand in */
 };
 
-/* IO or NOT_FOUND with a reason. The child dies with the caller. */
+/* IO, NOT_FOUND or UNSUPPORTED with a reason. The child dies with the caller. */
 enum status child_start(const struct child_plan *plan, pid_t *out_pid, struct why *why);
 /* Waits for its end: OK with the exit code (128 + signal), or TIMEOUT: it still runs then. */
 enum status child_wait(pid_t pid, int64_t timeout_us, int *out_exit);

@@ -8,14 +8,17 @@
 
 #include "tests/lab/packet.h"
 
-#define PAGE_BYTES_LEAST 1500 /* as large as the reference environment's page */
+#define PAGE_BYTES_LEAST   1500
+#define DEFAULT_PAGE_BYTES 1533 /* the reference environment's page */
+#define DEFAULT_TITLE      "Default Web Page"
 
 const struct site internet_sites[] = {
     {.address = "93.184.216.34",
      .names = "www.example.com example.com www.example.org example.org",
-     .title = "Default Web Page",
+     .title = DEFAULT_TITLE,
      .has_http = true,
-     .has_tls = true},
+     .has_tls = true,
+     .page_bytes = DEFAULT_PAGE_BYTES},
     {.address = "151.101.1.10",
      .names = "www.news.lab",
      .title = "News of the Day",
@@ -42,28 +45,96 @@ const struct site internet_sites[] = {
      .title = "Public Services",
      .has_http = true,
      .has_tls = true},
-    {.address = "1.1.1.1", .names = "one.one.one.one", .page = SITE_SILENT, .has_tls = true},
+    {.address = "1.1.1.1",
+     .names = "one.one.one.one cloudflare-dns.com",
+     .page = SITE_SILENT,
+     .has_tls = true},
     {.address = "8.8.8.8", .names = "dns.google", .page = SITE_SILENT, .has_tls = true},
     {.address = "9.9.9.9", .names = "dns.quad9.net", .page = SITE_SILENT, .has_tls = true},
+    {.address = "208.67.222.222", .names = "doh.opendns.com", .page = SITE_SILENT, .has_tls = true},
+    {.address = "172.64.41.4", .names = "mozilla.cloudflare-dns.com", .page = SITE_SILENT, .has_tls = true},
+    {.address = "38.175.119.129", .names = "dns.nextdns.io", .page = SITE_SILENT, .has_tls = true},
     {.address = "83.224.65.41", .names = "", .page = SITE_BLOCK_PAGE, .has_http = true},
     {.address = INTERNET_BLOCK_PAGE_ADDRESS,
      .names = "",
      .page = SITE_BLOCK_PAGE,
      .has_http = true,
      .has_tls = true,
-     .is_untrusted = true},
+     .certificate = CERTIFICATE_UNTRUSTED,
+     .certificate_names = "blocked.isp.lab"},
+    {.address = "68.183.70.80", .names = "0.th.ooni.org", .page = SITE_HELPER, .has_tls = true},
+    {.address = "137.184.235.44", .names = "1.th.ooni.org", .page = SITE_HELPER, .has_tls = true},
+    {.address = "178.62.195.24", .names = "2.th.ooni.org", .page = SITE_HELPER, .has_tls = true},
+    {.address = "209.97.183.73", .names = "3.th.ooni.org", .page = SITE_HELPER, .has_tls = true},
+    {.address = "52.85.15.84",
+     .names = "d33d1gs9kpq1c5.cloudfront.net",
+     .page = SITE_HELPER,
+     .has_tls = true},
+    {.address = "67.199.248.11", .names = "bit.ly bitly.com", .page = SITE_SHORTENER, .has_tls = true},
+    {.address = "104.154.89.105",
+     .names = "untrusted-root.badssl.com self-signed.badssl.com",
+     .page = SITE_CLOSING,
+     .has_tls = true,
+     .certificate = CERTIFICATE_UNTRUSTED,
+     .certificate_names = "*.badssl.com www.example.com example.com www.example.org example.org"},
+    {.address = "104.154.89.105",
+     .names = "wrong.host.badssl.com",
+     .page = SITE_CLOSING,
+     .has_tls = true,
+     .certificate = CERTIFICATE_MISNAMED,
+     .certificate_names = "wrong-host.badssl.com"},
+    {.address = "104.154.89.105",
+     .names = "expired.badssl.com",
+     .page = SITE_CLOSING,
+     .has_tls = true,
+     .certificate = CERTIFICATE_EXPIRED},
+    {.address = "5.255.255.80",
+     .names = "xn--d1acpjx3f.xn--p1ai yandex.com ya.ru",
+     .title = DEFAULT_TITLE,
+     .page = SITE_CHAIN,
+     .has_http = true,
+     .has_tls = true,
+     .page_bytes = DEFAULT_PAGE_BYTES},
+    {.address = "52.35.36.75",
+     .names = "largefile.com",
+     .page = SITE_LARGE,
+     .has_http = true,
+     .has_tls = true},
+    {.address = "104.16.132.229",
+     .names = "www.cloudflare-cache.com",
+     .title = DEFAULT_TITLE,
+     .page = SITE_CAPTCHA,
+     .has_http = true,
+     .has_tls = true,
+     .page_bytes = DEFAULT_PAGE_BYTES},
+    {.address = "172.67.144.64",
+     .names = "httpbin.com",
+     .page = SITE_REDIRECTS,
+     .has_http = true,
+     .has_tls = true},
+    {.address = "130.192.182.17", .names = "", .page = SITE_PROXY, .has_http = true},
 };
 const size_t internet_site_count = sizeof internet_sites / sizeof internet_sites[0];
 
 const struct resolver internet_resolvers[] = {
-    {.name = "public", .addresses = "8.8.8.8 1.1.1.1 9.9.9.9"},
-    {.name = "isp", .addresses = INTERNET_ISP_RESOLVER},
-    {.name = "isp-64500", .addresses = "130.192.100.53"},
-    {.name = "isp-64501", .addresses = "130.192.101.53"},
-    {.name = "isp-64502", .addresses = "130.192.102.53"},
-    {.name = "isp-64503", .addresses = "130.192.103.53"},
+    {.name = "public",
+     .addresses = "8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 "
+                  "172.64.41.4 38.175.119.129 193.0.14.129",
+     .whose = ZONE_OTHERS},
+    {.name = "isp", .addresses = INTERNET_ISP_RESOLVER, .whose = ZONE_ISP},
+    {.name = "isp-64500", .addresses = "130.192.100.53", .whose = ZONE_ISP},
+    {.name = "isp-64501", .addresses = "130.192.101.53", .whose = ZONE_ISP},
+    {.name = "isp-64502", .addresses = "130.192.102.53", .whose = ZONE_ISP},
+    {.name = "isp-64503", .addresses = "130.192.103.53", .whose = ZONE_ISP},
 };
 const size_t internet_resolver_count = sizeof internet_resolvers / sizeof internet_resolvers[0];
+
+const char *const internet_helpers[] = {"0.th.ooni.org",
+                                        "1.th.ooni.org",
+                                        "2.th.ooni.org",
+                                        "3.th.ooni.org",
+                                        "d33d1gs9kpq1c5.cloudfront.net",
+                                        NULL};
 
 void words_each(const char *words, void (*callback)(const char *word, void *arg), void *arg)
 {
@@ -79,32 +150,55 @@ void internet_site_stem(const struct site *site, char out[SITE_STEM_BYTES])
         snprintf(out, SITE_STEM_BYTES, "%s", site->address);
 }
 
+#define PAGE_END "</p>\n</body>\n</html>\n"
+
+static void page_begin(const char *title, struct buffer *out)
+{
+    buffer_printf(out, "<!doctype html>\n<html>\n<head><title>%s</title></head>\n<body>\n<h1>%s</h1>\n<p>",
+                  title, title);
+}
+
 /* Letters that only the title decides, so that pages differ in more than their title. */
-static void page_text(const char *title, struct buffer *out)
+static void page_text(const char *title, size_t bytes, struct buffer *out)
 {
     static const char *const words[] = {"river",  "market", "station", "letter",  "bridge",  "winter",
                                         "garden", "signal", "harbour", "lantern", "orchard", "valley"};
     uint32_t state = UINT32_C(2166136261);
     for (const char *at = title; *at; at++)
         state = (state ^ (uint8_t)*at) * UINT32_C(16777619);
-    while (out->count < PAGE_BYTES_LEAST && !out->failed) {
+    while (out->count < bytes && !out->failed) {
         state = state * UINT32_C(1664525) + UINT32_C(1013904223);
         buffer_printf(out, "%s ", words[(state >> 16) % (sizeof words / sizeof words[0])]);
     }
 }
 
+/* A page of exactly so many bytes. */
+static void page_write(const char *title, size_t bytes, struct buffer *out)
+{
+    page_begin(title, out);
+    size_t end = bytes - (sizeof PAGE_END - 1);
+    page_text(title, end, out);
+    if (!out->failed)
+        out->count = end;
+    buffer_text(out, PAGE_END);
+}
+
 void internet_page(const struct site *site, struct buffer *out)
 {
-    if (site->page == SITE_SILENT)
-        return;
-    const char *title = site->page == SITE_BLOCK_PAGE ? "Access Denied" : site->title;
-    buffer_printf(out, "<!doctype html>\n<html>\n<head><title>%s</title></head>\n<body>\n<h1>%s</h1>\n<p>",
-                  title, title);
-    if (site->page == SITE_BLOCK_PAGE)
-        buffer_text(out, "This request cannot be served in your jurisdiction.");
-    else
-        page_text(site->title, out);
-    buffer_text(out, "</p>\n</body>\n</html>\n");
+    if (site->page == SITE_BLOCK_PAGE) {
+        buffer_text(out, INTERNET_BLOCK_PAGE);
+    } else if (site->page_bytes > 0) {
+        page_write(site->title, site->page_bytes, out);
+    } else if (site->title) {
+        page_begin(site->title, out);
+        page_text(site->title, PAGE_BYTES_LEAST, out);
+        buffer_text(out, PAGE_END);
+    }
+}
+
+void internet_captcha(struct buffer *out)
+{
+    page_write("Are you a robot?", INTERNET_CAPTCHA_BYTES, out);
 }
 
 void internet_anchors(struct buffer *out)
@@ -119,77 +213,19 @@ void internet_anchors(struct buffer *out)
                      "control,quad9,dns.quad9.net,443\n");
 }
 
-static void bare_name_lead(const char *word, void *arg)
-{
-    if (strncmp(word, "www.", 4) != 0)
-        buffer_printf(arg, "    if ($host = %s) { return 308 https://www.%s$request_uri; }\n", word, word);
-}
-
-static bool has_www(const struct site *site)
-{
-    return strncmp(site->names, "www.", 4) == 0;
-}
-
-/* Each address of a site, with and without TLS. */
-static void listens_write(const struct site *site, bool has_ipv6, struct buffer *out)
-{
-    if (site->has_http)
-        buffer_printf(out, "    listen %s:80;\n", site->address);
-    if (site->has_tls)
-        buffer_printf(out, "    listen %s:443 ssl http2;\n", site->address);
-    if (has_ipv6 && site->address6 && site->has_http)
-        buffer_printf(out, "    listen [%s]:80;\n", site->address6);
-    if (has_ipv6 && site->address6 && site->has_tls)
-        buffer_printf(out, "    listen [%s]:443 ssl http2;\n", site->address6);
-}
-
-static void server_write(const struct site *site, const char *folder, bool has_ipv6, struct buffer *out)
-{
-    char stem[SITE_STEM_BYTES];
-    internet_site_stem(site, stem);
-    buffer_text(out, "  server {\n");
-    listens_write(site, has_ipv6, out);
-    if (site->has_tls)
-        buffer_printf(out, "    ssl_certificate %s/%s.crt;\n    ssl_certificate_key %s/%s.key;\n", folder,
-                      stem, folder, stem);
-    buffer_printf(out, "    server_name %s;\n", site->names[0] ? site->names : "_");
-    if (has_www(site))
-        words_each(site->names, bare_name_lead, out);
-    if (site->page == SITE_SILENT)
-        buffer_text(out, "    location / { return 200 \"\"; }\n");
-    else
-        buffer_printf(out, "    root %s/www-%s;\n    location / { try_files /index.html =404; }\n", folder,
-                      stem);
-    if (site->page == SITE_PAGE)
-        buffer_text(out, "    add_header Alt-Svc 'h3=\":443\"';\n");
-    buffer_text(out, "  }\n");
-}
-
-void internet_nginx(const char *folder, bool has_ipv6, struct buffer *out)
-{
-    static const char *const temporary[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
-    buffer_printf(
-        out,
-        "user root root;\ndaemon off;\nmaster_process off;\nworker_processes 1;\npid %s/nginx.pid;\n"
-        "error_log %s/nginx.log warn;\nevents { worker_connections 2048; }\nhttp {\n"
-        "  access_log off;\n  server_tokens off;\n  default_type text/html;\n",
-        folder, folder);
-    for (size_t i = 0; i < sizeof temporary / sizeof temporary[0]; i++)
-        buffer_printf(out, "  %s_temp_path %s/nginx-temp;\n", temporary[i], folder);
-    for (size_t i = 0; i < internet_site_count; i++)
-        server_write(&internet_sites[i], folder, has_ipv6, out);
-    buffer_text(out, "}\n");
-}
-
 struct record_target {
     struct buffer *out;
     const char *address;
-    const char *address6; /* NULL: none */
+    const char *address6;               /* NULL: none */
+    const struct zone_changes *changes; /* NULL: none */
+    int whose;
 };
 
 static void record_write(const char *word, void *arg)
 {
     struct record_target *target = arg;
+    if (target->changes && zone_is_changed(target->changes, target->whose, word))
+        return;
     buffer_printf(target->out, "host-record=%s,%s%s%s\n", word, target->address, target->address6 ? "," : "",
                   target->address6 ? target->address6 : "");
 }
@@ -199,16 +235,21 @@ static void listen_write(const char *word, void *arg)
     buffer_printf(arg, "listen-address=%s\n", word);
 }
 
-void internet_dnsmasq(const struct resolver *resolver, bool has_ipv6, struct buffer *out)
+void internet_dnsmasq(const struct resolver *resolver, bool has_ipv6, const struct zone_changes *changes,
+                      struct buffer *out)
 {
+    struct record_target target = {.out = out, .changes = changes, .whose = resolver->whose};
     buffer_text(out, "no-resolv\nno-hosts\nno-poll\nbind-interfaces\npid-file=\n"
                      "cache-size=0\nlocal=/#/\n");
     words_each(resolver->addresses, listen_write, out);
     for (size_t i = 0; i < internet_site_count; i++) {
-        const struct site *site = &internet_sites[i];
-        struct record_target target = {
-            .out = out, .address = site->address, .address6 = has_ipv6 ? site->address6 : NULL};
-        words_each(site->names, record_write, &target);
+        target.address = internet_sites[i].address;
+        target.address6 = has_ipv6 ? internet_sites[i].address6 : NULL;
+        words_each(internet_sites[i].names, record_write, &target);
     }
-    buffer_printf(out, "host-record=%s,%s\n", INTERNET_COLLECTOR_NAME, INTERNET_COLLECTOR_ADDRESS);
+    target.address = INTERNET_COLLECTOR_ADDRESS;
+    target.address6 = NULL;
+    words_each(INTERNET_COLLECTOR_NAME " api.ooni.io", record_write, &target);
+    if (changes)
+        zone_changes_write(changes, resolver->whose, out);
 }

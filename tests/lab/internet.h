@@ -6,11 +6,27 @@
 #include <stdbool.h>
 
 #include "measurement/base/bytes.h"
+#include "tests/lab/zone.h"
 
 enum site_page {
     SITE_PAGE,       /* a page of its own; bare names lead to https://www. */
     SITE_BLOCK_PAGE, /* "Access Denied", whatever was asked */
     SITE_SILENT,     /* TLS and an empty page: what anchors need */
+    SITE_CLOSING,    /* closes after the TLS handshake */
+    SITE_SHORTENER,  /* leads from numbers to the page server, with 308 */
+    SITE_CHAIN,      /* leads over three names to a page */
+    SITE_LARGE,      /* 32 MiB */
+    SITE_CAPTCHA,    /* 503 and a puzzle for probes, the page for others */
+    SITE_REDIRECTS,  /* /redirect/N, and redirects that are broken for probes only */
+    SITE_HELPER,     /* hands on to the collector, whose control is the test helper */
+    SITE_PROXY,      /* a transparent proxy: by Host in the clear, by the ClientHello's name in TLS */
+};
+
+enum site_certificate {
+    CERTIFICATE_RIGHT,
+    CERTIFICATE_UNTRUSTED, /* by an authority that nobody trusts */
+    CERTIFICATE_MISNAMED,  /* trusted, for another name */
+    CERTIFICATE_EXPIRED,   /* trusted, until 2017 */
 };
 
 struct site {
@@ -21,7 +37,9 @@ struct site {
     enum site_page page;
     bool has_http;
     bool has_tls;
-    bool is_untrusted; /* its certificate is for another name, by an authority that nobody trusts */
+    enum site_certificate certificate;
+    const char *certificate_names; /* NULL: those above */
+    size_t page_bytes;             /* 0: as it comes */
 };
 extern const struct site internet_sites[];
 extern const size_t internet_site_count;
@@ -29,6 +47,7 @@ extern const size_t internet_site_count;
 struct resolver {
     const char *name;
     const char *addresses; /* separated by spaces */
+    int whose;             /* of zone.h */
 };
 extern const struct resolver internet_resolvers[];
 extern const size_t internet_resolver_count;
@@ -44,11 +63,25 @@ extern const size_t internet_resolver_count;
 void internet_page(const struct site *site, struct buffer *out);
 /* What probes of the lab climb: a domestic anchor, foreign addresses, three controls at three operators. */
 void internet_anchors(struct buffer *out);
-/* nginx's configuration; files lie below `folder` as internet_site_stem names them. */
-void internet_nginx(const char *folder, bool has_ipv6, struct buffer *out);
-/* dnsmasq's configuration for one resolver: every name of every site, and no other; IPv6 addresses where
- * there is IPv6. */
-void internet_dnsmasq(const struct resolver *resolver, bool has_ipv6, struct buffer *out);
+/* nginx's configuration; files lie below `folder` as internet_site_stem names them. `stream_module` is the
+ * path of nginx's stream module; NULL: the transparent proxy does without TLS. */
+void internet_nginx(const char *folder, bool has_ipv6, const char *stream_module, struct buffer *out);
+/* dnsmasq's configuration for one resolver: every name of every site but for the changes (NULL: none), and no
+ * other; IPv6 addresses where there is IPv6. */
+void internet_dnsmasq(const struct resolver *resolver, bool has_ipv6, const struct zone_changes *changes,
+                      struct buffer *out);
+
+/* The test helpers' names, NULL at the end: a control that a censor of names can reach for. */
+extern const char *const internet_helpers[];
+
+/* 188 bytes, as in the reference environment. */
+#define INTERNET_BLOCK_PAGE                                                                                  \
+    "<!doctype html>\n<html>\n<head>\n\t<title>Access Denied</title>\n</head>\n<body>\n<div>\n\t<h1>Access " \
+    "Denied</h1>\n\t<p>This request cannot be served in your jurisdiction.</p>\n</div>\n</body>\n</html>\n"
+#define INTERNET_LARGE_BYTES   (32u << 20)
+#define INTERNET_CAPTCHA_BYTES 8432
+/* The puzzle that a captcha site shows to probes. */
+void internet_captcha(struct buffer *out);
 
 #define SITE_STEM_BYTES 96
 /* What a site's files are named by: its first name, or its address. */

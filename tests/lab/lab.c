@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,9 +74,23 @@ static bool world_setup_ipv6(void)
     return status == STATUS_OK;
 }
 
+/* One way of sending for the servers wherever the lab runs: how fast a lossy flow is must not hang on the
+ * machine's own choice. */
+static void world_congestion_set(void)
+{
+    static const char *const names[] = {"cubic", "reno"};
+    int fd = open("/proc/sys/net/ipv4/tcp_congestion_control", O_WRONLY | O_CLOEXEC);
+    bool is_set = false;
+    for (size_t i = 0; fd >= 0 && i < sizeof names / sizeof names[0] && !is_set; i++)
+        is_set = write(fd, names[i], strlen(names[i])) > 0;
+    if (fd >= 0)
+        close(fd);
+}
+
 /* Every server's address on the loopback device; all else goes out through the device to the clients. */
 static enum status world_setup(struct lab *lab, struct why *why)
 {
+    world_congestion_set();
     enum status status = netlink_up("lo", why);
     struct giving giving = {.status = status, .why = why};
     for (size_t i = 0; i < internet_site_count; i++)
@@ -282,6 +297,11 @@ int lab_client_find(const struct lab *lab, const char *name)
         if (strcmp(lab->plan.clients[i].name, name) == 0)
             return i;
     return -1;
+}
+
+enum status lab_zones_set(struct lab *lab, const struct zone_changes *changes, struct why *why)
+{
+    return servers_zones_set(lab->servers, changes, why);
 }
 
 enum status lab_collector_stop(struct lab *lab, int *out_exit)

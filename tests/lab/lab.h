@@ -5,6 +5,7 @@
 
 #include "tests/lab/box.h"
 #include "tests/lab/child.h"
+#include "tests/lab/zone.h"
 
 struct lab_client {
     char name[32];
@@ -44,6 +45,9 @@ char *lab_program(const struct lab *lab, const char *name);
 struct child_plan lab_child(const struct lab *lab, int client);
 /* Client by name; -1 where there is none. */
 int lab_client_find(const struct lab *lab, const char *name);
+
+/* Makes the resolvers tell the sites' names with these changes, and no others. */
+enum status lab_zones_set(struct lab *lab, const struct zone_changes *changes, struct why *why);
 
 /* Stops the collector in an orderly way and starts it again; OK where it answers. */
 enum status lab_collector_stop(struct lab *lab, int *out_exit);

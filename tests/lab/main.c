@@ -5,6 +5,7 @@
 
 #include "measurement/base/cli.h"
 #include "tests/lab/demo.h"
+#include "tests/lab/reference.h"
 #include "tests/lab/scenario_run.h"
 
 static enum exit_status rules_command(int argc, char **argv)
@@ -25,14 +26,15 @@ static const struct cli_command command_rules = {
     .run = rules_command,
 };
 
-static const struct cli_command *const commands[] = {&command_demo, &command_scenario, &command_shell,
-                                                     &command_rules, NULL};
+static const struct cli_command *const commands[] = {&command_demo,  &command_scenario, &command_reference,
+                                                     &command_shell, &command_rules,    NULL};
 
 static const struct cli_program program = {
     .name = "dialtone-lab",
     .summary = "an emulated Internet on one machine, with a censor whose deeds are known",
     .examples = "  dialtone-lab demo --out build/demo\n"
                 "  dialtone-lab scenario tests/lab/scenarios/*.scenario\n"
+                "  dialtone-lab reference --repeat 10 cases.csv\n"
                 "  dialtone-lab shell --rule 'CutEverything()' -- ping -c 1 130.192.91.1\n",
     .commands = commands,
 };

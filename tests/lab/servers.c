@@ -22,10 +22,15 @@
 #define STOP_PATIENCE_US   (5 * US_PER_S)
 #define DAY_S              86400
 #define BIN_TEXT_BYTES     32
+#define LARGE_NOISE_BYTES  (2u << 20)
 #define PATH_BYTES         512
 
+#define STREAM_MODULE "/usr/lib/nginx/modules/ngx_stream_module.so"
+#define EXPIRY_S      INT64_C(1492646399) /* 2017-04-19T23:59:59Z */
+
 struct servers {
-    const struct servers_plan *plan;
+    struct servers_plan plan;
+    struct zone_changes zones;
     pid_t resolvers[RESOLVERS_MAX];
     pid_t web;
     pid_t collector;
@@ -42,6 +47,27 @@ static enum status text_publish(const char *folder, const char *name, struct buf
     return status;
 }
 
+/* Noise as far as anybody reads, and a hole behind it that takes no room on the disk. */
+static enum status large_page_publish(const char *folder, struct why *why)
+{
+    struct buffer noise = {0};
+    uint8_t *bytes = buffer_reserve(&noise, LARGE_NOISE_BYTES);
+    uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+    for (size_t i = 0; bytes && i < LARGE_NOISE_BYTES; i++) {
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        bytes[i] = (uint8_t)(state >> 56);
+    }
+    noise.count = bytes ? LARGE_NOISE_BYTES : 0;
+    enum status status = text_publish(folder, "index.html", &noise, why);
+    char *path = path_join(folder, "index.html");
+    if (status == STATUS_OK && (!path || truncate(path, INTERNET_LARGE_BYTES) != 0)) {
+        why_set(why, "cannot make a page of 32 MiB below %s: %s", folder, strerror(errno));
+        status = STATUS_IO;
+    }
+    free(path);
+    return status;
+}
+
 static enum status site_page_publish(const struct site *site, const char *folder, struct why *why)
 {
     char stem[SITE_STEM_BYTES], site_folder[PATH_BYTES];
@@ -50,19 +76,33 @@ static enum status site_page_publish(const struct site *site, const char *folder
     enum status status = folder_make(site_folder, 0755, why);
     if (status != STATUS_OK)
         return status;
+    if (site->page == SITE_LARGE)
+        return large_page_publish(site_folder, why);
     struct buffer page = {0};
     internet_page(site, &page);
-    return text_publish(site_folder, "index.html", &page, why);
+    status = text_publish(site_folder, "index.html", &page, why);
+    if (status != STATUS_OK || site->page != SITE_CAPTCHA)
+        return status;
+    internet_captcha(&page);
+    return text_publish(site_folder, "captcha.html", &page, why);
 }
 
-static enum status leaf_publish(const struct authority *authority, const char *names, const char *folder,
-                                const char *stem, int64_t now_s, struct why *why)
+static enum status leaf_publish(const struct authority *authority, const struct certificate_plan *plan,
+                                const char *folder, const char *stem, struct why *why)
 {
     char certificate[PATH_BYTES], key[PATH_BYTES];
     snprintf(certificate, sizeof certificate, "%s/%s.crt", folder, stem);
     snprintf(key, sizeof key, "%s/%s.key", folder, stem);
-    struct certificate_plan plan = {.names = names, .start_s = now_s - DAY_S, .end_s = now_s + 30 * DAY_S};
-    return certificate_publish(authority, &plan, certificate, key, why);
+    return certificate_publish(authority, plan, certificate, key, why);
+}
+
+static struct certificate_plan certificate_of(const struct site *site, int64_t now_s)
+{
+    int64_t end_s = site->certificate == CERTIFICATE_EXPIRED ? EXPIRY_S : now_s + 30 * DAY_S;
+    int64_t start_s = site->certificate == CERTIFICATE_EXPIRED ? EXPIRY_S - 90 * DAY_S : now_s - DAY_S;
+    return (struct certificate_plan){.names = site->certificate_names ? site->certificate_names : site->names,
+                                     .start_s = start_s,
+                                     .end_s = end_s};
 }
 
 static enum status sites_publish(const struct servers *servers, const struct authority *trusted,
@@ -71,14 +111,14 @@ static enum status sites_publish(const struct servers *servers, const struct aut
     enum status status = STATUS_OK;
     for (size_t i = 0; i < internet_site_count && status == STATUS_OK; i++) {
         const struct site *site = &internet_sites[i];
+        const struct certificate_plan plan = certificate_of(site, now_s);
         char stem[SITE_STEM_BYTES];
         internet_site_stem(site, stem);
         if (site->page != SITE_SILENT)
-            status = site_page_publish(site, servers->plan->folder, why);
+            status = site_page_publish(site, servers->plan.folder, why);
         if (status == STATUS_OK && site->has_tls)
-            status = leaf_publish(site->is_untrusted ? untrusted : trusted,
-                                  site->is_untrusted ? "blocked.isp.lab" : site->names, servers->plan->folder,
-                                  stem, now_s, why);
+            status = leaf_publish(site->certificate == CERTIFICATE_UNTRUSTED ? untrusted : trusted, &plan,
+                                  servers->plan.folder, stem, why);
     }
     return status;
 }
@@ -87,7 +127,7 @@ static enum status files_publish(const struct servers *servers, struct why *why)
 {
     struct clock clock = clock_system();
     int64_t now_s = clock_wall_us(&clock) / US_PER_S;
-    const char *folder = servers->plan->folder;
+    const char *folder = servers->plan.folder;
     struct authority *trusted = NULL;
     struct authority *untrusted = NULL;
     char path[PATH_BYTES];
@@ -99,11 +139,15 @@ static enum status files_publish(const struct servers *servers, struct why *why)
         status = authority_publish(trusted, path, why);
     if (status == STATUS_OK)
         status = sites_publish(servers, trusted, untrusted, now_s, why);
+    const struct certificate_plan collector = {.names = INTERNET_COLLECTOR_NAME
+                                               " api.ooni.io " INTERNET_COLLECTOR_ADDRESS,
+                                               .start_s = now_s - DAY_S,
+                                               .end_s = now_s + 30 * DAY_S};
     if (status == STATUS_OK)
-        status = leaf_publish(trusted, INTERNET_COLLECTOR_NAME " " INTERNET_COLLECTOR_ADDRESS, folder,
-                              "collector", now_s, why);
+        status = leaf_publish(trusted, &collector, folder, "collector", why);
     struct buffer nginx = {0};
-    internet_nginx(folder, servers->plan->has_ipv6, &nginx);
+    internet_nginx(folder, servers->plan.has_ipv6, access(STREAM_MODULE, R_OK) == 0 ? STREAM_MODULE : NULL,
+                   &nginx);
     if (status == STATUS_OK)
         status = text_publish(folder, "nginx.conf", &nginx, why);
     buffer_free(&nginx);
@@ -123,11 +167,11 @@ static enum status resolver_start(const struct servers *servers, const struct re
 {
     char name[64], option[PATH_BYTES], log[PATH_BYTES];
     struct buffer text = {0};
-    internet_dnsmasq(resolver, servers->plan->has_ipv6, &text);
+    internet_dnsmasq(resolver, servers->plan.has_ipv6, &servers->zones, &text);
     snprintf(name, sizeof name, "dnsmasq-%s.conf", resolver->name);
-    snprintf(option, sizeof option, "--conf-file=%s/%s", servers->plan->folder, name);
-    snprintf(log, sizeof log, "%s/dnsmasq-%s.log", servers->plan->folder, resolver->name);
-    enum status status = text_publish(servers->plan->folder, name, &text, why);
+    snprintf(option, sizeof option, "--conf-file=%s/%s", servers->plan.folder, name);
+    snprintf(log, sizeof log, "%s/dnsmasq-%s.log", servers->plan.folder, resolver->name);
+    enum status status = text_publish(servers->plan.folder, name, &text, why);
     const char *const argv[] = {"dnsmasq", "--no-daemon", option, NULL};
     return status == STATUS_OK ? server_start(argv, log, out_pid, why) : status;
 }
@@ -135,20 +179,20 @@ static enum status resolver_start(const struct servers *servers, const struct re
 static enum status web_start(struct servers *servers, struct why *why)
 {
     char configuration[PATH_BYTES], log[PATH_BYTES];
-    snprintf(configuration, sizeof configuration, "%s/nginx.conf", servers->plan->folder);
-    snprintf(log, sizeof log, "%s/nginx.log", servers->plan->folder);
-    const char *const argv[] = {"nginx", "-p", servers->plan->folder, "-c", configuration, "-e", log, NULL};
+    snprintf(configuration, sizeof configuration, "%s/nginx.conf", servers->plan.folder);
+    snprintf(log, sizeof log, "%s/nginx.log", servers->plan.folder);
+    const char *const argv[] = {"nginx", "-p", servers->plan.folder, "-c", configuration, "-e", log, NULL};
     return server_start(argv, log, &servers->web, why);
 }
 
 static enum status collector_start(struct servers *servers, struct why *why)
 {
-    const char *folder = servers->plan->folder;
+    const char *folder = servers->plan.folder;
     char program[PATH_BYTES], data[PATH_BYTES], bin[BIN_TEXT_BYTES], ca[PATH_BYTES], certificate[PATH_BYTES];
     char key[PATH_BYTES], log[PATH_BYTES];
-    snprintf(program, sizeof program, "%s/dialtone-collector", servers->plan->programs);
+    snprintf(program, sizeof program, "%s/dialtone-collector", servers->plan.programs);
     snprintf(data, sizeof data, "%s/data", folder);
-    snprintf(bin, sizeof bin, "%llds", (long long)(servers->plan->bin_us / US_PER_S));
+    snprintf(bin, sizeof bin, "%llds", (long long)(servers->plan.bin_us / US_PER_S));
     snprintf(ca, sizeof ca, "%s/ca.pem", folder);
     snprintf(certificate, sizeof certificate, "%s/collector.crt", folder);
     snprintf(key, sizeof key, "%s/collector.key", folder);
@@ -207,17 +251,21 @@ static enum status await(const char *who, pid_t pid, const char *address, uint16
     return STATUS_OK;
 }
 
+static enum status resolver_await(const struct servers *servers, size_t number, struct why *why)
+{
+    char address[64];
+    sscanf(internet_resolvers[number].addresses, " %63s", address);
+    return await("dnsmasq", servers->resolvers[number], address, 53, why);
+}
+
 static enum status all_await(const struct servers *servers, struct why *why)
 {
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < internet_resolver_count && status == STATUS_OK; i++) {
-        char address[64];
-        sscanf(internet_resolvers[i].addresses, " %63s", address);
-        status = await("dnsmasq", servers->resolvers[i], address, 53, why);
-    }
+    for (size_t i = 0; i < internet_resolver_count && status == STATUS_OK; i++)
+        status = resolver_await(servers, i, why);
     if (status == STATUS_OK)
         status = await("nginx", servers->web, internet_sites[0].address, 443, why);
-    if (status == STATUS_OK && servers->plan->has_collector)
+    if (status == STATUS_OK && servers->plan.has_collector)
         status = await("dialtone-collector", servers->collector, INTERNET_COLLECTOR_ADDRESS, 443, why);
     return status;
 }
@@ -227,7 +275,7 @@ enum status servers_start(const struct servers_plan *plan, struct servers **out,
     struct servers *servers = calloc(1, sizeof *servers);
     if (!servers)
         return STATUS_NO_MEMORY;
-    servers->plan = plan;
+    servers->plan = *plan;
     enum status status =
         internet_resolver_count <= RESOLVERS_MAX ? files_publish(servers, why) : STATUS_TOO_LARGE;
     for (size_t i = 0; i < internet_resolver_count && status == STATUS_OK; i++)
@@ -238,7 +286,6 @@ enum status servers_start(const struct servers_plan *plan, struct servers **out,
         status = collector_start(servers, why);
     if (status == STATUS_OK)
         status = all_await(servers, why);
-    servers->plan = NULL;
     if (status != STATUS_OK) {
         servers_stop(servers);
         return status;
@@ -256,6 +303,32 @@ void servers_stop(struct servers *servers)
     for (size_t i = 0; i < RESOLVERS_MAX; i++)
         child_stop(servers->resolvers[i], STOP_PATIENCE_US);
     free(servers);
+}
+
+static bool zones_concern(const struct zone_changes *changes, int whose)
+{
+    for (size_t i = 0; i < changes->count; i++)
+        if ((changes->changes[i].whose & whose) != 0)
+            return true;
+    return false;
+}
+
+enum status servers_zones_set(struct servers *servers, const struct zone_changes *changes, struct why *why)
+{
+    struct zone_changes before = servers->zones;
+    servers->zones = *changes;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < internet_resolver_count && status == STATUS_OK; i++) {
+        int whose = internet_resolvers[i].whose;
+        if (!zones_concern(&before, whose) && !zones_concern(changes, whose))
+            continue;
+        child_stop(servers->resolvers[i], STOP_PATIENCE_US);
+        servers->resolvers[i] = 0;
+        status = resolver_start(servers, &internet_resolvers[i], &servers->resolvers[i], why);
+        if (status == STATUS_OK)
+            status = resolver_await(servers, i, why);
+    }
+    return status;
 }
 
 enum status servers_collector_stop(struct servers *servers, int *out_exit)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "measurement/base/status.h"
+#include "tests/lab/zone.h"
 
 struct servers_plan {
     const char *folder; /* configurations, pages, certificates and logs go there, and the collector's data */
@@ -22,6 +23,10 @@ struct servers;
  * NOT_FOUND where a program is not installed, TIMEOUT where one does not answer; the reason names its log. */
 enum status servers_start(const struct servers_plan *plan, struct servers **out, struct why *why);
 void servers_stop(struct servers *servers); /* takes NULL */
+
+/* Makes the resolvers' zones those of the sites with these changes, and no others; returns when they answer.
+ */
+enum status servers_zones_set(struct servers *servers, const struct zone_changes *changes, struct why *why);
 
 /* Ends the collector by SIGTERM and waits. */
 enum status servers_collector_stop(struct servers *servers, int *out_exit);

@@ -1,18 +1,13 @@
 /* Answers in the server's place: connection refused, or a block page.
  * Owner: the rule is its trigger, which it frees.
  * Why: both look like a server that spoke, until the answers are compared with a control's. */
+#include "tests/lab/internet.h"
 #include "tests/lab/rules/rules.h"
 #include "tests/lab/trigger.h"
 
-/* 188 bytes of body, as in the reference environment. */
-#define PAGE_BODY                                                                                            \
-    "<!doctype html>\n<html>\n<head>\n\t<title>Access Denied</title>\n</head>\n<body>\n<div>\n\t<h1>Access " \
-    "Denied"                                                                                                 \
-    "</h1>\n\t<p>This request cannot be served in your jurisdiction.</p>\n</div>\n</body>\n</html>\n"
-
 /* No length and nothing else that the true server might say too: the end of the connection is the end of the
  * page. */
-static const char page[] = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n" PAGE_BODY;
+static const char page[] = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n" INTERNET_BLOCK_PAGE;
 
 static enum status answer_open(const struct rule_kind *kind, const struct rule_text *text, void **out,
                                struct why *why)
