@@ -1,8 +1,8 @@
 /* Does this resolver answer from here? OONI's dnscheck, over UDP, TCP, TLS and HTTPS.
  * A run owns everything of one measurement; the context is shared and outlives it.
- * Plan: 1 bootstrap: the resolver's name is looked up at the system's resolver; 2 every address is asked for the default
- * domain, A and AAAA, each on a connection of its own, all at once; 3 where none could be connected to, the control is
- * asked whether it can; 4 the verdict. */
+ * Plan: 1 bootstrap: the resolver's name is looked up at the system's resolver; 2 every address is asked for
+ * the default domain, A and AAAA, each on a connection of its own, all at once; 3 where none could be
+ * connected to, the control is asked whether it can; 4 the verdict. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 #include "tests-network/steps/opinion.h"
 
 #define DEFAULT_DOMAIN "example.org" /* OONI's */
+#define HTTPS_PORT     443
 
 struct nettest_run {
     const struct nettest_context *context;
@@ -31,7 +32,8 @@ struct nettest_run {
     bool is_bootstrap_closed[2];
     struct sockaddr_storage remotes[DNSCHECK_ADDRESSES_MAX];
     size_t remote_count;
-    struct lookup *lookups[DNSCHECK_LOOKUPS_MAX]; /* A and AAAA of each remote, side by side; NULL: not begun */
+    struct lookup
+        *lookups[DNSCHECK_LOOKUPS_MAX]; /* A and AAAA of each remote, side by side; NULL: not begun */
     size_t pending_count;
     struct dnscheck_evidence evidence;
     struct service_target target; /* what the control is asked about */
@@ -54,11 +56,12 @@ static void run_free(struct nettest_run *run)
     free(run);
 }
 
-static void resolver_text(const struct nettest_run *run, const struct sockaddr_storage *remote, char *out, size_t room)
+static void resolver_text(const struct nettest_run *run, const struct sockaddr_storage *remote, char *out,
+                          size_t room)
 {
     char endpoint[ENDPOINT_TEXT_BYTES];
-    const char *scheme = run->resolver.transport == RESOLVER_DOH ? "https"
-                                                                 : resolver_transport_name(run->resolver.transport);
+    const char *scheme =
+        run->resolver.transport == RESOLVER_DOH ? "https" : resolver_transport_name(run->resolver.transport);
     endpoint_format(remote, endpoint);
     snprintf(out, room, "%s://%s%s", scheme, endpoint, run->resolver.path);
 }
@@ -67,8 +70,8 @@ static void resolver_text(const struct nettest_run *run, const struct sockaddr_s
 static json_t *lookup_keys(const struct nettest_run *run, size_t remote)
 {
     const struct lookup *first = run->lookups[2 * remote];
-    json_t *keys = json_pack("{s:s, s:[], s:[], s:[], s:[], s:[]}", "agent", "redirect", "queries", "requests",
-                             "tcp_connect", "tls_handshakes", "network_events");
+    json_t *keys = json_pack("{s:s, s:[], s:[], s:[], s:[], s:[]}", "agent", "redirect", "queries",
+                             "requests", "tcp_connect", "tls_handshakes", "network_events");
     const char *failure = first ? lookup_result(first)->failure : NULL;
     for (size_t i = 2 * remote; i < 2 * remote + 2 && keys; i++) {
         if (run->lookups[i])
@@ -92,8 +95,8 @@ static json_t *bootstrap_keys(const struct nettest_run *run)
         if (run->bootstrap[i])
             (void)dns_encode(&run->trace, dns_result(run->bootstrap[i]), queries);
     }
-    return json_pack("{s:s, s:o, s:[], s:[], s:[], s:[], s:o}", "agent", "redirect", "queries", queries, "requests",
-                     "tcp_connect", "tls_handshakes", "network_events", "failure",
+    return json_pack("{s:s, s:o, s:[], s:[], s:[], s:[], s:o}", "agent", "redirect", "queries", queries,
+                     "requests", "tcp_connect", "tls_handshakes", "network_events", "failure",
                      json_text_or_null(run->evidence.bootstrap_failure));
 }
 
@@ -106,11 +109,11 @@ static json_t *keys_encode(const struct nettest_run *run, const struct verdict *
         resolver_text(run, &run->remotes[i], resolver, sizeof resolver);
         json_object_set_new(lookups, resolver, lookup_keys(run, i));
     }
-    return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:O, s:{s:o, s:o}}", "domain", DEFAULT_DOMAIN, "x_default_addrs", "",
-                     "x_residual", 0, "bootstrap", bootstrap_keys(run), "bootstrap_failure",
-                     json_text_or_null(run->evidence.bootstrap_failure), "lookups", lookups, "network_events",
-                     run->trace.network_events, "x_dialtone", "verdict", verdict_encode(verdict), "control",
-                     json_text_or_null(opinions[run->evidence.control]));
+    return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:O, s:{s:o, s:o}}", "domain", DEFAULT_DOMAIN,
+                     "x_default_addrs", "", "x_residual", 0, "bootstrap", bootstrap_keys(run),
+                     "bootstrap_failure", json_text_or_null(run->evidence.bootstrap_failure), "lookups",
+                     lookups, "network_events", run->trace.network_events, "x_dialtone", "verdict",
+                     verdict_encode(verdict), "control", json_text_or_null(opinions[run->evidence.control]));
 }
 
 /* The run is gone when this returns. */
@@ -132,13 +135,16 @@ static void on_opinion(const struct opinion_answer *answer, void *arg)
     struct nettest_run *run = arg;
     int last = dnscheck_furthest(&run->evidence);
     bool is_tls = last >= 0 && run->evidence.lookups[last].result.stage == LOOKUP_TLS;
-    if (answer) {
-        size_t ok_count = is_tls ? answer->our_tls_ok_count : answer->our_tcp_ok_count;
-        size_t failed_count = is_tls ? answer->tls_cut_count + answer->tls_bad_count + answer->our_tcp_failed_count
-                                     : answer->our_tcp_failed_count;
-        run->evidence.control = ok_count > 0       ? DNSCHECK_CONTROL_REACHES
-                                : failed_count > 0 ? DNSCHECK_CONTROL_FAILS
-                                                   : DNSCHECK_CONTROL_NONE;
+    /* Of TLS a control tells only where it is the Web's port: another service of the same host proves
+     * nothing. */
+    if (answer && (!is_tls || run->resolver.port == HTTPS_PORT)) {
+        bool is_reached = is_tls ? answer->our_tls_ok_count > 0 : answer->our_tcp_ok_count > 0;
+        bool is_failed = is_tls
+                             ? answer->tls_ok_count == 0 && answer->tls_cut_count + answer->tls_bad_count > 0
+                             : answer->our_tcp_failed_count > 0;
+        run->evidence.control = is_reached  ? DNSCHECK_CONTROL_REACHES
+                                : is_failed ? DNSCHECK_CONTROL_FAILS
+                                            : DNSCHECK_CONTROL_NONE;
     }
     run_finish(run);
 }
@@ -154,7 +160,8 @@ static bool opinion_begin(struct nettest_run *run)
         return false;
     run->target.reach = stage == LOOKUP_TLS ? REACH_TLS : REACH_TCP;
     run->target.port = run->resolver.port;
-    if ((size_t)snprintf(run->target.host, sizeof run->target.host, "%s", run->resolver.host) >= sizeof run->target.host)
+    if ((size_t)snprintf(run->target.host, sizeof run->target.host, "%s", run->resolver.host) >=
+        sizeof run->target.host)
         return false;
     struct opinion_question question = {.target = &run->target, .endpoint_count = 1};
     question.endpoints[0] = run->remotes[last / 2];
@@ -170,7 +177,8 @@ static void lookups_settle(struct nettest_run *run)
         bool is_ipv6 = run->remotes[i / 2].ss_family == AF_INET6;
         seen->result = run->lookups[i] ? *lookup_result(run->lookups[i])
                                        : (struct lookup_result){.failure = "unknown_failure: not begun"};
-        seen->is_ipv6_missing = !run->lookups[i] || (is_ipv6 && run->remote_count > 1 && failure_is_local(seen->result.failure));
+        seen->is_ipv6_missing =
+            !run->lookups[i] || (is_ipv6 && run->remote_count > 1 && failure_is_local(seen->result.failure));
     }
     if (!opinion_begin(run))
         run_finish(run);
@@ -193,7 +201,8 @@ static void lookups_begin(struct nettest_run *run)
                                          .type = i % 2 == 0 ? DNS_TYPE_A : DNS_TYPE_AAAA,
                                          .trust = run->trust,
                                          .label = {.transaction_id = (int64_t)i + 1}};
-        run->pending_count += lookup_start(&run->trace, &request, on_lookup, run, &run->lookups[i]) == STATUS_OK;
+        run->pending_count +=
+            lookup_start(&run->trace, &request, on_lookup, run, &run->lookups[i]) == STATUS_OK;
     }
     if (run->pending_count == 0)
         lookups_settle(run);
@@ -205,7 +214,8 @@ static void remotes_take(struct nettest_run *run, const struct dns_result *dns)
     /* Half of the places for each family. */
     size_t room = run->remote_count + DNSCHECK_ADDRESSES_MAX / 2;
     size_t count = dns_addresses(dns, run->resolver.port, found, DNSCHECK_ADDRESSES_MAX);
-    for (size_t i = 0; i < count && run->remote_count < room && run->remote_count < DNSCHECK_ADDRESSES_MAX; i++) {
+    for (size_t i = 0; i < count && run->remote_count < room && run->remote_count < DNSCHECK_ADDRESSES_MAX;
+         i++) {
         if (run->context->allow_private_targets || !address_is_bogon(&found[i]))
             run->remotes[run->remote_count++] = found[i];
     }
@@ -267,8 +277,8 @@ static void on_start(void *arg)
     (void)bootstrap_ask(run, 1); /* without memory for it, IPv4 alone */
 }
 
-static enum status dnscheck_start(const struct nettest_context *context, const char *input, nettest_callback callback,
-                                  void *arg, struct nettest_run **out)
+static enum status dnscheck_start(const struct nettest_context *context, const char *input,
+                                  nettest_callback callback, void *arg, struct nettest_run **out)
 {
     struct nettest_run *run = calloc(1, sizeof *run);
     if (!run)
@@ -301,9 +311,10 @@ static enum status dnscheck_check_input(const char *input, struct why *why)
 }
 
 extern const struct nettest nettest_dnscheck;
-/* test_keys: domain, x_default_addrs, x_residual, bootstrap, bootstrap_failure, lookups {URL of a resolver address:
- * {agent, failure, queries (df-002), requests (df-001), tcp_connect (df-005), tls_handshakes (df-006), network_events}}
- * as OONI's; network_events (df-008) of the whole; x_dialtone {verdict, control: "reaches", "fails" or null}. */
+/* test_keys: domain, x_default_addrs, x_residual, bootstrap, bootstrap_failure, lookups {URL of a resolver
+ * address: {agent, failure, queries (df-002), requests (df-001), tcp_connect (df-005), tls_handshakes
+ * (df-006), network_events}} as OONI's; network_events (df-008) of the whole; x_dialtone {verdict, control:
+ * "reaches", "fails" or null}. */
 const struct nettest nettest_dnscheck = {
     .name = "dnscheck",
     .version = "0.9.2",

@@ -1,7 +1,7 @@
 /* A DNS question over UDP, TCP, TLS or HTTPS.
  * Owner: a lookup owns the steps of its connection and the answer; lookup_free.
- * Plan: UDP: the DNS step. Else 1 connect; 2 TLS for DoT and DoH; 3 the question with its length (RFC 7766, RFC 7858) or
- * as the body of a POST (RFC 8484); 4 the answer must be to this question. */
+ * Plan: UDP: the DNS step. Else 1 connect; 2 TLS for DoT and DoH; 3 the question with its length (RFC 7766,
+ * RFC 7858) or as the body of a POST (RFC 8484); 4 the answer must be to this question. */
 #include "tests-network/dnscheck/lookup.h"
 
 #include <ares.h>
@@ -30,7 +30,7 @@ struct lookup {
     lookup_callback callback;
     void *arg;
     uint16_t id;
-    struct buffer question; /* with its length in front; DoH leaves that away */
+    struct buffer question;  /* with its length in front; DoH leaves that away */
     struct dns_query *query; /* UDP */
     struct tcp_attempt *tcp;
     int fd;
@@ -73,7 +73,9 @@ static void on_udp(struct dns_query *query, enum dns_moment moment, void *arg)
         return;
     lookup->result.is_injected = dns->is_injected;
     lookup->result.is_bogon = all_bogon(dns);
-    enum lookup_stage stage = !dns->failure ? LOOKUP_DONE : dns->chosen >= 0 ? LOOKUP_ANSWER : LOOKUP_EXCHANGE;
+    enum lookup_stage stage = !dns->failure      ? LOOKUP_DONE
+                              : dns->chosen >= 0 ? LOOKUP_ANSWER
+                                                 : LOOKUP_EXCHANGE;
     lookup_end(lookup, stage, dns->failure);
 }
 
@@ -81,9 +83,11 @@ static bool question_make(struct lookup *lookup)
 {
     unsigned char *bytes = NULL;
     int count = 0;
-    if (lookup->request.resolver->transport != RESOLVER_DOH) /* there it is 0, for caches (RFC 8484 section 4.1) */
+    if (lookup->request.resolver->transport !=
+        RESOLVER_DOH) /* there it is 0, for caches (RFC 8484 section 4.1) */
         random_fill(&lookup->trace->context->random, &lookup->id, sizeof lookup->id);
-    if (ares_create_query(lookup->domain, 1, lookup->request.type, lookup->id, 1, &bytes, &count, 0) != ARES_SUCCESS)
+    if (ares_create_query(lookup->domain, 1, lookup->request.type, lookup->id, 1, &bytes, &count, 0) !=
+        ARES_SUCCESS)
         return false;
     const uint8_t length[2] = {(uint8_t)(count >> 8), (uint8_t)count};
     buffer_append(&lookup->question, length, sizeof length);
@@ -94,7 +98,8 @@ static bool question_make(struct lookup *lookup)
 
 static bool is_ours(const struct lookup *lookup, const struct dns_message *message)
 {
-    return message->is_response && message->id == lookup->id && message->question_type == lookup->request.type &&
+    return message->is_response && message->id == lookup->id &&
+           message->question_type == lookup->request.type &&
            strcasecmp(message->question, lookup->domain) == 0;
 }
 
@@ -109,7 +114,8 @@ static void answer_take(struct lookup *lookup, const uint8_t *bytes, size_t coun
         memcpy(reply->raw, bytes, count);
         reply->raw_bytes = count;
     }
-    reply->is_malformed = dns_message_read(bytes, count, &reply->message) != STATUS_OK || !is_ours(lookup, &reply->message);
+    reply->is_malformed =
+        dns_message_read(bytes, count, &reply->message) != STATUS_OK || !is_ours(lookup, &reply->message);
     answer->replies = reply;
     answer->reply_count = 1;
     answer->chosen = reply->is_malformed ? -1 : 0;
@@ -189,8 +195,8 @@ static char *doh_url(const struct lookup *lookup, bool is_plain)
 {
     const struct resolver_url *resolver = lookup->request.resolver;
     struct buffer text = {0};
-    buffer_printf(&text, strchr(resolver->host, ':') ? "%s://[%s]:%u%s" : "%s://%s:%u%s", is_plain ? "http" : "https",
-                  resolver->host, (unsigned)resolver->port, resolver->path);
+    buffer_printf(&text, strchr(resolver->host, ':') ? "%s://[%s]:%u%s" : "%s://%s:%u%s",
+                  is_plain ? "http" : "https", resolver->host, (unsigned)resolver->port, resolver->path);
     return buffer_take_text(&text);
 }
 
@@ -232,7 +238,8 @@ static enum status inside_begin(struct lookup *lookup)
     if (lookup->request.resolver->transport == RESOLVER_DOH)
         return fetch_begin(lookup);
     const struct raw_request request = raw_request_of(lookup);
-    return raw_start_on(lookup->trace, &request, stream_take_plain_fd(lookup->stream), on_raw, lookup, &lookup->raw);
+    return raw_start_on(lookup->trace, &request, stream_take_plain_fd(lookup->stream), on_raw, lookup,
+                        &lookup->raw);
 }
 
 static void on_tls(struct tls_handshake *handshake, void *arg)
@@ -296,13 +303,14 @@ static enum status transport_begin(struct lookup *lookup)
     return tcp_start(lookup->trace, &tcp, on_tcp, lookup, &lookup->tcp);
 }
 
-enum status lookup_start(const struct step_trace *trace, const struct lookup_request *request, lookup_callback callback,
-                         void *arg, struct lookup **out)
+enum status lookup_start(const struct step_trace *trace, const struct lookup_request *request,
+                         lookup_callback callback, void *arg, struct lookup **out)
 {
     struct lookup *lookup = calloc(1, sizeof *lookup);
     if (!lookup)
         return STATUS_NO_MEMORY;
-    *lookup = (struct lookup){.trace = trace, .request = *request, .fd = -1, .callback = callback, .arg = arg};
+    *lookup =
+        (struct lookup){.trace = trace, .request = *request, .fd = -1, .callback = callback, .arg = arg};
     snprintf(lookup->domain, sizeof lookup->domain, "%s", request->domain);
     lookup->answer = (struct dns_result){
         .type = request->type, .resolver = request->remote, .label = request->label, .chosen = -1};
@@ -329,15 +337,16 @@ static json_t *request_encode(const struct lookup *lookup)
 {
     const struct dns_reply *reply = &lookup->reply;
     json_t *object = json_pack(
-        "{s:o, s:{s:o, s:b, s:[[s,s],[s,s]], s:{s:s, s:s}, s:s, s:s?, s:s}, s:{s:o, s:b, s:i, s:[], s:{}}}", "failure",
-        json_text_or_null(lookup->code ? NULL : lookup->answer.failure), "request", "body",
+        "{s:o, s:{s:o, s:b, s:[[s,s],[s,s]], s:{s:s, s:s}, s:s, s:s?, s:s}, s:{s:o, s:b, s:i, s:[], s:{}}}",
+        "failure", json_text_or_null(lookup->code ? NULL : lookup->answer.failure), "request", "body",
         json_maybe_binary(lookup->question.bytes + 2, lookup->question.count - 2), "body_is_truncated", 0,
         "headers_list", "Accept", MEDIA_TYPE, "Content-Type", MEDIA_TYPE, "headers", "Accept", MEDIA_TYPE,
-        "Content-Type", MEDIA_TYPE, "method", "POST", "url", lookup->url, "x_transport", "tcp", "response", "body",
-        json_maybe_binary(reply->raw, reply->raw_bytes), "body_is_truncated", 0, "code", (int)lookup->code,
-        "headers_list", "headers");
+        "Content-Type", MEDIA_TYPE, "method", "POST", "url", lookup->url, "x_transport", "tcp", "response",
+        "body", json_maybe_binary(reply->raw, reply->raw_bytes), "body_is_truncated", 0, "code",
+        (int)lookup->code, "headers_list", "headers");
     if (object)
-        step_stamp(lookup->trace, object, &lookup->request.label, lookup->answer.start_us, lookup->answer.end_us);
+        step_stamp(lookup->trace, object, &lookup->request.label, lookup->answer.start_us,
+                   lookup->answer.end_us);
     return object;
 }
 
@@ -355,7 +364,8 @@ static void queries_encode(const struct lookup *lookup, json_t *queries)
     (void)dns_encode(lookup->trace, &answer, queries);
     for (size_t i = first; i < json_array_size(queries); i++) {
         json_t *query = json_array_get(queries, i);
-        json_object_set_new(query, "engine", json_string(resolver_transport_name(lookup->request.resolver->transport)));
+        json_object_set_new(query, "engine",
+                            json_string(resolver_transport_name(lookup->request.resolver->transport)));
         if (lookup->url)
             json_object_set_new(query, "resolver_address", json_string(lookup->url));
     }
@@ -363,8 +373,9 @@ static void queries_encode(const struct lookup *lookup, json_t *queries)
 
 void lookup_encode(const struct lookup *lookup, json_t *keys)
 {
-    const struct tcp_result *tcp =
-        lookup->tcp ? tcp_result(lookup->tcp) : lookup->raw ? raw_tcp(lookup->raw) : NULL;
+    const struct tcp_result *tcp = lookup->tcp   ? tcp_result(lookup->tcp)
+                                   : lookup->raw ? raw_tcp(lookup->raw)
+                                                 : NULL;
     queries_encode(lookup, json_object_get(keys, "queries"));
     if (tcp)
         json_array_append_new(json_object_get(keys, "tcp_connect"), tcp_encode(lookup->trace, tcp));

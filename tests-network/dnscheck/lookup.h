@@ -28,8 +28,8 @@ struct lookup_result {
 struct lookup;
 typedef void (*lookup_callback)(struct lookup *lookup, void *arg);
 
-enum status lookup_start(const struct step_trace *trace, const struct lookup_request *request, lookup_callback callback,
-                         void *arg, struct lookup **out);
+enum status lookup_start(const struct step_trace *trace, const struct lookup_request *request,
+                         lookup_callback callback, void *arg, struct lookup **out);
 const struct lookup_result *lookup_result(const struct lookup *lookup);
 /* Appends to the arrays queries (df-002), tcp_connect, tls_handshakes, requests of `keys`. */
 void lookup_encode(const struct lookup *lookup, json_t *keys);

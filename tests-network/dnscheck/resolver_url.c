@@ -82,7 +82,8 @@ static bool rest_apply(const char *port, const char *path, const char *query, st
         return !has_path && !query;
     if (!has_path && !query)
         return true;
-    int count = snprintf(out->path, sizeof out->path, "%s%s%s", has_path ? path : "/", query ? "?" : "", query ? query : "");
+    int count = snprintf(out->path, sizeof out->path, "%s%s%s", has_path ? path : "/", query ? "?" : "",
+                         query ? query : "");
     return count > 0 && (size_t)count < sizeof out->path;
 }
 
@@ -99,7 +100,8 @@ enum status resolver_url_parse(const char *text, struct resolver_url *out, struc
     char *path = is_url ? part_get(parser, CURLUPART_PATH) : NULL;
     char *query = is_url ? part_get(parser, CURLUPART_QUERY) : NULL;
     char *user = is_url ? part_get(parser, CURLUPART_USER) : NULL;
-    bool is_good = scheme_apply(scheme, &url) && !user && host_copy(host, url.host) && rest_apply(port, path, query, &url);
+    bool is_good = scheme_apply(scheme, &url) && !user && host_copy(host, url.host) &&
+                   rest_apply(port, path, query, &url);
     char *parts[] = {scheme, host, port, path, query, user};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         curl_free(parts[i]);

@@ -1,4 +1,5 @@
-/* A resolver as OONI's dnscheck names it: udp://8.8.8.8:53, tcp://..., dot://dns.google, https://dns.google/dns-query. */
+/* A resolver as OONI's dnscheck names it: udp://8.8.8.8:53, tcp://..., dot://dns.google,
+ * https://dns.google/dns-query. */
 #ifndef TESTS_NETWORK_DNSCHECK_RESOLVER_URL_H
 #define TESTS_NETWORK_DNSCHECK_RESOLVER_URL_H
 
@@ -20,6 +21,7 @@ struct resolver_url {
 
 /* MALFORMED with a reason where it is none. Pure. */
 enum status resolver_url_parse(const char *text, struct resolver_url *out, struct why *why);
-const char *resolver_transport_name(enum resolver_transport transport); /* OONI's engine: "udp", "tcp", "dot", "doh" */
+const char *
+resolver_transport_name(enum resolver_transport transport); /* OONI's engine: "udp", "tcp", "dot", "doh" */
 
 #endif

@@ -1,9 +1,9 @@
 /* The verdict on a resolver.
  * Owner: nothing; a pure function of the evidence.
- * Why: a resolver that is silent may be blocked or down; only a control that reaches it tells, and only forged answers
- * speak for themselves.
- * Plan: 1 injected answers are certain; 2 one honest answer is ok; 3 no network is offline; 4 nothing but bogons is
- * forged; 5 what fails in TCP or TLS is read against the control; 6 the rest is unknown, with a word. */
+ * Why: a resolver that is silent may be blocked or down; only a control that reaches it tells, and only
+ * forged answers speak for themselves. Plan: 1 injected answers are certain; 2 one honest answer is ok; 3 no
+ * network is offline; 4 nothing but bogons is forged; 5 what fails in TCP or TLS is read against the control;
+ * 6 the rest is unknown, with a word. */
 #include "tests-network/dnscheck/verdict.h"
 
 #include <stdio.h>
@@ -92,7 +92,8 @@ static bool is_offline(const struct dnscheck_evidence *evidence)
     return all_local;
 }
 
-static struct verdict judge_failure(const struct dnscheck_evidence *evidence, const struct lookup_result *last)
+static struct verdict judge_failure(const struct dnscheck_evidence *evidence,
+                                    const struct lookup_result *last)
 {
     bool is_connection = last->stage == LOOKUP_CONNECT || last->stage == LOOKUP_TLS;
     if (is_connection && evidence->control == DNSCHECK_CONTROL_FAILS)

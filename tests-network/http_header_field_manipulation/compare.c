@@ -71,8 +71,8 @@ static void arrival_check(const char *name, const struct header_field fields[FIE
     difference_add(tampering, name);
 }
 
-struct header_tampering header_compare(const char *request_line, const struct header_field fields[FIELDS_COUNT],
-                                       const json_t *answer)
+struct header_tampering header_compare(const char *request_line,
+                                       const struct header_field fields[FIELDS_COUNT], const json_t *answer)
 {
     struct header_tampering tampering = {0};
     struct received received = {0};
@@ -89,10 +89,12 @@ struct header_tampering header_compare(const char *request_line, const struct he
     return tampering;
 }
 
-static struct verdict verdict_of(enum verdict_outcome outcome, const char *method, enum verdict_confidence confidence)
+static struct verdict verdict_of(enum verdict_outcome outcome, const char *method,
+                                 enum verdict_confidence confidence)
 {
-    struct verdict verdict = {
-        .outcome = outcome, .layer = outcome == OUTCOME_BLOCKED ? LAYER_PATH : LAYER_NONE, .confidence = confidence};
+    struct verdict verdict = {.outcome = outcome,
+                              .layer = outcome == OUTCOME_BLOCKED ? LAYER_PATH : LAYER_NONE,
+                              .confidence = confidence};
     snprintf(verdict.method, sizeof verdict.method, "%s", method);
     return verdict;
 }
@@ -112,7 +114,8 @@ struct verdict header_verdict(const struct header_evidence *evidence)
     if (tampering->is_total) {
         if (evidence->is_answered)
             return verdict_of(OUTCOME_BLOCKED, "middlebox_answer", CONFIDENCE_MEDIUM);
-        return verdict_of(OUTCOME_UNKNOWN, evidence->is_reset ? "backend_reset" : "backend_silent", CONFIDENCE_NONE);
+        return verdict_of(OUTCOME_UNKNOWN, evidence->is_reset ? "backend_reset" : "backend_silent",
+                          CONFIDENCE_NONE);
     }
     bool is_changed = tampering->has_request_line || tampering->has_name || tampering->has_number ||
                       tampering->has_value || tampering->has_capitalization;

@@ -1,7 +1,7 @@
-/* Does somebody rewrite HTTP headers on the path? OONI's http_header_field_manipulation: a request whose header names are
- * in random case goes to a backend that returns what arrived.
- * A run owns its exchange and the answer; the context is shared and outlives it.
- * Plan: 1 write the request byte by byte; 2 read the answer to its end; 3 compare field by field; 4 the verdict. */
+/* Does somebody rewrite HTTP headers on the path? OONI's http_header_field_manipulation: a request whose
+ * header names are in random case goes to a backend that returns what arrived. A run owns its exchange and
+ * the answer; the context is shared and outlives it. Plan: 1 write the request byte by byte; 2 read the
+ * answer to its end; 3 compare field by field; 4 the verdict. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +15,11 @@
 #include "tests-network/steps/http.h"
 #include "tests-network/steps/raw.h"
 
-#define METHOD            "GeT"
-#define REQUEST_LINE      METHOD " / HTTP/1.1"
-#define ANSWER_BYTES_MAX  65536
-#define HOST_LETTERS      15
-#define HEADERS_MAX       64
+#define METHOD           "GeT"
+#define REQUEST_LINE     METHOD " / HTTP/1.1"
+#define ANSWER_BYTES_MAX 65536
+#define HOST_LETTERS     15
+#define HEADERS_MAX      64
 
 struct nettest_run {
     const struct nettest_context *context;
@@ -52,7 +52,8 @@ static void case_mix(const struct random_source *random, const char *name, char 
 {
     size_t i = 0;
     for (; name[i] && i + 1 < FIELD_NAME_BYTES; i++)
-        out[i] = (char)(random_below(random, 2) ? toupper((unsigned char)name[i]) : tolower((unsigned char)name[i]));
+        out[i] = (char)(random_below(random, 2) ? toupper((unsigned char)name[i])
+                                                : tolower((unsigned char)name[i]));
     out[i] = '\0';
 }
 
@@ -96,7 +97,8 @@ static int64_t content_length(const uint8_t *bytes, size_t head_count)
     struct reader line;
     static const char name[] = "content-length:";
     while (reader_line(&reader, &line)) {
-        if (line.left_bytes < sizeof name || strncasecmp((const char *)line.bytes, name, sizeof name - 1) != 0)
+        if (line.left_bytes < sizeof name ||
+            strncasecmp((const char *)line.bytes, name, sizeof name - 1) != 0)
             continue;
         int64_t value = 0;
         for (size_t i = sizeof name - 1; i < line.left_bytes; i++) {
@@ -134,7 +136,8 @@ static void answer_read(struct nettest_run *run)
     size_t head_count = head_bytes(received->bytes, received->count);
     run->code = received->count ? status_code(received->bytes, received->count) : 0;
     if (head_count > 0)
-        (void)json_read((const char *)received->bytes + head_count, received->count - head_count, &run->answer, NULL);
+        (void)json_read((const char *)received->bytes + head_count, received->count - head_count,
+                        &run->answer, NULL);
 }
 
 static json_t *headers_encode(const struct buffer *received)
@@ -152,8 +155,9 @@ static json_t *headers_encode(const struct buffer *received)
         size_t value_at = name_count + 1;
         while (value_at < line.left_bytes && line.bytes[value_at] == ' ')
             value_at++;
-        json_array_append_new(list, json_pack("[o, o]", json_maybe_binary(line.bytes, name_count),
-                                              json_maybe_binary(line.bytes + value_at, line.left_bytes - value_at)));
+        json_array_append_new(
+            list, json_pack("[o, o]", json_maybe_binary(line.bytes, name_count),
+                            json_maybe_binary(line.bytes + value_at, line.left_bytes - value_at)));
     }
     return list;
 }
@@ -177,9 +181,10 @@ static json_t *request_encode(const struct nettest_run *run)
     for (size_t i = 0; i < FIELDS_COUNT; i++)
         json_array_append_new(list, json_pack("[s, s]", run->fields[i].name, run->fields[i].value));
     json_t *headers = first_values(list);
-    return json_pack("{s:s, s:b, s:o, s:o, s:s, s:{s:n, s:n, s:b}, s:s, s:s}", "body", "", "body_is_truncated", 0,
-                     "headers_list", list, "headers", headers, "method", METHOD, "tor", "exit_ip", "exit_name",
-                     "is_tor", 0, "x_transport", "tcp", "url", run->context->backend);
+    return json_pack("{s:s, s:b, s:o, s:o, s:s, s:{s:n, s:n, s:b}, s:s, s:s}", "body", "",
+                     "body_is_truncated", 0, "headers_list", list, "headers", headers, "method", METHOD,
+                     "tor", "exit_ip", "exit_name", "is_tor", 0, "x_transport", "tcp", "url",
+                     run->context->backend);
 }
 
 static json_t *record_encode(const struct nettest_run *run, const char *failure)
@@ -187,14 +192,16 @@ static json_t *record_encode(const struct nettest_run *run, const char *failure)
     const struct raw_result *raw = raw_result(run->exchange);
     size_t head_count = head_bytes(raw->received.bytes, raw->received.count);
     size_t body_count = raw->received.count - head_count;
-    json_t *body = head_count && body_count ? json_maybe_binary(raw->received.bytes + head_count, body_count) : json_string("");
+    json_t *body = head_count && body_count ? json_maybe_binary(raw->received.bytes + head_count, body_count)
+                                            : json_string("");
     const struct tcp_result *tcp = raw_tcp(run->exchange);
     json_t *list = headers_encode(&raw->received);
     json_t *headers = first_values(list);
-    return json_pack("{s:o, s:o, s:{s:o, s:b, s:i, s:o, s:o}, s:f, s:f}", "failure", json_text_or_null(failure),
-                     "request", request_encode(run), "response", "body", body, "body_is_truncated", raw->is_cut, "code",
-                     (int)run->code, "headers_list", list, "headers", headers, "t0",
-                     step_seconds(&run->trace, tcp->end_us), "t", step_seconds(&run->trace, step_now_us(&run->trace)));
+    return json_pack("{s:o, s:o, s:{s:o, s:b, s:i, s:o, s:o}, s:f, s:f}", "failure",
+                     json_text_or_null(failure), "request", request_encode(run), "response", "body", body,
+                     "body_is_truncated", raw->is_cut, "code", (int)run->code, "headers_list", list,
+                     "headers", headers, "t0", step_seconds(&run->trace, tcp->end_us), "t",
+                     step_seconds(&run->trace, step_now_us(&run->trace)));
 }
 
 static json_t *tampering_encode(const struct header_tampering *tampering)
@@ -205,7 +212,8 @@ static json_t *tampering_encode(const struct header_tampering *tampering)
     return json_pack("{s:b, s:b, s:b, s:b, s:o, s:b, s:b}", "header_field_name", tampering->has_name,
                      "header_field_number", tampering->has_number, "header_field_value", tampering->has_value,
                      "header_name_capitalization", tampering->has_capitalization, "header_name_diff", names,
-                     "request_line_capitalization", tampering->has_request_line, "total", tampering->is_total);
+                     "request_line_capitalization", tampering->has_request_line, "total",
+                     tampering->is_total);
 }
 
 static json_t *keys_encode(const struct nettest_run *run, const struct header_evidence *evidence,
@@ -231,7 +239,8 @@ static json_t *keys_encode(const struct nettest_run *run, const struct header_ev
 static struct header_evidence evidence_gather(const struct nettest_run *run)
 {
     struct header_evidence evidence = {.has_backend = run->has_backend};
-    evidence.connectivity = run->context->connectivity ? run->context->connectivity->state : CONNECTIVITY_UNKNOWN;
+    evidence.connectivity =
+        run->context->connectivity ? run->context->connectivity->state : CONNECTIVITY_UNKNOWN;
     evidence.tampering = header_compare(REQUEST_LINE, run->fields, run->answer);
     if (run->exchange) {
         const struct raw_result *raw = raw_result(run->exchange);
@@ -273,13 +282,14 @@ static void on_start(void *arg)
                                   .limit_bytes = ANSWER_BYTES_MAX,
                                   .is_enough = is_enough};
     run->start_timer = NULL;
-    run->has_backend = run->context->backend && raw_backend_parse(run->context->backend, &request.remote) == STATUS_OK;
+    run->has_backend =
+        run->context->backend && raw_backend_parse(run->context->backend, &request.remote) == STATUS_OK;
     if (!run->has_backend || raw_start(&run->trace, &request, on_answer, run, &run->exchange) != STATUS_OK)
         run_finish(run);
 }
 
-static enum status headers_start(const struct nettest_context *context, const char *input, nettest_callback callback,
-                                 void *arg, struct nettest_run **out)
+static enum status headers_start(const struct nettest_context *context, const char *input,
+                                 nettest_callback callback, void *arg, struct nettest_run **out)
 {
     (void)input;
     struct nettest_run *run = calloc(1, sizeof *run);
@@ -292,8 +302,8 @@ static enum status headers_start(const struct nettest_context *context, const ch
     run->arg = arg;
     run->start_wall_us = clock_wall_us(&context->clock);
     request_write(run);
-    enum status status =
-        run->request.failed ? STATUS_NO_MEMORY : loop_after(context->loop, 0, on_start, run, &run->start_timer);
+    enum status status = run->request.failed ? STATUS_NO_MEMORY
+                                             : loop_after(context->loop, 0, on_start, run, &run->start_timer);
     if (status != STATUS_OK) {
         run_free(run);
         return status;
@@ -303,8 +313,8 @@ static enum status headers_start(const struct nettest_context *context, const ch
 }
 
 extern const struct nettest nettest_http_header_field_manipulation;
-/* test_keys: agent, failure, requests (df-001), socksproxy, tampering as OONI's; tcp_connect (df-005), network_events
- * (df-008); x_dialtone {verdict}. The backend is the context's: http-return-json-headers. */
+/* test_keys: agent, failure, requests (df-001), socksproxy, tampering as OONI's; tcp_connect (df-005),
+ * network_events (df-008); x_dialtone {verdict}. The backend is the context's: http-return-json-headers. */
 const struct nettest nettest_http_header_field_manipulation = {
     .name = "http_header_field_manipulation",
     .version = "0.2.0",

@@ -1,7 +1,7 @@
-/* Is there an HTTP middlebox on the path? OONI's http_invalid_request_line: five lines that are no HTTP go to a TCP echo;
- * whoever reads HTTP on the way answers, changes or drops them.
- * A run owns its exchanges; the context is shared and outlives it.
- * Plan: 1 all five at once, each on a connection of its own; 2 compare byte by byte; 3 the verdict. */
+/* Is there an HTTP middlebox on the path? OONI's http_invalid_request_line: five lines that are no HTTP go to
+ * a TCP echo; whoever reads HTTP on the way answers, changes or drops them. A run owns its exchanges; the
+ * context is shared and outlives it. Plan: 1 all five at once, each on a connection of its own; 2 compare
+ * byte by byte; 3 the verdict. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,8 @@ static const char *letters(const struct random_source *random, size_t count, cha
     return out;
 }
 
-/* The five of OONI's specification (ts-007): a version, a method, a number of fields, a cache's own scheme, a length. */
+/* The five of OONI's specification (ts-007): a version, a method, a number of fields, a cache's own scheme, a
+ * length. */
 static void lines_write(struct nettest_run *run)
 {
     const struct random_source *random = &run->context->random;
@@ -90,7 +91,8 @@ static struct line_evidence line_evidence(const struct line *line)
 static struct lines_evidence evidence_gather(const struct nettest_run *run)
 {
     struct lines_evidence evidence = {.has_backend = run->has_backend, .is_local_failure = run->has_backend};
-    evidence.connectivity = run->context->connectivity ? run->context->connectivity->state : CONNECTIVITY_UNKNOWN;
+    evidence.connectivity =
+        run->context->connectivity ? run->context->connectivity->state : CONNECTIVITY_UNKNOWN;
     for (size_t i = 0; i < REQUEST_LINES_COUNT; i++) {
         const struct raw_exchange *exchange = run->lines[i].exchange;
         evidence.lines[i] = line_evidence(&run->lines[i]);
@@ -115,9 +117,9 @@ static json_t *keys_encode(const struct nettest_run *run, const struct lines_evi
         const char *failure = raw->connect_failure ? raw->connect_failure : raw->failure;
         bool is_line_tampered = evidence->lines[i].is_connected && !evidence->lines[i].is_same;
         is_tampered = is_tampered || is_line_tampered;
-        json_array_append_new(failures, json_text_or_null(failure_same(failure, FAILURE_TIMEOUT) && !raw->connect_failure
-                                                              ? NULL
-                                                              : failure));
+        json_array_append_new(
+            failures, json_text_or_null(
+                          failure_same(failure, FAILURE_TIMEOUT) && !raw->connect_failure ? NULL : failure));
         json_array_append_new(received, raw->received.count
                                             ? json_maybe_binary(raw->received.bytes, raw->received.count)
                                             : json_string(""));
@@ -125,9 +127,10 @@ static json_t *keys_encode(const struct nettest_run *run, const struct lines_evi
         json_array_append_new(tampered, json_boolean(is_line_tampered));
         json_array_append_new(connects, tcp_encode(&run->trace, raw_tcp(line->exchange)));
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:O, s:{s:o}}", "failure_list", failures, "received", received,
-                     "sent", sent, "tampering_list", tampered, "tampering", is_tampered, "tcp_connect", connects,
-                     "network_events", run->trace.network_events, "x_dialtone", "verdict", verdict_encode(verdict));
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:O, s:{s:o}}", "failure_list", failures, "received",
+                     received, "sent", sent, "tampering_list", tampered, "tampering", is_tampered,
+                     "tcp_connect", connects, "network_events", run->trace.network_events, "x_dialtone",
+                     "verdict", verdict_encode(verdict));
 }
 
 /* The run is gone when this returns. */
@@ -164,7 +167,8 @@ static void on_start(void *arg)
     struct nettest_run *run = arg;
     struct raw_request request = {.limit_bytes = 4096, .is_enough = is_enough};
     run->start_timer = NULL;
-    run->has_backend = run->context->backend && raw_backend_parse(run->context->backend, &request.remote) == STATUS_OK;
+    run->has_backend =
+        run->context->backend && raw_backend_parse(run->context->backend, &request.remote) == STATUS_OK;
     for (size_t i = 0; i < REQUEST_LINES_COUNT && run->has_backend; i++) {
         struct line *line = &run->lines[i];
         line->run = run;
@@ -177,8 +181,8 @@ static void on_start(void *arg)
         run_finish(run);
 }
 
-static enum status lines_start(const struct nettest_context *context, const char *input, nettest_callback callback,
-                               void *arg, struct nettest_run **out)
+static enum status lines_start(const struct nettest_context *context, const char *input,
+                               nettest_callback callback, void *arg, struct nettest_run **out)
 {
     (void)input;
     struct nettest_run *run = calloc(1, sizeof *run);
@@ -201,8 +205,8 @@ static enum status lines_start(const struct nettest_context *context, const char
 }
 
 extern const struct nettest nettest_http_invalid_request_line;
-/* test_keys: failure_list, received, sent (df-004), tampering_list, tampering as OONI's; tcp_connect (df-005),
- * network_events (df-008); x_dialtone {verdict}. The backend is the context's: a TCP echo. */
+/* test_keys: failure_list, received, sent (df-004), tampering_list, tampering as OONI's; tcp_connect
+ * (df-005), network_events (df-008); x_dialtone {verdict}. The backend is the context's: a TCP echo. */
 const struct nettest nettest_http_invalid_request_line = {
     .name = "http_invalid_request_line",
     .version = "0.2.0",

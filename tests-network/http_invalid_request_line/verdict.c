@@ -5,10 +5,12 @@
 
 #include <stdio.h>
 
-static struct verdict verdict_of(enum verdict_outcome outcome, const char *method, enum verdict_confidence confidence)
+static struct verdict verdict_of(enum verdict_outcome outcome, const char *method,
+                                 enum verdict_confidence confidence)
 {
-    struct verdict verdict = {
-        .outcome = outcome, .layer = outcome == OUTCOME_BLOCKED ? LAYER_PATH : LAYER_NONE, .confidence = confidence};
+    struct verdict verdict = {.outcome = outcome,
+                              .layer = outcome == OUTCOME_BLOCKED ? LAYER_PATH : LAYER_NONE,
+                              .confidence = confidence};
     snprintf(verdict.method, sizeof verdict.method, "%s", method);
     return verdict;
 }
@@ -37,7 +39,8 @@ struct verdict lines_verdict(const struct lines_evidence *evidence)
         return verdict_of(OUTCOME_OK, "", CONFIDENCE_NONE);
     if (reset_count + silent_count > 0)
         return verdict_of(OUTCOME_UNKNOWN, "backend_silent", CONFIDENCE_NONE);
-    bool is_down = evidence->connectivity != CONNECTIVITY_WORKING && evidence->connectivity != CONNECTIVITY_UNKNOWN;
+    bool is_down =
+        evidence->connectivity != CONNECTIVITY_WORKING && evidence->connectivity != CONNECTIVITY_UNKNOWN;
     return evidence->is_local_failure || is_down
                ? verdict_of(OUTCOME_OFFLINE, "", CONFIDENCE_NONE)
                : verdict_of(OUTCOME_UNKNOWN, "backend_unreachable", CONFIDENCE_NONE);

@@ -12,9 +12,9 @@
 
 struct line_evidence {
     bool is_connected;
-    bool is_same;      /* the echo equals what was sent */
-    bool is_answered;  /* something came */
-    bool is_reset;     /* the connection was reset before the echo was whole */
+    bool is_same;     /* the echo equals what was sent */
+    bool is_answered; /* something came */
+    bool is_reset;    /* the connection was reset before the echo was whole */
 };
 
 struct lines_evidence {
@@ -24,8 +24,9 @@ struct lines_evidence {
     enum connectivity_state connectivity;
 };
 
-/* Another answer than the echo: somebody who speaks HTTP sits between, certain of the path though not of intent: strong.
- * Silence or a reset where other lines came back: medium. Silence everywhere: the backend is no echo: unknown. */
+/* Another answer than the echo: somebody who speaks HTTP sits between, certain of the path though not of
+ * intent: strong. Silence or a reset where other lines came back: medium. Silence everywhere: the backend is
+ * no echo: unknown. */
 struct verdict lines_verdict(const struct lines_evidence *evidence);
 
 #endif

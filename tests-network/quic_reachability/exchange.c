@@ -1,8 +1,9 @@
 /* One QUIC first flight on a UDP socket: sent, repeated, answered, and asked once more later.
  * Owner: an exchange owns its socket, timers and flight; quic_free.
- * Plan: 1 send the ClientHello at 0 s, 1 s and 3 s; 2 a Retry is followed at once; 3 an answer is told only after the
- * flow was seen to live: filters let the first packets pass and drop the flow some hundred milliseconds later (GFW:
- * median 110 ms, 95% within 589 ms), so a PING follows then; 4 CONNECTION_CLOSE lets the server forget us. */
+ * Plan: 1 send the ClientHello at 0 s, 1 s and 3 s; 2 a Retry is followed at once; 3 an answer is told only
+ * after the flow was seen to live: filters let the first packets pass and drop the flow some hundred
+ * milliseconds later (GFW: median 110 ms, 95% within 589 ms), so a PING follows then; 4 CONNECTION_CLOSE lets
+ * the server forget us. */
 #include "tests-network/quic_reachability/exchange.h"
 
 #include <errno.h>
@@ -16,12 +17,12 @@
 #include "tests-network/steps/address.h"
 #include "tests-network/steps/failure.h"
 
-#define HELLO_COUNT     3
-#define PING_COUNT      3
-#define HELLO_GAP_US    US_PER_S         /* doubles */
-#define HOLD_AFTER_US   (700 * US_PER_MS) /* since the first packet */
-#define PING_GAP_US     US_PER_S
-#define DATAGRAMS_MAX   64 /* received of one exchange */
+#define HELLO_COUNT   3
+#define PING_COUNT    3
+#define HELLO_GAP_US  US_PER_S          /* doubles */
+#define HOLD_AFTER_US (700 * US_PER_MS) /* since the first packet */
+#define PING_GAP_US   US_PER_S
+#define DATAGRAMS_MAX 64 /* received of one exchange */
 
 struct quic_exchange {
     const struct step_trace *trace;
@@ -46,7 +47,8 @@ static void timer_stop(struct loop_timer **timer)
     *timer = NULL;
 }
 
-static void event_add(struct quic_exchange *exchange, const char *operation, const char *failure, int64_t byte_count)
+static void event_add(struct quic_exchange *exchange, const char *operation, const char *failure,
+                      int64_t byte_count)
 {
     char address[ENDPOINT_TEXT_BYTES];
     int64_t now_us = step_now_us(exchange->trace);
@@ -126,8 +128,8 @@ static void on_ping_due(void *arg)
         exchange->first_ping = number;
     exchange->result.was_held_asked = exchange->first_ping >= 0;
     if (++exchange->ping_count < PING_COUNT)
-        loop_after(exchange->trace->context->loop, bounded(PING_GAP_US, exchange->timeout_us / 8), on_ping_due, exchange,
-                   &exchange->resend_timer);
+        loop_after(exchange->trace->context->loop, bounded(PING_GAP_US, exchange->timeout_us / 8),
+                   on_ping_due, exchange, &exchange->resend_timer);
 }
 
 /* An answer is there: does the flow live on? */
@@ -141,7 +143,8 @@ static void hold_begin(struct quic_exchange *exchange)
     timer_stop(&exchange->resend_timer);
     timer_stop(&exchange->end_timer);
     if (loop_after(loop, wait_us, on_ping_due, exchange, &exchange->resend_timer) != STATUS_OK ||
-        loop_after(loop, wait_us + (PING_COUNT + 1) * gap_us, on_timeout, exchange, &exchange->end_timer) != STATUS_OK)
+        loop_after(loop, wait_us + (PING_COUNT + 1) * gap_us, on_timeout, exchange, &exchange->end_timer) !=
+            STATUS_OK)
         exchange_end(exchange, NULL);
 }
 
@@ -164,7 +167,8 @@ static enum status hello_again(struct quic_exchange *exchange)
         return STATUS_NO_MEMORY;
     if (++exchange->hello_count >= HELLO_COUNT)
         return STATUS_OK;
-    return loop_after(exchange->trace->context->loop, gap_us, on_hello_due, exchange, &exchange->resend_timer);
+    return loop_after(exchange->trace->context->loop, gap_us, on_hello_due, exchange,
+                      &exchange->resend_timer);
 }
 
 /* Moves on after a genuine answer. May end the exchange: nothing after it. */
@@ -256,8 +260,8 @@ static void on_unreachable(void *arg)
     exchange_end(exchange, exchange->result.failure);
 }
 
-enum status quic_start(const struct step_trace *trace, const struct quic_request *request, quic_callback callback,
-                       void *arg, struct quic_exchange **out)
+enum status quic_start(const struct step_trace *trace, const struct quic_request *request,
+                       quic_callback callback, void *arg, struct quic_exchange **out)
 {
     struct quic_exchange *exchange = calloc(1, sizeof *exchange);
     if (!exchange)
@@ -268,8 +272,8 @@ enum status quic_start(const struct step_trace *trace, const struct quic_request
     exchange->callback = callback;
     exchange->arg = arg;
     exchange->timeout_us = request->timeout_us ? request->timeout_us : trace->context->limits.tls_timeout_us;
-    exchange->result = (struct quic_result){.remote = request->remote, .label = request->label,
-                                            .start_us = step_now_us(trace)};
+    exchange->result = (struct quic_result){
+        .remote = request->remote, .label = request->label, .start_us = step_now_us(trace)};
     snprintf(exchange->result.server_name, sizeof exchange->result.server_name, "%s",
              request->server_name ? request->server_name : "");
     enum status status = flight_open(&trace->context->random, request->server_name, &exchange->flight);
@@ -282,7 +286,8 @@ enum status quic_start(const struct step_trace *trace, const struct quic_request
         event_add(exchange, "quic_handshake_start", NULL, 0);
         status = hello_again(exchange);
         if (status == STATUS_OK)
-            status = loop_after(trace->context->loop, exchange->timeout_us, on_timeout, exchange, &exchange->end_timer);
+            status = loop_after(trace->context->loop, exchange->timeout_us, on_timeout, exchange,
+                                &exchange->end_timer);
     }
     if (status != STATUS_OK) {
         quic_free(exchange);
@@ -335,15 +340,17 @@ json_t *quic_encode(const struct step_trace *trace, const struct quic_result *re
 {
     char address[ENDPOINT_TEXT_BYTES];
     endpoint_format(&result->remote, address);
-    json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:s, s:b, s:[], s:s, s:s}", "network", "udp", "address", address,
-                               "cipher_suite", result->reply == FLIGHT_HELLO ? cipher_name(result->cipher) : "",
-                               "failure", json_text_or_null(result->failure), "negotiated_protocol", "",
-                               "no_tls_verify", 1, "peer_certificates", "server_name", result->server_name,
-                               "tls_version", result->reply == FLIGHT_HELLO ? "TLSv1.3" : "");
-    json_t *extra = json_pack("{s:o, s:o, s:i, s:i}", "reply",
-                              json_text_or_null(result->reply != FLIGHT_NOTHING ? flight_reply_name(result->reply) : NULL),
-                              "flow_lives", result->was_held_asked || result->is_held ? json_boolean(result->is_held) : json_null(),
-                              "datagrams_sent", result->sent_count, "datagrams_received", result->received_count);
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:o, s:s, s:b, s:[], s:s, s:s}", "network", "udp", "address", address,
+                  "cipher_suite", result->reply == FLIGHT_HELLO ? cipher_name(result->cipher) : "", "failure",
+                  json_text_or_null(result->failure), "negotiated_protocol", "", "no_tls_verify", 1,
+                  "peer_certificates", "server_name", result->server_name, "tls_version",
+                  result->reply == FLIGHT_HELLO ? "TLSv1.3" : "");
+    json_t *extra = json_pack(
+        "{s:o, s:o, s:i, s:i}", "reply",
+        json_text_or_null(result->reply != FLIGHT_NOTHING ? flight_reply_name(result->reply) : NULL),
+        "flow_lives", result->was_held_asked || result->is_held ? json_boolean(result->is_held) : json_null(),
+        "datagrams_sent", result->sent_count, "datagrams_received", result->received_count);
     if (extra && result->reply == FLIGHT_CLOSED) {
         json_object_set_new(extra, "close_error", json_integer((json_int_t)result->close_error));
         json_object_set_new(extra, "close_reason", json_string(result->close_reason));

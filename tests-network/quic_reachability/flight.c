@@ -1,23 +1,23 @@
 /* The first flight of QUIC as a state machine over datagrams.
  * Owner: a flight owns its ClientHello; flight_close.
  * Why: apart from sockets, every answer that a server or a forger can give is a row of a test.
- * Plan (RFC 9000): 1 Initial with CRYPTO; 2 a Retry is taken once, before anything else; 3 version negotiation counts
- * where it does not offer version 1; 4 Initial packets that open with the server's keys are read frame by frame: ACK,
- * CRYPTO, CONNECTION_CLOSE; packets of later keys are passed over. */
+ * Plan (RFC 9000): 1 Initial with CRYPTO; 2 a Retry is taken once, before anything else; 3 version
+ * negotiation counts where it does not offer version 1; 4 Initial packets that open with the server's keys
+ * are read frame by frame: ACK, CRYPTO, CONNECTION_CLOSE; packets of later keys are passed over. */
 #include "tests-network/quic_reachability/flight.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CID_BYTES        8
-#define FRAME_PADDING    0x00
-#define FRAME_PING       0x01
-#define FRAME_ACK        0x02
-#define FRAME_ACK_ECN    0x03
-#define FRAME_CRYPTO     0x06
-#define FRAME_CLOSE      0x1c
-#define ACK_RANGES_MAX   64
-#define PACKETS_MAX      8 /* coalesced in one datagram */
+#define CID_BYTES      8
+#define FRAME_PADDING  0x00
+#define FRAME_PING     0x01
+#define FRAME_ACK      0x02
+#define FRAME_ACK_ECN  0x03
+#define FRAME_CRYPTO   0x06
+#define FRAME_CLOSE    0x1c
+#define ACK_RANGES_MAX 64
+#define PACKETS_MAX    8 /* coalesced in one datagram */
 
 static enum status keys_make(struct flight *flight, const struct quic_cid *destination)
 {
@@ -83,7 +83,8 @@ static void frames_write(const struct flight *flight, enum flight_datagram kind,
     }
 }
 
-enum status flight_send(struct flight *flight, enum flight_datagram kind, struct buffer *out, uint32_t *number)
+enum status flight_send(struct flight *flight, enum flight_datagram kind, struct buffer *out,
+                        uint32_t *number)
 {
     struct buffer frames = {0};
     frames_write(flight, kind, &frames);
@@ -201,7 +202,8 @@ static bool cid_same(const struct quic_cid *a, const struct quic_cid *b)
     return a->count == b->count && memcmp(a->bytes, b->bytes, a->count) == 0;
 }
 
-static enum flight_event retry_take(struct flight *flight, const struct quic_header *header, const uint8_t *bytes)
+static enum flight_event retry_take(struct flight *flight, const struct quic_header *header,
+                                    const uint8_t *bytes)
 {
     if (flight->token_bytes > 0 || flight->has_received || header->token_bytes == 0 ||
         header->token_bytes > sizeof flight->token || cid_same(&header->source, &flight->original) ||
@@ -227,7 +229,8 @@ static enum flight_event negotiation_take(struct flight *flight, const struct qu
     return FLIGHT_ADVANCED;
 }
 
-static enum flight_event initial_take(struct flight *flight, const struct quic_header *header, const uint8_t *bytes)
+static enum flight_event initial_take(struct flight *flight, const struct quic_header *header,
+                                      const uint8_t *bytes)
 {
     struct buffer frames = {0};
     uint32_t number = 0;

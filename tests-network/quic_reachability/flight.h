@@ -1,5 +1,5 @@
-/* The client's side of a QUIC first flight, without sockets and clocks: what to send, and what an answer means (RFC
- * 9000 sections 6, 7, 8.1.2, 17.2). */
+/* The client's side of a QUIC first flight, without sockets and clocks: what to send, and what an answer
+ * means (RFC 9000 sections 6, 7, 8.1.2, 17.2). */
 #ifndef TESTS_NETWORK_QUIC_REACHABILITY_FLIGHT_H
 #define TESTS_NETWORK_QUIC_REACHABILITY_FLIGHT_H
 
@@ -50,7 +50,8 @@ enum flight_datagram {
     FLIGHT_SEND_END,   /* CONNECTION_CLOSE: lets the server forget us */
 };
 /* Appends one datagram of QUIC_DATAGRAM_BYTES; *number is its packet number. */
-enum status flight_send(struct flight *flight, enum flight_datagram kind, struct buffer *out, uint32_t *number);
+enum status flight_send(struct flight *flight, enum flight_datagram kind, struct buffer *out,
+                        uint32_t *number);
 
 enum flight_event {
     FLIGHT_IGNORED, /* not ours, not genuine, or nothing new */

@@ -1,5 +1,5 @@
-/* The TLS messages of a QUIC first flight: a ClientHello written, a server's answer read (RFC 8446 section 4.1, RFC
- * 9001 section 8). Pure. */
+/* The TLS messages of a QUIC first flight: a ClientHello written, a server's answer read (RFC 8446
+ * section 4.1, RFC 9001 section 8). Pure. */
 #ifndef TESTS_NETWORK_QUIC_REACHABILITY_HELLO_H
 #define TESTS_NETWORK_QUIC_REACHABILITY_HELLO_H
 
@@ -11,8 +11,8 @@
 
 #define HELLO_NAME_BYTES_MAX 253
 
-/* Appends the handshake message, without record header. `name` NULL or "": no server name. Offers TLS 1.3 alone,
- * X25519, "h3". USAGE where the name is too long. */
+/* Appends the handshake message, without record header. `name` NULL or "": no server name. Offers TLS 1.3
+ * alone, X25519, "h3". USAGE where the name is too long. */
 enum status hello_write(const struct random_source *random, const char *name, const struct quic_cid *source,
                         struct buffer *out);
 

@@ -1,21 +1,21 @@
 /* QUIC version 1 packets: headers read and written, Initial protection put on and taken off.
  * Owner: nothing outlives a call.
- * Why: Initial keys come from the connection id on the wire, so that the first flight can be made and read without a
- * QUIC library. */
+ * Why: Initial keys come from the connection id on the wire, so that the first flight can be made and read
+ * without a QUIC library. */
 #include "tests-network/quic_reachability/packet.h"
 
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <string.h>
 
-#define SECRET_BYTES        32
-#define SAMPLE_BYTES        16
-#define FORM_LONG           0x80
-#define FIXED_BIT           0x40
-#define NUMBER_BYTES        4
-#define LENGTH_BYTES        2 /* how the length of an Initial is written: up to 16383 */
-#define RETRY_KEY           "\xbe\x0c\x69\x0b\x9f\x66\x57\x5a\x1d\x76\x6b\x54\xe3\x68\xc8\x4e"
-#define RETRY_NONCE         "\x46\x15\x99\xd3\x5d\x63\x2b\xf2\x23\x98\x25\xbb"
+#define SECRET_BYTES 32
+#define SAMPLE_BYTES 16
+#define FORM_LONG    0x80
+#define FIXED_BIT    0x40
+#define NUMBER_BYTES 4
+#define LENGTH_BYTES 2 /* how the length of an Initial is written: up to 16383 */
+#define RETRY_KEY    "\xbe\x0c\x69\x0b\x9f\x66\x57\x5a\x1d\x76\x6b\x54\xe3\x68\xc8\x4e"
+#define RETRY_NONCE  "\x46\x15\x99\xd3\x5d\x63\x2b\xf2\x23\x98\x25\xbb"
 
 static const uint8_t initial_salt[20] = {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
                                          0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a};
@@ -44,7 +44,8 @@ static enum status hkdf(int mode, const void *key, size_t key_bytes, const void 
                         const void *info, size_t info_bytes, uint8_t *out, size_t out_bytes)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_id(EVP_PKEY_HKDF, NULL);
-    bool is_done = context && EVP_PKEY_derive_init(context) == 1 && EVP_PKEY_CTX_set_hkdf_mode(context, mode) == 1 &&
+    bool is_done = context && EVP_PKEY_derive_init(context) == 1 &&
+                   EVP_PKEY_CTX_set_hkdf_mode(context, mode) == 1 &&
                    EVP_PKEY_CTX_set_hkdf_md(context, EVP_sha256()) == 1 &&
                    EVP_PKEY_CTX_set1_hkdf_key(context, key, (int)key_bytes) == 1;
     if (is_done && salt)
@@ -57,7 +58,8 @@ static enum status hkdf(int mode, const void *key, size_t key_bytes, const void 
 }
 
 /* HKDF-Expand-Label with an empty context (RFC 8446 section 7.1). */
-static enum status expand_label(const uint8_t secret[SECRET_BYTES], const char *label, uint8_t *out, size_t out_bytes)
+static enum status expand_label(const uint8_t secret[SECRET_BYTES], const char *label, uint8_t *out,
+                                size_t out_bytes)
 {
     uint8_t info[40] = {0, (uint8_t)out_bytes, (uint8_t)(6 + strlen(label)), 't', 'l', 's', '1', '3', ' '};
     memcpy(info + 9, label, strlen(label)); /* followed by the zero that is the length of the context */
@@ -70,10 +72,11 @@ enum status quic_initial_keys(const struct quic_cid *destination, enum quic_side
     uint8_t initial[SECRET_BYTES];
     uint8_t secret[SECRET_BYTES];
     struct quic_keys keys;
-    enum status status = hkdf(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, destination->bytes, destination->count, initial_salt,
-                              sizeof initial_salt, NULL, 0, initial, sizeof initial);
+    enum status status = hkdf(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, destination->bytes, destination->count,
+                              initial_salt, sizeof initial_salt, NULL, 0, initial, sizeof initial);
     if (status == STATUS_OK)
-        status = expand_label(initial, side == QUIC_CLIENT ? "client in" : "server in", secret, sizeof secret);
+        status =
+            expand_label(initial, side == QUIC_CLIENT ? "client in" : "server in", secret, sizeof secret);
     if (status == STATUS_OK)
         status = expand_label(secret, "quic key", keys.key, sizeof keys.key);
     if (status == STATUS_OK)
@@ -172,13 +175,15 @@ enum status quic_header_read(const uint8_t *bytes, size_t count, struct quic_hea
 }
 
 /* AES-128-ECB of the sample: what the first byte and the packet number are hidden with. */
-static enum status mask_make(const uint8_t hp[16], const uint8_t sample[SAMPLE_BYTES], uint8_t out[SAMPLE_BYTES])
+static enum status mask_make(const uint8_t hp[16], const uint8_t sample[SAMPLE_BYTES],
+                             uint8_t out[SAMPLE_BYTES])
 {
     int count = 0;
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     bool is_done = context && EVP_EncryptInit_ex(context, EVP_aes_128_ecb(), NULL, hp, NULL) == 1 &&
                    EVP_CIPHER_CTX_set_padding(context, 0) == 1 &&
-                   EVP_EncryptUpdate(context, out, &count, sample, SAMPLE_BYTES) == 1 && count == SAMPLE_BYTES;
+                   EVP_EncryptUpdate(context, out, &count, sample, SAMPLE_BYTES) == 1 &&
+                   count == SAMPLE_BYTES;
     EVP_CIPHER_CTX_free(context);
     return is_done ? STATUS_OK : STATUS_NO_MEMORY;
 }
@@ -190,22 +195,24 @@ static void nonce_make(const uint8_t iv[12], uint32_t packet_number, uint8_t out
         out[8 + i] = (uint8_t)(out[8 + i] ^ (uint8_t)(packet_number >> (24 - 8 * i)));
 }
 
-static enum status gcm_seal(const uint8_t key[16], const uint8_t nonce[12], const uint8_t *head, size_t head_bytes,
-                            const uint8_t *plain, size_t plain_bytes, uint8_t *out, uint8_t tag[QUIC_TAG_BYTES])
+static enum status gcm_seal(const uint8_t key[16], const uint8_t nonce[12], const uint8_t *head,
+                            size_t head_bytes, const uint8_t *plain, size_t plain_bytes, uint8_t *out,
+                            uint8_t tag[QUIC_TAG_BYTES])
 {
     int count = 0;
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    bool is_done = context && EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), NULL, key, nonce) == 1 &&
-                   EVP_EncryptUpdate(context, NULL, &count, head, (int)head_bytes) == 1 &&
-                   (plain_bytes == 0 || EVP_EncryptUpdate(context, out, &count, plain, (int)plain_bytes) == 1) &&
-                   EVP_EncryptFinal_ex(context, tag, &count) == 1 &&
-                   EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, QUIC_TAG_BYTES, tag) == 1;
+    bool is_done =
+        context && EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), NULL, key, nonce) == 1 &&
+        EVP_EncryptUpdate(context, NULL, &count, head, (int)head_bytes) == 1 &&
+        (plain_bytes == 0 || EVP_EncryptUpdate(context, out, &count, plain, (int)plain_bytes) == 1) &&
+        EVP_EncryptFinal_ex(context, tag, &count) == 1 &&
+        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, QUIC_TAG_BYTES, tag) == 1;
     EVP_CIPHER_CTX_free(context);
     return is_done ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-static enum status gcm_open(const uint8_t key[16], const uint8_t nonce[12], const uint8_t *head, size_t head_bytes,
-                            const uint8_t *sealed, size_t sealed_bytes, uint8_t *out)
+static enum status gcm_open(const uint8_t key[16], const uint8_t nonce[12], const uint8_t *head,
+                            size_t head_bytes, const uint8_t *sealed, size_t sealed_bytes, uint8_t *out)
 {
     int count = 0;
     uint8_t tag[QUIC_TAG_BYTES];
@@ -227,9 +234,12 @@ static void head_append(const struct quic_initial *initial, size_t sealed_bytes,
     const uint8_t first = FORM_LONG | FIXED_BIT | (NUMBER_BYTES - 1);
     const uint8_t version[4] = {0, 0, 0, 1};
     const uint32_t number = initial->packet_number;
-    const uint8_t tail[LENGTH_BYTES + NUMBER_BYTES] = {
-        (uint8_t)(0x40 | (sealed_bytes + NUMBER_BYTES) >> 8), (uint8_t)(sealed_bytes + NUMBER_BYTES),
-        (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
+    const uint8_t tail[LENGTH_BYTES + NUMBER_BYTES] = {(uint8_t)(0x40 | (sealed_bytes + NUMBER_BYTES) >> 8),
+                                                       (uint8_t)(sealed_bytes + NUMBER_BYTES),
+                                                       (uint8_t)(number >> 24),
+                                                       (uint8_t)(number >> 16),
+                                                       (uint8_t)(number >> 8),
+                                                       (uint8_t)number};
     const uint8_t destination_bytes = (uint8_t)initial->destination.count;
     const uint8_t source_bytes = (uint8_t)initial->source.count;
     buffer_append(out, &first, 1);
@@ -244,14 +254,16 @@ static void head_append(const struct quic_initial *initial, size_t sealed_bytes,
     buffer_append(out, tail, sizeof tail);
 }
 
-enum status quic_initial_seal(const struct quic_keys *keys, const struct quic_initial *initial, struct buffer *out)
+enum status quic_initial_seal(const struct quic_keys *keys, const struct quic_initial *initial,
+                              struct buffer *out)
 {
     uint8_t plain[QUIC_DATAGRAM_BYTES] = {0};
     uint8_t sealed[QUIC_DATAGRAM_BYTES + QUIC_TAG_BYTES];
     uint8_t nonce[12];
     uint8_t mask[SAMPLE_BYTES];
     size_t head_bytes = 1 + 4 + 1 + initial->destination.count + 1 + initial->source.count +
-                        (initial->token_bytes < 64 ? 1u : 2u) + initial->token_bytes + LENGTH_BYTES + NUMBER_BYTES;
+                        (initial->token_bytes < 64 ? 1u : 2u) + initial->token_bytes + LENGTH_BYTES +
+                        NUMBER_BYTES;
     if (initial->destination.count > QUIC_CID_BYTES_MAX || initial->source.count > QUIC_CID_BYTES_MAX ||
         initial->token_bytes > QUIC_TOKEN_BYTES_MAX || initial->payload_bytes > sizeof plain ||
         head_bytes + initial->payload_bytes + QUIC_TAG_BYTES > QUIC_DATAGRAM_BYTES)
@@ -271,7 +283,8 @@ enum status quic_initial_seal(const struct quic_keys *keys, const struct quic_in
     enum status status = gcm_seal(keys->key, nonce, out->bytes + at, head_bytes, plain, plain_bytes, sealed,
                                   sealed + plain_bytes);
     if (status == STATUS_OK)
-        status = mask_make(keys->hp, sealed, mask); /* the number has its full four bytes: the sample begins here */
+        status = mask_make(keys->hp, sealed,
+                           mask); /* the number has its full four bytes: the sample begins here */
     if (status != STATUS_OK)
         return status;
     out->bytes[at] = (uint8_t)(out->bytes[at] ^ (mask[0] & 0x0f));
@@ -281,8 +294,9 @@ enum status quic_initial_seal(const struct quic_keys *keys, const struct quic_in
     return out->failed ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
-enum status quic_initial_open(const struct quic_keys *keys, const uint8_t *bytes, const struct quic_header *header,
-                              struct buffer *payload, uint32_t *packet_number)
+enum status quic_initial_open(const struct quic_keys *keys, const uint8_t *bytes,
+                              const struct quic_header *header, struct buffer *payload,
+                              uint32_t *packet_number)
 {
     uint8_t packet[QUIC_DATAGRAM_BYTES_MAX];
     uint8_t nonce[12];

@@ -1,5 +1,5 @@
-/* QUIC version 1 packets as far as a first flight needs them: long headers, Initial protection, Retry, version
- * negotiation (RFC 9000 section 17.2, RFC 9001 section 5). Pure functions of their bytes. */
+/* QUIC version 1 packets as far as a first flight needs them: long headers, Initial protection, Retry,
+ * version negotiation (RFC 9000 section 17.2, RFC 9001 section 5). Pure functions of their bytes. */
 #ifndef TESTS_NETWORK_QUIC_REACHABILITY_PACKET_H
 #define TESTS_NETWORK_QUIC_REACHABILITY_PACKET_H
 
@@ -10,12 +10,13 @@
 #include "measurement/base/bytes.h"
 #include "measurement/base/status.h"
 
-#define QUIC_VERSION_1        UINT32_C(1)
-#define QUIC_CID_BYTES_MAX    20
-#define QUIC_TAG_BYTES        16
-#define QUIC_DATAGRAM_BYTES   1200 /* the least size of a datagram with a client's Initial (RFC 9000 section 14.1) */
-#define QUIC_TOKEN_BYTES_MAX  600
-#define QUIC_VERSIONS_MAX     16
+#define QUIC_VERSION_1     UINT32_C(1)
+#define QUIC_CID_BYTES_MAX 20
+#define QUIC_TAG_BYTES     16
+#define QUIC_DATAGRAM_BYTES                                                                                  \
+    1200 /* the least size of a datagram with a client's Initial (RFC 9000 section 14.1) */
+#define QUIC_TOKEN_BYTES_MAX    600
+#define QUIC_VERSIONS_MAX       16
 #define QUIC_DATAGRAM_BYTES_MAX 2048 /* of what is received; longer ones are cut, and then do not open */
 
 struct quic_cid {
@@ -55,11 +56,12 @@ struct quic_header {
     size_t packet_bytes;     /* of the datagram that this packet takes */
 };
 
-/* Keys of Initial packets from the connection id that the client chose first, or that a Retry gave (RFC 9001 section
- * 5.2). */
+/* Keys of Initial packets from the connection id that the client chose first, or that a Retry gave (RFC 9001
+ * section 5.2). */
 enum status quic_initial_keys(const struct quic_cid *destination, enum quic_side side, struct quic_keys *out);
 
-/* The first packet of what is left of a datagram. MALFORMED where it is none of version 1 or of version negotiation. */
+/* The first packet of what is left of a datagram. MALFORMED where it is none of version 1 or of version
+ * negotiation. */
 enum status quic_header_read(const uint8_t *bytes, size_t count, struct quic_header *out);
 
 struct quic_initial {
@@ -74,12 +76,14 @@ struct quic_initial {
 };
 
 /* Appends the protected packet. TOO_LARGE where it does not fit a datagram of QUIC_DATAGRAM_BYTES. */
-enum status quic_initial_seal(const struct quic_keys *keys, const struct quic_initial *initial, struct buffer *out);
+enum status quic_initial_seal(const struct quic_keys *keys, const struct quic_initial *initial,
+                              struct buffer *out);
 
-/* Takes the protection off; `bytes` begin where the header was read from. Appends the frames. BAD_SIGNATURE where the
- * packet was not made with these keys. */
-enum status quic_initial_open(const struct quic_keys *keys, const uint8_t *bytes, const struct quic_header *header,
-                              struct buffer *payload, uint32_t *packet_number);
+/* Takes the protection off; `bytes` begin where the header was read from. Appends the frames. BAD_SIGNATURE
+ * where the packet was not made with these keys. */
+enum status quic_initial_open(const struct quic_keys *keys, const uint8_t *bytes,
+                              const struct quic_header *header, struct buffer *payload,
+                              uint32_t *packet_number);
 
 /* Whether a Retry packet of `count` bytes answers an Initial to `original` (RFC 9001 section 5.8). */
 bool quic_retry_is_genuine(const struct quic_cid *original, const uint8_t *bytes, size_t count);

@@ -1,8 +1,8 @@
 /* Does QUIC reach a site, and if not, is it the site's name that is filtered?
  * A run owns everything of one measurement; the context is shared and outlives it.
- * Plan: 1 resolve the name; 2 a QUIC first flight to its first address with its name, and TCP to the same address
- * beside it; 3 where QUIC fails, again with a control name; 4 where that passes, once more with the site's name, so
- * that loss is not called a filter; 5 the verdict. */
+ * Plan: 1 resolve the name; 2 a QUIC first flight to its first address with its name, and TCP to the same
+ * address beside it; 3 where QUIC fails, again with a control name; 4 where that passes, once more with the
+ * site's name, so that loss is not called a filter; 5 the verdict. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,8 @@
 #include "tests-network/steps/tcp.h"
 #include "tests-network/steps/url.h"
 
-#define CONTROL_NAME  "www.example.com" /* reserved for examples (RFC 6761); filtered by nobody for its own sake */
+#define CONTROL_NAME                                                                                         \
+    "www.example.com" /* reserved for examples (RFC 6761); filtered by nobody for its own sake */
 #define HTTPS_PORT    443
 #define QUESTIONS_MAX 2
 
@@ -75,19 +76,20 @@ static json_t *lists_encode(const struct nettest_run *run)
     }
     if (run->tcp && run->is_tcp_over)
         json_array_append_new(connects, tcp_encode(&run->trace, tcp_result(run->tcp)));
-    return json_pack("{s:o, s:o, s:o, s:O}", "queries", queries, "quic_handshakes", handshakes, "tcp_connect", connects,
-                     "network_events", run->trace.network_events);
+    return json_pack("{s:o, s:o, s:o, s:O}", "queries", queries, "quic_handshakes", handshakes, "tcp_connect",
+                     connects, "network_events", run->trace.network_events);
 }
 
 static json_t *keys_encode(const struct nettest_run *run, const struct verdict *verdict)
 {
     const struct flow_tap *tap = run->context->tap;
-    const char *failure = run->evidence.dns_failure ? run->evidence.dns_failure : run->evidence.target_failure;
+    const char *failure =
+        run->evidence.dns_failure ? run->evidence.dns_failure : run->evidence.target_failure;
     const char *absence = tap ? tap->absence : "no capture in this run";
     json_t *keys = lists_encode(run);
-    json_t *dialtone = json_pack("{s:o, s:s, s:{s:b, s:o}, s:O}", "verdict", verdict_encode(verdict), "control_name",
-                                 CONTROL_NAME, "capture", "available", absence == NULL, "reason",
-                                 json_text_or_null(absence), "packets", run->packets);
+    json_t *dialtone = json_pack("{s:o, s:s, s:{s:b, s:o}, s:O}", "verdict", verdict_encode(verdict),
+                                 "control_name", CONTROL_NAME, "capture", "available", absence == NULL,
+                                 "reason", json_text_or_null(absence), "packets", run->packets);
     if (!keys || !dialtone || json_object_set_new(keys, "failure", json_text_or_null(failure)) != 0 ||
         json_object_set(keys, "x_dialtone", dialtone) != 0) {
         json_decref(keys);
@@ -160,7 +162,8 @@ static void run_settle(struct nettest_run *run)
         return;
     bool is_clean = run->evidence.target == QUIC_REACHED || run->evidence.target == QUIC_UNTRIED;
     if (is_clean || !run->exchanges[STAGE_TARGET] ||
-        loop_after(run->context->loop, run->context->limits.linger_us, on_linger, run, &run->linger_timer) != STATUS_OK)
+        loop_after(run->context->loop, run->context->limits.linger_us, on_linger, run, &run->linger_timer) !=
+            STATUS_OK)
         run_finish(run);
 }
 
@@ -303,10 +306,10 @@ static enum status quic_reachability_start(const struct nettest_context *context
 }
 
 extern const struct nettest nettest_quic_reachability;
-/* test_keys: failure, queries (df-002), tcp_connect (df-005), quic_handshakes (df-006, network "udp", each with
- * x_dialtone {reply, flow_lives, datagrams_sent, datagrams_received, close_error?, close_reason?}), network_events
- * (df-008), x_dialtone {verdict, control_name, capture, packets}. The handshake is not completed: the server's first
- * answer proves that QUIC passes, and no certificate is seen. */
+/* test_keys: failure, queries (df-002), tcp_connect (df-005), quic_handshakes (df-006, network "udp", each
+ * with x_dialtone {reply, flow_lives, datagrams_sent, datagrams_received, close_error?, close_reason?}),
+ * network_events (df-008), x_dialtone {verdict, control_name, capture, packets}. The handshake is not
+ * completed: the server's first answer proves that QUIC passes, and no certificate is seen. */
 const struct nettest nettest_quic_reachability = {
     .name = "quic_reachability",
     .version = "0.1.0",

@@ -29,7 +29,8 @@ static bool is_failed(enum quic_seen seen)
 static bool is_offline(const struct quic_evidence *evidence)
 {
     bool is_tcp_up = evidence->tcp_tried && !evidence->tcp_failure;
-    bool is_refused = failure_same(evidence->target_failure, FAILURE_REFUSED); /* somebody is there to refuse */
+    bool is_refused =
+        failure_same(evidence->target_failure, FAILURE_REFUSED); /* somebody is there to refuse */
     if (is_tcp_up || is_refused || evidence->control_name == QUIC_REACHED)
         return false;
     switch (evidence->connectivity) {
@@ -47,7 +48,8 @@ static bool is_offline(const struct quic_evidence *evidence)
         break;
     }
     return failure_is_local(evidence->dns_failure) ||
-           (failure_is_local(evidence->target_failure) && (!evidence->tcp_tried || failure_is_local(evidence->tcp_failure)));
+           (failure_is_local(evidence->target_failure) &&
+            (!evidence->tcp_tried || failure_is_local(evidence->tcp_failure)));
 }
 
 struct verdict quic_verdict(const struct quic_evidence *evidence)

@@ -16,20 +16,20 @@ enum quic_seen {
 };
 
 struct quic_evidence {
-    const char *dns_failure;      /* NULL: there are addresses */
-    bool is_injected;             /* two answers to one DNS question that cannot both be genuine */
-    enum quic_seen target;        /* with the target's name */
+    const char *dns_failure; /* NULL: there are addresses */
+    bool is_injected;        /* two answers to one DNS question that cannot both be genuine */
+    enum quic_seen target;   /* with the target's name */
     const char *target_failure;
-    enum quic_seen control_name;  /* to the same address, with another name */
-    enum quic_seen target_again;  /* with the target's name, after the control's: is it the name indeed? */
+    enum quic_seen control_name; /* to the same address, with another name */
+    enum quic_seen target_again; /* with the target's name, after the control's: is it the name indeed? */
     bool tcp_tried;
-    const char *tcp_failure;      /* to the same address, port 443 */
+    const char *tcp_failure; /* to the same address, port 443 */
     enum connectivity_state connectivity;
 };
 
-/* Rules (guide of evidence, decision table): QUIC fails, the control name passes, TCP passes: filter on the name in
- * QUIC, strong. Only the target's name was cut off after an answer: the same. All QUIC to an address fails: nobody knows
- * whether that server speaks it: unknown. */
+/* Rules (guide of evidence, decision table): QUIC fails, the control name passes, TCP passes: filter on the
+ * name in QUIC, strong. Only the target's name was cut off after an answer: the same. All QUIC to an address
+ * fails: nobody knows whether that server speaks it: unknown. */
 struct verdict quic_verdict(const struct quic_evidence *evidence);
 
 #endif

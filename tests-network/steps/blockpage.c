@@ -1,7 +1,7 @@
 /* Block-page signatures: read, compiled with PCRE2, matched in order under a limit.
  * Owner: a set owns its compiled patterns and the memory that matching needs; blockpage_free.
- * Why: a page that names its own censor is the strongest evidence that a person can read, and a pattern that looks
- * alike on a CDN's refusal must be asked first. */
+ * Why: a page that names its own censor is the strongest evidence that a person can read, and a pattern that
+ * looks alike on a CDN's refusal must be asked first. */
 #include "tests-network/steps/blockpage.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -16,12 +16,12 @@
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
 
-#define MATCH_LIMIT     200000u
-#define DEPTH_LIMIT     1000u
-#define HEAP_LIMIT_KIB  4096u
-#define HEAD_BYTES_MAX  (64u << 10)
-#define GRAMS_MAX       8 /* triples of bytes that a text must hold for a plain pattern to match it */
-#define GRAM_BITS       65536u
+#define MATCH_LIMIT    200000u
+#define DEPTH_LIMIT    1000u
+#define HEAP_LIMIT_KIB 4096u
+#define HEAD_BYTES_MAX (64u << 10)
+#define GRAMS_MAX      8 /* triples of bytes that a text must hold for a plain pattern to match it */
+#define GRAM_BITS      65536u
 
 enum place { PLACE_ANY, PLACE_BODY, PLACE_HEADER };
 
@@ -167,13 +167,14 @@ static bool place_read(const char *text, struct signature *out)
 }
 
 /* False where the pattern is none; `reason` then says why. */
-static bool pattern_compile(struct blockpage_set *set, const char *pattern, pcre2_code **out, char reason[128])
+static bool pattern_compile(struct blockpage_set *set, const char *pattern, pcre2_code **out,
+                            char reason[128])
 {
     int error = 0;
     PCRE2_SIZE offset = 0;
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                                     PCRE2_DOTALL | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C,
-                                     &error, &offset, set->compile);
+                                     PCRE2_DOTALL | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C, &error,
+                                     &offset, set->compile);
     if (!code) {
         pcre2_get_error_message(error, (PCRE2_UCHAR *)reason, 128);
         return false;
@@ -232,7 +233,8 @@ static enum status signature_append(struct blockpage_set *set, const struct sign
     return STATUS_OK;
 }
 
-static enum status line_add(struct blockpage_set *set, const json_t *object, size_t line_number, bool is_false_list)
+static enum status line_add(struct blockpage_set *set, const json_t *object, size_t line_number,
+                            bool is_false_list)
 {
     const char *name = json_member_text(object, "fingerprint");
     const char *pattern = json_member_text(object, "pattern");
@@ -311,8 +313,10 @@ static enum status file_add(struct blockpage_set *set, const char *path, bool is
     else if (status != STATUS_OK)
         why_set(why, "no memory for the signatures of %s", path);
     else if (set->count == before) {
-        why_set(why, "%s holds no usable signature: it must have one JSON object a line with fingerprint and pattern",
-                path);
+        why_set(
+            why,
+            "%s holds no usable signature: it must have one JSON object a line with fingerprint and pattern",
+            path);
         status = STATUS_MALFORMED;
     }
 done:
@@ -326,10 +330,11 @@ enum status blockpage_open(const char *block_path, const char *false_path, struc
     struct blockpage_set *set = NULL;
     enum status status = blockpage_new(&set);
     if (status == STATUS_OK)
-        status = blockpage_add(set, blockpage_default_false_signatures, strlen(blockpage_default_false_signatures),
-                               true);
+        status = blockpage_add(set, blockpage_default_false_signatures,
+                               strlen(blockpage_default_false_signatures), true);
     if (status == STATUS_OK)
-        status = blockpage_add(set, blockpage_default_signatures, strlen(blockpage_default_signatures), false);
+        status =
+            blockpage_add(set, blockpage_default_signatures, strlen(blockpage_default_signatures), false);
     if (status != STATUS_OK)
         why_set(why, "no memory for block-page signatures");
     if (status == STATUS_OK && false_path)
@@ -383,8 +388,8 @@ static bool text_may_match(const struct text *text, const struct signature *sign
     return text->count > 0;
 }
 
-static bool pattern_matches(struct blockpage_set *set, const struct signature *signature, const struct text *text,
-                            struct blockpage_hit *hit)
+static bool pattern_matches(struct blockpage_set *set, const struct signature *signature,
+                            const struct text *text, struct blockpage_hit *hit)
 {
     if (!text_may_match(text, signature))
         return false;
@@ -408,8 +413,7 @@ static bool header_matches(struct blockpage_set *set, const struct signature *si
 
 static bool signature_matches(struct blockpage_set *set, const struct signature *signature,
                               const struct blockpage_page *page, const struct text *head,
-                              const struct text *body,
-                              struct blockpage_hit *hit)
+                              const struct text *body, struct blockpage_hit *hit)
 {
     switch (signature->place) {
     case PLACE_BODY:

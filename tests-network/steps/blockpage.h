@@ -1,7 +1,8 @@
-/* Block pages known by name: signatures in Censored Planet's format, one JSON object a line with `fingerprint` and
- * `pattern` (PCRE, "." matches line ends too) and, optionally, `location_found` ("body", "header" or "header.NAME";
- * else both). https://github.com/censoredplanet/assets-censoredplanet, signatures. The first letter of a fingerprint
- * is its class: a product, b national, c operator, d company, e unknown, f generic. */
+/* Block pages known by name: signatures in Censored Planet's format, one JSON object a line with
+ * `fingerprint` and `pattern` (PCRE, "." matches line ends too) and, optionally, `location_found` ("body",
+ * "header" or "header.NAME"; else both). https://github.com/censoredplanet/assets-censoredplanet, signatures.
+ * The first letter of a fingerprint is its class: a product, b national, c operator, d company, e unknown, f
+ * generic. */
 #ifndef TESTS_NETWORK_STEPS_BLOCKPAGE_H
 #define TESTS_NETWORK_STEPS_BLOCKPAGE_H
 
@@ -11,11 +12,11 @@
 #include "measurement/base/status.h"
 #include "measurement/verdict.h"
 
-#define BLOCKPAGE_NAME_BYTES 64
-#define BLOCKPAGE_FILE_BYTES_MAX (16u << 20)
+#define BLOCKPAGE_NAME_BYTES        64
+#define BLOCKPAGE_FILE_BYTES_MAX    (16u << 20)
 #define BLOCKPAGE_PATTERN_BYTES_MAX 4096
-#define BLOCKPAGE_SIGNATURES_MAX 20000
-#define BLOCKPAGE_BODY_BYTES_MAX (128u << 10) /* of a page that is looked at: block pages are short */
+#define BLOCKPAGE_SIGNATURES_MAX    20000
+#define BLOCKPAGE_BODY_BYTES_MAX    (128u << 10) /* of a page that is looked at: block pages are short */
 
 enum blockpage_scope {
     BLOCKPAGE_NONE,
@@ -38,9 +39,9 @@ struct blockpage_counts {
     char first_bad_reason[128];
 };
 
-/* The signatures that the program carries, and those of two user-named files, each of which may be NULL: block pages,
- * and pages that are none although they look so. NOT_FOUND, IO or TOO_LARGE with a reason; MALFORMED where a file
- * holds no usable signature at all. Single bad lines are skipped and counted. */
+/* The signatures that the program carries, and those of two user-named files, each of which may be NULL:
+ * block pages, and pages that are none although they look so. NOT_FOUND, IO or TOO_LARGE with a reason;
+ * MALFORMED where a file holds no usable signature at all. Single bad lines are skipped and counted. */
 enum status blockpage_open(const char *block_path, const char *false_path, struct blockpage_set **out,
                            struct why *why);
 /* Adds the signatures of a text; blockpage_seal before the first match. */
@@ -65,11 +66,12 @@ struct blockpage_hit {
     size_t limit_count; /* patterns given up at the match limit: then NONE is only "not found" */
 };
 
-/* False positives first, then a to f; the first that matches counts. Pure but for the set's scratch memory. */
+/* False positives first, then a to f; the first that matches counts. Pure but for the set's scratch memory.
+ */
 struct blockpage_hit blockpage_match(struct blockpage_set *set, const struct blockpage_page *page);
 
-/* How sure a named block is: certain for product, national and operator; strong for a company; medium for the rest
- * (guide of evidence, decision table). NONE where it is no block page. */
+/* How sure a named block is: certain for product, national and operator; strong for a company; medium for the
+ * rest (guide of evidence, decision table). NONE where it is no block page. */
 enum verdict_confidence blockpage_confidence(enum blockpage_scope scope);
 /* "product", "national", ...; "" for NONE. */
 const char *blockpage_scope_name(enum blockpage_scope scope);

@@ -27,7 +27,8 @@ struct raw_exchange {
     void *arg;
 };
 
-static void event_add(struct raw_exchange *exchange, const char *operation, const char *failure, int64_t byte_count)
+static void event_add(struct raw_exchange *exchange, const char *operation, const char *failure,
+                      int64_t byte_count)
 {
     char address[ENDPOINT_TEXT_BYTES];
     int64_t now_us = step_now_us(exchange->trace);
@@ -124,7 +125,8 @@ static enum status talk_begin(struct raw_exchange *exchange)
     int64_t timeout_us = exchange->request.timeout_us ? exchange->request.timeout_us
                                                       : exchange->trace->context->limits.http_timeout_us;
     enum status status = loop_watch(loop, exchange->fd, true, true, on_ready, exchange, &exchange->watch);
-    return status == STATUS_OK ? loop_after(loop, timeout_us, on_timeout, exchange, &exchange->timer) : status;
+    return status == STATUS_OK ? loop_after(loop, timeout_us, on_timeout, exchange, &exchange->timer)
+                               : status;
 }
 
 static void on_connected(struct tcp_attempt *attempt, void *arg)
@@ -140,8 +142,8 @@ static void on_connected(struct tcp_attempt *attempt, void *arg)
         exchange_end(exchange, "unknown_failure: event loop");
 }
 
-enum status raw_start(const struct step_trace *trace, const struct raw_request *request, raw_callback callback,
-                      void *arg, struct raw_exchange **out)
+enum status raw_start(const struct step_trace *trace, const struct raw_request *request,
+                      raw_callback callback, void *arg, struct raw_exchange **out)
 {
     struct raw_exchange *exchange = calloc(1, sizeof *exchange);
     if (!exchange)

@@ -1,12 +1,13 @@
-/* Fuzzes block-page lists and pages: the input up to a zero byte is a list, the rest is a page. Whatever matches bears a
- * name of the list, and reading twice matches the same. Owner: each run frees its sets. Why: lists come from strangers,
- * pages from anyone on the path. */
+/* Fuzzes block-page lists and pages: the input up to a zero byte is a list, the rest is a page. Whatever
+ * matches bears a name of the list, and reading twice matches the same. Owner: each run frees its sets. Why:
+ * lists come from strangers, pages from anyone on the path. */
 #include <string.h>
 
 #include "tests-network/steps/blockpage.h"
 #include "tests/fuzz/fuzz.h"
 
-static struct blockpage_hit match_once(const uint8_t *list, size_t list_bytes, const uint8_t *page, size_t page_bytes)
+static struct blockpage_hit match_once(const uint8_t *list, size_t list_bytes, const uint8_t *page,
+                                       size_t page_bytes)
 {
     struct blockpage_set *set = NULL;
     struct blockpage_hit hit = {0};
@@ -14,7 +15,8 @@ static struct blockpage_hit match_once(const uint8_t *list, size_t list_bytes, c
         return hit;
     if (blockpage_add(set, (const char *)list, list_bytes, false) == STATUS_OK) {
         blockpage_seal(set);
-        hit = blockpage_match(set, &(struct blockpage_page){.code = 200, .body = page, .body_bytes = page_bytes});
+        hit = blockpage_match(set,
+                              &(struct blockpage_page){.code = 200, .body = page, .body_bytes = page_bytes});
         FUZZ_REQUIRE((hit.scope == BLOCKPAGE_NONE) == (hit.name[0] == '\0'));
         FUZZ_REQUIRE(hit.limit_count <= 2 * blockpage_counts(set)->signature_count);
     }

@@ -1,6 +1,6 @@
-/* Fuzzes the client's side of a QUIC first flight. First byte even: the rest is a datagram as a stranger sends it, which
- * counts as an answer only where it is genuine. Odd: the rest is the frames of a server that knows the keys.
- * Owner: each run closes its flight. Why: anyone can send to an open UDP port. */
+/* Fuzzes the client's side of a QUIC first flight. First byte even: the rest is a datagram as a stranger
+ * sends it, which counts as an answer only where it is genuine. Odd: the rest is the frames of a server that
+ * knows the keys. Owner: each run closes its flight. Why: anyone can send to an open UDP port. */
 #include <string.h>
 
 #include "tests-network/quic_reachability/flight.h"
@@ -18,7 +18,8 @@ static void frames_receive(struct flight *flight, const uint8_t *bytes, size_t c
                                          .payload_bytes = count};
     if (quic_initial_seal(&flight->server, &initial, &datagram) == STATUS_OK) {
         FUZZ_REQUIRE(quic_header_read(datagram.bytes, datagram.count, &header) == STATUS_OK);
-        FUZZ_REQUIRE(quic_initial_open(&flight->server, datagram.bytes, &header, &opened, &number) == STATUS_OK);
+        FUZZ_REQUIRE(quic_initial_open(&flight->server, datagram.bytes, &header, &opened, &number) ==
+                     STATUS_OK);
         FUZZ_REQUIRE(opened.count >= count && memcmp(opened.bytes, bytes, count) == 0);
         FUZZ_REQUIRE(flight_receive(flight, datagram.bytes, datagram.count) == FLIGHT_ADVANCED);
         FUZZ_REQUIRE(flight->reply >= FLIGHT_ACK && flight->largest_acked < (int64_t)flight->next_number);
@@ -37,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     uint32_t number = 0;
     if (count == 0 || flight_open(&random, "fuzz.example", &flight) != STATUS_OK)
         return 0;
-    flight.original = (struct quic_cid){.bytes = {0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08}, .count = 8};
+    flight.original =
+        (struct quic_cid){.bytes = {0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08}, .count = 8};
     flight.source.count = 0; /* as in the RFC's examples, so that seeds get past the first check */
     FUZZ_REQUIRE(quic_initial_keys(&flight.original, QUIC_SERVER, &flight.server) == STATUS_OK);
     FUZZ_REQUIRE(flight_send(&flight, FLIGHT_SEND_HELLO, &sent, &number) == STATUS_OK);

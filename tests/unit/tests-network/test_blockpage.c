@@ -42,22 +42,25 @@ static void test_order_and_place(void **state)
         const char *blocks, *falses, *body, *name;
         enum blockpage_scope scope;
     } cases[] = {
-        {"{\"fingerprint\":\"f_gen\",\"pattern\":\"blocked\"}\n{\"fingerprint\":\"c_isp_x\",\"pattern\":\"by us\"}\n", "",
-         "blocked by us", "c_isp_x", BLOCKPAGE_OPERATOR},
-        {"{\"fingerprint\":\"c_isp_x\",\"pattern\":\"by us\"}", "{\"fingerprint\":\"a_x\",\"pattern\":\"by\"}",
-         "blocked by us", "a_x", BLOCKPAGE_FALSE},
-        {"{\"fingerprint\":\"b_nat_1\",\"pattern\":\"one\"}\r\n{\"fingerprint\":\"b_nat_2\",\"pattern\":\"one\"}\r\n", "",
-         "one", "b_nat_1", BLOCKPAGE_NATIONAL},
+        {"{\"fingerprint\":\"f_gen\",\"pattern\":\"blocked\"}\n{\"fingerprint\":\"c_isp_x\",\"pattern\":\"by "
+         "us\"}\n",
+         "", "blocked by us", "c_isp_x", BLOCKPAGE_OPERATOR},
+        {"{\"fingerprint\":\"c_isp_x\",\"pattern\":\"by us\"}",
+         "{\"fingerprint\":\"a_x\",\"pattern\":\"by\"}", "blocked by us", "a_x", BLOCKPAGE_FALSE},
+        {"{\"fingerprint\":\"b_nat_1\",\"pattern\":\"one\"}\r\n{\"fingerprint\":\"b_nat_2\",\"pattern\":"
+         "\"one\"}\r\n",
+         "", "one", "b_nat_1", BLOCKPAGE_NATIONAL},
         {"{\"fingerprint\":\"e_unk\",\"pattern\":\"a.b\"}", "", "a\nb", "e_unk", BLOCKPAGE_UNKNOWN},
         {"{\"fingerprint\":\"strange\",\"pattern\":\"a.b\"}", "", "a\nb", "strange", BLOCKPAGE_UNKNOWN},
         {"{\"fingerprint\":\"d_corp\",\"pattern\":\"Server: box\"}", "", "", "d_corp", BLOCKPAGE_COMPANY},
-        {"{\"fingerprint\":\"d_corp\",\"pattern\":\"box\",\"location_found\":\"body\"}", "", "x", "", BLOCKPAGE_NONE},
+        {"{\"fingerprint\":\"d_corp\",\"pattern\":\"box\",\"location_found\":\"body\"}", "", "x", "",
+         BLOCKPAGE_NONE},
         {"{\"fingerprint\":\"a_prod\",\"pattern\":\"box\",\"location_found\":\"header\"}", "", "x", "a_prod",
          BLOCKPAGE_PRODUCT},
-        {"{\"fingerprint\":\"a_prod\",\"pattern\":\"box\",\"location_found\":\"header.location\"}", "", "box", "",
-         BLOCKPAGE_NONE},
-        {"{\"fingerprint\":\"a_prod\",\"pattern\":\"block\",\"location_found\":\"header.location\"}", "", "", "a_prod",
-         BLOCKPAGE_PRODUCT},
+        {"{\"fingerprint\":\"a_prod\",\"pattern\":\"box\",\"location_found\":\"header.location\"}", "", "box",
+         "", BLOCKPAGE_NONE},
+        {"{\"fingerprint\":\"a_prod\",\"pattern\":\"block\",\"location_found\":\"header.location\"}", "", "",
+         "a_prod", BLOCKPAGE_PRODUCT},
         {"{\"fingerprint\":\"f_gen\",\"pattern\":\"Blocked\"}", "", "blocked", "", BLOCKPAGE_NONE},
         {"{\"fingerprint\":\"f_gen\",\"pattern\":\"(.)\\\\1\"}", "", "abb", "f_gen", BLOCKPAGE_GENERIC},
     };
@@ -73,10 +76,11 @@ static void test_order_and_place(void **state)
 static void test_bad_lines_are_counted_and_named(void **state)
 {
     (void)state;
-    struct blockpage_set *set = set_of("\n{\"fingerprint\":\"c_isp_bad\",\"pattern\":\"(open\"}\nnot json\n"
-                                       "{\"pattern\":\"x\"}\n{\"fingerprint\":\"c_ok\",\"pattern\":\"ok\"}\n"
-                                       "{\"fingerprint\":\"c_where\",\"pattern\":\"x\",\"location_found\":\"foot\"}\n",
-                                       "");
+    struct blockpage_set *set =
+        set_of("\n{\"fingerprint\":\"c_isp_bad\",\"pattern\":\"(open\"}\nnot json\n"
+               "{\"pattern\":\"x\"}\n{\"fingerprint\":\"c_ok\",\"pattern\":\"ok\"}\n"
+               "{\"fingerprint\":\"c_where\",\"pattern\":\"x\",\"location_found\":\"foot\"}\n",
+               "");
     const struct blockpage_counts *counts = blockpage_counts(set);
     assert_int_equal(counts->signature_count, 1);
     assert_int_equal(counts->bad_count, 4);
@@ -92,8 +96,9 @@ static void test_hostile_page_is_bounded(void **state)
 {
     (void)state;
     struct clock clock = clock_system();
-    struct blockpage_set *set =
-        set_of("{\"fingerprint\":\"f_slow\",\"pattern\":\"(a+)+$\"}\n{\"fingerprint\":\"f_pair\",\"pattern\":\"URL .* Sp.*er Gate\"}", "");
+    struct blockpage_set *set = set_of("{\"fingerprint\":\"f_slow\",\"pattern\":\"(a+)+$\"}\n{"
+                                       "\"fingerprint\":\"f_pair\",\"pattern\":\"URL .* Sp.*er Gate\"}",
+                                       "");
     size_t count = 512u << 10;
     char *body = malloc(count);
     for (size_t i = 0; i < count; i++)
@@ -117,15 +122,20 @@ static void test_own_list(void **state)
         enum blockpage_scope scope;
         enum verdict_confidence confidence;
     } cases[] = {
-        {"<html><head><title>M1-6</title></head><body><iframe src=\"http://10.10.34.34?type=Invalid Site\"></iframe>",
+        {"<html><head><title>M1-6</title></head><body><iframe src=\"http://10.10.34.34?type=Invalid "
+         "Site\"></iframe>",
          BLOCKPAGE_NATIONAL, CONFIDENCE_CERTAIN},
         {"<title>Web Filter Violation</title>", BLOCKPAGE_PRODUCT, CONFIDENCE_CERTAIN},
-        {"<h1>Access denied</h1><p>This site is closed by law 149.</p>", BLOCKPAGE_GENERIC, CONFIDENCE_MEDIUM},
-        {"<html><head><title>Access Denied</title></head>\n<p>This request cannot be served in your jurisdiction.</p>",
+        {"<h1>Access denied</h1><p>This site is closed by law 149.</p>", BLOCKPAGE_GENERIC,
+         CONFIDENCE_MEDIUM},
+        {"<html><head><title>Access Denied</title></head>\n<p>This request cannot be served in your "
+         "jurisdiction.</p>",
          BLOCKPAGE_GENERIC, CONFIDENCE_MEDIUM},
         {"<title>Just a moment...</title>", BLOCKPAGE_FALSE, CONFIDENCE_NONE},
-        {"<TITLE>Access Denied</TITLE> by law <p>Reference&#32;&#35;18&#46;2", BLOCKPAGE_FALSE, CONFIDENCE_NONE},
-        {"<title>News of the day</title> Minister: access to pages blocked by law", BLOCKPAGE_NONE, CONFIDENCE_NONE},
+        {"<TITLE>Access Denied</TITLE> by law <p>Reference&#32;&#35;18&#46;2", BLOCKPAGE_FALSE,
+         CONFIDENCE_NONE},
+        {"<title>News of the day</title> Minister: access to pages blocked by law", BLOCKPAGE_NONE,
+         CONFIDENCE_NONE},
         {"", BLOCKPAGE_NONE, CONFIDENCE_NONE},
     };
     struct blockpage_set *set = NULL;
@@ -133,7 +143,8 @@ static void test_own_list(void **state)
     assert_int_equal(blockpage_counts(set)->bad_count, 0);
     assert_true(blockpage_counts(set)->signature_count >= 15);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const struct blockpage_page page = {.code = 200, .body = cases[i].body, .body_bytes = strlen(cases[i].body)};
+        const struct blockpage_page page = {
+            .code = 200, .body = cases[i].body, .body_bytes = strlen(cases[i].body)};
         struct blockpage_hit hit = blockpage_match(set, &page);
         assert_int_equal(hit.scope, cases[i].scope);
         assert_int_equal(blockpage_confidence(hit.scope), cases[i].confidence);
@@ -169,7 +180,8 @@ static void test_published_list(void **state)
     assert_int_equal(blockpage_open(blocks, falses, &set, NULL), STATUS_OK);
     const struct blockpage_counts *counts = blockpage_counts(set);
     if (counts->bad_count > 0)
-        print_message("%zu bad, first %s: %s\n", counts->bad_count, counts->first_bad_name, counts->first_bad_reason);
+        print_message("%zu bad, first %s: %s\n", counts->bad_count, counts->first_bad_name,
+                      counts->first_bad_reason);
     assert_true(counts->signature_count >= 643 + 463);
     assert_true(counts->bad_count == 0);
     const struct {
@@ -181,7 +193,8 @@ static void test_published_list(void **state)
         {"<title>An ordinary page</title>", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const struct blockpage_page page = {.code = 200, .body = cases[i].body, .body_bytes = strlen(cases[i].body)};
+        const struct blockpage_page page = {
+            .code = 200, .body = cases[i].body, .body_bytes = strlen(cases[i].body)};
         assert_string_equal(blockpage_match(set, &page).name, cases[i].name);
     }
     blockpage_free(set);
@@ -190,9 +203,12 @@ static void test_published_list(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_and_place), cmocka_unit_test(test_bad_lines_are_counted_and_named),
-        cmocka_unit_test(test_hostile_page_is_bounded), cmocka_unit_test(test_own_list),
-        cmocka_unit_test(test_files), cmocka_unit_test(test_published_list),
+        cmocka_unit_test(test_order_and_place),
+        cmocka_unit_test(test_bad_lines_are_counted_and_named),
+        cmocka_unit_test(test_hostile_page_is_bounded),
+        cmocka_unit_test(test_own_list),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_published_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

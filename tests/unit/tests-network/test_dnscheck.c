@@ -67,41 +67,91 @@ static void test_verdict_table(void **state)
         const char *method;
         enum verdict_confidence confidence;
     } cases[] = {
-        {{.lookup_count = 2, .lookups = {{.result = {LOOKUP_DONE, NULL, false, false}},
-                                         {.result = {LOOKUP_ANSWER, FAILURE_NO_ANSWER, false, false}}}},
-         OUTCOME_OK, LAYER_NONE, "", CONFIDENCE_NONE},
+        {{.lookup_count = 2,
+          .lookups = {{.result = {LOOKUP_DONE, NULL, false, false}},
+                      {.result = {LOOKUP_ANSWER, FAILURE_NO_ANSWER, false, false}}}},
+         OUTCOME_OK,
+         LAYER_NONE,
+         "",
+         CONFIDENCE_NONE},
         {{.lookup_count = 1, .lookups = {{.result = {LOOKUP_DONE, NULL, true, false}}}},
-         OUTCOME_BLOCKED, LAYER_DNS, "dns_injection", CONFIDENCE_CERTAIN},
+         OUTCOME_BLOCKED,
+         LAYER_DNS,
+         "dns_injection",
+         CONFIDENCE_CERTAIN},
         {{.lookup_count = 1, .lookups = {{.result = {LOOKUP_DONE, NULL, false, true}}}},
-         OUTCOME_BLOCKED, LAYER_DNS, "dns_bogon", CONFIDENCE_STRONG},
-        {{.bootstrap_failure = FAILURE_NXDOMAIN}, OUTCOME_UNKNOWN, LAYER_NONE, "bootstrap_failure", CONFIDENCE_NONE},
-        {{.bootstrap_failure = FAILURE_BOGON, .is_bootstrap_injected = true}, OUTCOME_BLOCKED, LAYER_DNS,
-         "dns_injection", CONFIDENCE_CERTAIN},
+         OUTCOME_BLOCKED,
+         LAYER_DNS,
+         "dns_bogon",
+         CONFIDENCE_STRONG},
+        {{.bootstrap_failure = FAILURE_NXDOMAIN},
+         OUTCOME_UNKNOWN,
+         LAYER_NONE,
+         "bootstrap_failure",
+         CONFIDENCE_NONE},
+        {{.bootstrap_failure = FAILURE_BOGON, .is_bootstrap_injected = true},
+         OUTCOME_BLOCKED,
+         LAYER_DNS,
+         "dns_injection",
+         CONFIDENCE_CERTAIN},
         {{.bootstrap_failure = "network_unreachable"}, OUTCOME_OFFLINE, LAYER_NONE, "", CONFIDENCE_NONE},
         {{.lookup_count = 1, .lookups = {{.result = {LOOKUP_EXCHANGE, FAILURE_TIMEOUT, false, false}}}},
-         OUTCOME_UNKNOWN, LAYER_NONE, "resolver_unanswered", CONFIDENCE_NONE},
-        {{.lookup_count = 1, .lookups = {{.result = {LOOKUP_EXCHANGE, FAILURE_TIMEOUT, false, false}}},
+         OUTCOME_UNKNOWN,
+         LAYER_NONE,
+         "resolver_unanswered",
+         CONFIDENCE_NONE},
+        {{.lookup_count = 1,
+          .lookups = {{.result = {LOOKUP_EXCHANGE, FAILURE_TIMEOUT, false, false}}},
           .connectivity = CONNECTIVITY_FULL_SHUTDOWN},
-         OUTCOME_OFFLINE, LAYER_NONE, "", CONFIDENCE_NONE},
+         OUTCOME_OFFLINE,
+         LAYER_NONE,
+         "",
+         CONFIDENCE_NONE},
         {{.lookup_count = 1, .lookups = {{.result = {LOOKUP_ANSWER, FAILURE_DNS_REFUSED, false, false}}}},
-         OUTCOME_UNKNOWN, LAYER_NONE, "resolver_refuses", CONFIDENCE_NONE},
-        {{.lookup_count = 1, .lookups = {{.result = {LOOKUP_TLS, FAILURE_RESET, false, false}}}}, OUTCOME_UNKNOWN,
-         LAYER_NONE, "", CONFIDENCE_NONE},
-        {{.lookup_count = 1, .lookups = {{.result = {LOOKUP_TLS, FAILURE_RESET, false, false}}},
+         OUTCOME_UNKNOWN,
+         LAYER_NONE,
+         "resolver_refuses",
+         CONFIDENCE_NONE},
+        {{.lookup_count = 1, .lookups = {{.result = {LOOKUP_TLS, FAILURE_RESET, false, false}}}},
+         OUTCOME_UNKNOWN,
+         LAYER_NONE,
+         "",
+         CONFIDENCE_NONE},
+        {{.lookup_count = 1,
+          .lookups = {{.result = {LOOKUP_TLS, FAILURE_RESET, false, false}}},
           .control = DNSCHECK_CONTROL_REACHES},
-         OUTCOME_BLOCKED, LAYER_TLS, "tls_reset", CONFIDENCE_STRONG},
-        {{.lookup_count = 1, .lookups = {{.result = {LOOKUP_TLS, FAILURE_RESET, false, false}}},
+         OUTCOME_BLOCKED,
+         LAYER_TLS,
+         "tls_reset",
+         CONFIDENCE_STRONG},
+        {{.lookup_count = 1,
+          .lookups = {{.result = {LOOKUP_TLS, FAILURE_RESET, false, false}}},
           .control = DNSCHECK_CONTROL_FAILS},
-         OUTCOME_DOWN, LAYER_NONE, "", CONFIDENCE_MEDIUM},
-        {{.lookup_count = 1, .lookups = {{.result = {LOOKUP_CONNECT, FAILURE_TIMEOUT, false, false}}},
+         OUTCOME_DOWN,
+         LAYER_NONE,
+         "",
+         CONFIDENCE_MEDIUM},
+        {{.lookup_count = 1,
+          .lookups = {{.result = {LOOKUP_CONNECT, FAILURE_TIMEOUT, false, false}}},
           .control = DNSCHECK_CONTROL_REACHES},
-         OUTCOME_BLOCKED, LAYER_TCP, "connection_timeout", CONFIDENCE_WEAK},
-        {{.lookup_count = 2, .control = DNSCHECK_CONTROL_REACHES,
+         OUTCOME_BLOCKED,
+         LAYER_TCP,
+         "connection_timeout",
+         CONFIDENCE_WEAK},
+        {{.lookup_count = 2,
+          .control = DNSCHECK_CONTROL_REACHES,
           .lookups = {{.result = {LOOKUP_CONNECT, FAILURE_REFUSED, false, false}},
-                      {.result = {LOOKUP_CONNECT, "network_unreachable", false, false}, .is_ipv6_missing = true}}},
-         OUTCOME_BLOCKED, LAYER_TCP, "connection_refused", CONFIDENCE_MEDIUM},
+                      {.result = {LOOKUP_CONNECT, "network_unreachable", false, false},
+                       .is_ipv6_missing = true}}},
+         OUTCOME_BLOCKED,
+         LAYER_TCP,
+         "connection_refused",
+         CONFIDENCE_MEDIUM},
         {{.lookup_count = 1, .lookups = {{.result = {LOOKUP_CONNECT, "network_unreachable", false, false}}}},
-         OUTCOME_OFFLINE, LAYER_NONE, "", CONFIDENCE_NONE},
+         OUTCOME_OFFLINE,
+         LAYER_NONE,
+         "",
+         CONFIDENCE_NONE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct verdict verdict = dnscheck_verdict(&cases[i].evidence);
@@ -126,8 +176,8 @@ struct secure {
 };
 
 /* Refuses whoever does not offer what this resolver speaks. */
-static int alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_length, const unsigned char *offered,
-                       unsigned count, void *arg)
+static int alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_length,
+                       const unsigned char *offered, unsigned count, void *arg)
 {
     const struct secure *secure = arg;
     static const unsigned char dot[] = {3, 'd', 'o', 't'};
@@ -135,8 +185,8 @@ static int alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_l
     bool is_dot = secure->manner == DOT_ANSWERS || secure->manner == DOT_HANGS_UP;
     unsigned char *chosen = NULL;
     (void)ssl;
-    if (SSL_select_next_proto(&chosen, out_length, is_dot ? dot : http, is_dot ? sizeof dot : sizeof http, offered,
-                              count) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&chosen, out_length, is_dot ? dot : http, is_dot ? sizeof dot : sizeof http,
+                              offered, count) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
@@ -177,7 +227,8 @@ static void secure_talk(const struct secure *secure, SSL *ssl)
         return;
     }
     snprintf(head, sizeof head,
-             "HTTP/1.1 200 OK\r\nContent-Type: application/dns-message\r\nContent-Length: %zu\r\n\r\n", length);
+             "HTTP/1.1 200 OK\r\nContent-Type: application/dns-message\r\nContent-Length: %zu\r\n\r\n",
+             length);
     SSL_write(ssl, head, (int)strlen(head));
     SSL_write(ssl, out + 2, (int)length);
 }
@@ -302,15 +353,35 @@ static void test_plain_resolvers(void **state)
         {"udp://127.0.0.1", {"example.org", DNS_ANSWER, {PUBLIC_ADDRESS}, NULL}, OUTCOME_OK, "", "udp", NULL},
         {"tcp://127.0.0.1", {"example.org", DNS_ANSWER, {PUBLIC_ADDRESS}, NULL}, OUTCOME_OK, "", "tcp", NULL},
         {"udp://dns.test", {"example.org", DNS_ANSWER, {PUBLIC_ADDRESS}, NULL}, OUTCOME_OK, "", "udp", NULL},
-        {"udp://127.0.0.1", {"example.org", DNS_FORGED_RACE, {PUBLIC_ADDRESS}, "8.7.198.45"}, OUTCOME_BLOCKED,
-         "dns_injection", "udp", NULL},
-        {"udp://127.0.0.1", {"example.org", DNS_ANSWER, {"10.10.34.35"}, NULL}, OUTCOME_BLOCKED, "dns_bogon", "udp",
+        {"udp://127.0.0.1",
+         {"example.org", DNS_FORGED_RACE, {PUBLIC_ADDRESS}, "8.7.198.45"},
+         OUTCOME_BLOCKED,
+         "dns_injection",
+         "udp",
          NULL},
-        {"tcp://127.0.0.1", {"example.org", DNS_ANSWER, {"10.10.34.35"}, NULL}, OUTCOME_BLOCKED, "dns_bogon", "tcp",
+        {"udp://127.0.0.1",
+         {"example.org", DNS_ANSWER, {"10.10.34.35"}, NULL},
+         OUTCOME_BLOCKED,
+         "dns_bogon",
+         "udp",
          NULL},
-        {"udp://127.0.0.1", {"example.org", DNS_REFUSED, {NULL}, NULL}, OUTCOME_UNKNOWN, "resolver_refuses", "udp",
+        {"tcp://127.0.0.1",
+         {"example.org", DNS_ANSWER, {"10.10.34.35"}, NULL},
+         OUTCOME_BLOCKED,
+         "dns_bogon",
+         "tcp",
+         NULL},
+        {"udp://127.0.0.1",
+         {"example.org", DNS_REFUSED, {NULL}, NULL},
+         OUTCOME_UNKNOWN,
+         "resolver_refuses",
+         "udp",
          FAILURE_DNS_REFUSED},
-        {"udp://127.0.0.1", {"example.org", DNS_SILENT, {NULL}, NULL}, OUTCOME_UNKNOWN, "resolver_unanswered", "udp",
+        {"udp://127.0.0.1",
+         {"example.org", DNS_SILENT, {NULL}, NULL},
+         OUTCOME_UNKNOWN,
+         "resolver_unanswered",
+         "udp",
          FAILURE_TIMEOUT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -329,7 +400,8 @@ static void test_plain_resolvers(void **state)
         assert_int_equal(strncmp(resolver, cases[i].scheme, 6), 0);
         assert_string_equal(json_member_text(json_array_get(json_object_get(lookup, "queries"), 0), "engine"),
                             cases[i].engine);
-        assert_int_equal(json_is_null(json_object_get(outcome.keys, "bootstrap")), strstr(cases[i].scheme, "test") == NULL);
+        assert_int_equal(json_is_null(json_object_get(outcome.keys, "bootstrap")),
+                         strstr(cases[i].scheme, "test") == NULL);
         assert_string_equal(json_member_text(outcome.keys, "domain"), "example.org");
         json_decref(outcome.keys);
         dns_server_stop(&server);
@@ -349,7 +421,8 @@ static void test_secure_resolvers(void **state)
     } cases[] = {
         {"dot://dns.test", DOT_ANSWERS, OUTCOME_OK, "", "dot", NULL, 0},
         {"https://dns.test", DOH_ANSWERS, OUTCOME_OK, "", "doh", NULL, 2},
-        {"https://dns.test", DOH_FORBIDS, OUTCOME_UNKNOWN, "resolver_unanswered", "doh", "http_request_failed", 2},
+        {"https://dns.test", DOH_FORBIDS, OUTCOME_UNKNOWN, "resolver_unanswered", "doh",
+         "http_request_failed", 2},
         {"dot://dns.test", DOT_HANGS_UP, OUTCOME_UNKNOWN, "resolver_unanswered", "dot", FAILURE_EOF, 0},
         {"dot://127.0.0.1", DOT_ANSWERS, OUTCOME_UNKNOWN, "", "dot", FAILURE_TLS_HOSTNAME, 0},
     };
@@ -372,7 +445,8 @@ static void test_secure_resolvers(void **state)
         assert_int_equal(json_array_size(json_object_get(lookup, "requests")), cases[i].requests);
         if (cases[i].outcome == OUTCOME_OK)
             assert_string_equal(
-                json_member_text(json_array_get(json_object_get(query, "answers"), 0), "ipv4"), PUBLIC_ADDRESS);
+                json_member_text(json_array_get(json_object_get(query, "answers"), 0), "ipv4"),
+                PUBLIC_ADDRESS);
         json_decref(outcome.keys);
         secure_stop(&secure);
         world_close(&world);

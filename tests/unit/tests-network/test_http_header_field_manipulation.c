@@ -1,4 +1,5 @@
-/* Header manipulation: comparison and verdict by table, and against backends that reflect, rewrite or say something else. */
+/* Header manipulation: comparison and verdict by table, and against backends that reflect, rewrite or say
+ * something else. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,10 +12,12 @@
 
 extern const struct nettest nettest_http_header_field_manipulation;
 
-static const struct header_field fields[FIELDS_COUNT] = {{"hOST", "x.com"}, {"uSER-aGENT", "M"}, {"acCEPT", "*/*"},
-                                                         {"ACCEPT-CHARset", "utf-8"}, {"aCCEPT-encoding", "gzip"},
-                                                         {"accept-LANGUAGE", "en"}};
-#define REST "[\"acCEPT\",\"*/*\"],[\"ACCEPT-CHARset\",\"utf-8\"],[\"aCCEPT-encoding\",\"gzip\"],[\"accept-LANGUAGE\",\"en\"]"
+static const struct header_field fields[FIELDS_COUNT] = {
+    {"hOST", "x.com"},           {"uSER-aGENT", "M"},         {"acCEPT", "*/*"},
+    {"ACCEPT-CHARset", "utf-8"}, {"aCCEPT-encoding", "gzip"}, {"accept-LANGUAGE", "en"}};
+#define REST                                                                                                 \
+    "[\"acCEPT\",\"*/"                                                                                       \
+    "*\"],[\"ACCEPT-CHARset\",\"utf-8\"],[\"aCCEPT-encoding\",\"gzip\"],[\"accept-LANGUAGE\",\"en\"]"
 #define LINE "\"request_line\":\"GeT / HTTP/1.1\",\"request_headers\":"
 
 static void test_comparison(void **state)
@@ -30,15 +33,16 @@ static void test_comparison(void **state)
         {"{\"request_line\":1}", .total = true},
         {"{" LINE "[[1,2]]}", .total = true},
         {"{" LINE "[[\"hOST\",\"x.com\"],[\"uSER-aGENT\",\"M\"]," REST "]}", .total = false},
-        {"{" LINE "[[\"uSER-aGENT\",\"M\"]," REST ",[\"hOST\",\"x.com\"]]}", .total = false}, /* order does not count */
-        {"{\"request_line\":\"GET / HTTP/1.1\",\"request_headers\":[[\"hOST\",\"x.com\"],[\"uSER-aGENT\",\"M\"]," REST
-         "]}",
+        {"{" LINE "[[\"uSER-aGENT\",\"M\"]," REST ",[\"hOST\",\"x.com\"]]}",
+         .total = false}, /* order does not count */
+        {"{\"request_line\":\"GET / "
+         "HTTP/1.1\",\"request_headers\":[[\"hOST\",\"x.com\"],[\"uSER-aGENT\",\"M\"]," REST "]}",
          .line = true},
         {"{" LINE "[[\"Host\",\"x.com\"],[\"uSER-aGENT\",\"M\"]," REST "]}", .capitalization = true,
          .difference_count = 2},
         {"{" LINE "[[\"hOST\",\"y.com\"],[\"uSER-aGENT\",\"M\"]," REST "]}", .value = true},
-        {"{" LINE "[[\"hOST\",\"x.com\"],[\"uSER-aGENT\",\"M\"]," REST ",[\"Via\",\"1.1 squid\"]]}", .name = true,
-         .number = true, .difference_count = 1},
+        {"{" LINE "[[\"hOST\",\"x.com\"],[\"uSER-aGENT\",\"M\"]," REST ",[\"Via\",\"1.1 squid\"]]}",
+         .name = true, .number = true, .difference_count = 1},
         {"{" LINE "[[\"hOST\",\"x.com\"]," REST "]}", .name = true, .number = true, .difference_count = 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -68,17 +72,24 @@ static void test_verdict_table(void **state)
         {{0}, OUTCOME_UNKNOWN, "no_backend"},
         {{.has_backend = true, .is_connected = true, .is_answered = true}, OUTCOME_OK, ""},
         {{.has_backend = true, .is_connected = true, .is_answered = true, .tampering = {.has_value = true}},
-         OUTCOME_BLOCKED, "middlebox_header_manipulation"},
+         OUTCOME_BLOCKED,
+         "middlebox_header_manipulation"},
         {{.has_backend = true, .is_connected = true, .is_answered = true, .tampering = {.is_total = true}},
-         OUTCOME_BLOCKED, "middlebox_answer"},
-        {{.has_backend = true, .is_connected = true, .tampering = {.is_total = true}}, OUTCOME_UNKNOWN,
+         OUTCOME_BLOCKED,
+         "middlebox_answer"},
+        {{.has_backend = true, .is_connected = true, .tampering = {.is_total = true}},
+         OUTCOME_UNKNOWN,
          "backend_silent"},
         {{.has_backend = true, .is_connected = true, .is_reset = true, .tampering = {.is_total = true}},
-         OUTCOME_UNKNOWN, "backend_reset"},
+         OUTCOME_UNKNOWN,
+         "backend_reset"},
         {{.has_backend = true, .tampering = {.is_total = true}}, OUTCOME_UNKNOWN, "backend_unreachable"},
-        {{.has_backend = true, .is_local_failure = true, .tampering = {.is_total = true}}, OUTCOME_OFFLINE, ""},
+        {{.has_backend = true, .is_local_failure = true, .tampering = {.is_total = true}},
+         OUTCOME_OFFLINE,
+         ""},
         {{.has_backend = true, .connectivity = CONNECTIVITY_NO_LINK, .tampering = {.is_total = true}},
-         OUTCOME_OFFLINE, ""},
+         OUTCOME_OFFLINE,
+         ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct verdict verdict = header_verdict(&cases[i].evidence);
@@ -117,7 +128,8 @@ static void reflect(const struct backend *backend, char *request, struct buffer 
     struct buffer body = {0};
     json_write(answer, &body);
     json_decref(answer);
-    buffer_printf(out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", body.count);
+    buffer_printf(out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                  body.count);
     buffer_append(out, body.bytes, body.count);
     buffer_free(&body);
 }
@@ -127,7 +139,8 @@ static void backend_serve(const struct backend *backend, int fd)
     char request[4096] = "";
     struct buffer out = {0};
     ssize_t count = read(fd, request, sizeof request - 1);
-    if (count > 0 && (backend->manner == REFLECT || backend->manner == TIDY || backend->manner == LOWER_METHOD))
+    if (count > 0 &&
+        (backend->manner == REFLECT || backend->manner == TIDY || backend->manner == LOWER_METHOD))
         reflect(backend, request, &out);
     else if (backend->manner == OTHER_PAGE)
         buffer_text(&out, "HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nstop!");
@@ -182,7 +195,8 @@ static struct outcome measure(enum manner manner)
     snprintf(url, sizeof url, "http://127.0.0.1:%u", (unsigned)address_port(&at));
     context_open(&context);
     context.backend = url;
-    assert_int_equal(nettest_http_header_field_manipulation.start(&context, NULL, measured, &outcome, &run), STATUS_OK);
+    assert_int_equal(nettest_http_header_field_manipulation.start(&context, NULL, measured, &outcome, &run),
+                     STATUS_OK);
     loop_run(context.loop);
     context_close(&context);
     atomic_store(&backend.stop, true);
@@ -206,8 +220,9 @@ static void test_backends(void **state)
         {OTHER_PAGE, OUTCOME_BLOCKED, "middlebox_answer", "json_parse_error", "total"},
         {NOTHING, OUTCOME_UNKNOWN, "backend_silent", "generic_timeout_error", "total"},
     };
-    static const char *const all[] = {"header_field_name",          "header_field_number", "header_field_value",
-                                      "header_name_capitalization", "request_line_capitalization", "total"};
+    static const char *const all[] = {"header_field_name",           "header_field_number",
+                                      "header_field_value",          "header_name_capitalization",
+                                      "request_line_capitalization", "total"};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct outcome outcome = measure(cases[i].manner);
         const json_t *tampering = json_member_object(outcome.keys, "tampering");
@@ -225,7 +240,8 @@ static void test_backends(void **state)
             assert_int_equal(json_member_bool(tampering, all[j], false),
                              cases[i].key && strcmp(all[j], cases[i].key) == 0);
         assert_string_equal(json_member_text(json_member_object(request, "request"), "method"), "GeT");
-        assert_int_equal(json_array_size(json_object_get(json_object_get(request, "request"), "headers_list")), 6);
+        assert_int_equal(
+            json_array_size(json_object_get(json_object_get(request, "request"), "headers_list")), 6);
         json_decref(outcome.keys);
     }
 }
@@ -238,11 +254,16 @@ static void test_backend_addresses(void **state)
         enum status status;
         uint16_t port;
     } cases[] = {
-        {"192.0.2.1", STATUS_OK, 80},          {"192.0.2.1:8080", STATUS_OK, 8080},
-        {"http://192.0.2.1", STATUS_OK, 80},   {"http://192.0.2.1:81/", STATUS_OK, 81},
-        {"http://[2001:db8::1]:82", STATUS_OK, 82}, {"example.org", STATUS_MALFORMED, 0},
-        {"http://", STATUS_MALFORMED, 0},      {"", STATUS_MALFORMED, 0},
-        {"https://192.0.2.1", STATUS_MALFORMED, 0}, {"http://192.0.2.1/path", STATUS_MALFORMED, 0},
+        {"192.0.2.1", STATUS_OK, 80},
+        {"192.0.2.1:8080", STATUS_OK, 8080},
+        {"http://192.0.2.1", STATUS_OK, 80},
+        {"http://192.0.2.1:81/", STATUS_OK, 81},
+        {"http://[2001:db8::1]:82", STATUS_OK, 82},
+        {"example.org", STATUS_MALFORMED, 0},
+        {"http://", STATUS_MALFORMED, 0},
+        {"", STATUS_MALFORMED, 0},
+        {"https://192.0.2.1", STATUS_MALFORMED, 0},
+        {"http://192.0.2.1/path", STATUS_MALFORMED, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sockaddr_storage address = {0};
@@ -255,7 +276,9 @@ static void test_backend_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_comparison), cmocka_unit_test(test_verdict_table), cmocka_unit_test(test_backends),
+        cmocka_unit_test(test_comparison),
+        cmocka_unit_test(test_verdict_table),
+        cmocka_unit_test(test_backends),
         cmocka_unit_test(test_backend_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Invalid request lines: the verdict by table, and against echoes that are honest, silent, changed or reset. */
+/* Invalid request lines: the verdict by table, and against echoes that are honest, silent, changed or reset.
+ */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,10 +11,22 @@
 
 extern const struct nettest nettest_http_invalid_request_line;
 
-#define SAME {.is_connected = true, .is_same = true, .is_answered = true}
-#define CHANGED {.is_connected = true, .is_answered = true}
-#define SILENT {.is_connected = true}
-#define RESET {.is_connected = true, .is_reset = true}
+#define SAME                                                                                                 \
+    {                                                                                                        \
+        .is_connected = true, .is_same = true, .is_answered = true                                           \
+    }
+#define CHANGED                                                                                              \
+    {                                                                                                        \
+        .is_connected = true, .is_answered = true                                                            \
+    }
+#define SILENT                                                                                               \
+    {                                                                                                        \
+        .is_connected = true                                                                                 \
+    }
+#define RESET                                                                                                \
+    {                                                                                                        \
+        .is_connected = true, .is_reset = true                                                               \
+    }
 
 static void test_verdict_table(void **state)
 {
@@ -27,21 +40,36 @@ static void test_verdict_table(void **state)
         {{0}, OUTCOME_UNKNOWN, "no_backend", CONFIDENCE_NONE},
         {{.has_backend = true, .lines = {SAME, SAME, SAME, SAME, SAME}}, OUTCOME_OK, "", CONFIDENCE_NONE},
         {{.has_backend = true, .lines = {SAME, SAME, SAME, SAME, {0}}}, OUTCOME_OK, "", CONFIDENCE_NONE},
-        {{.has_backend = true, .lines = {SAME, SAME, SAME, CHANGED, SAME}}, OUTCOME_BLOCKED, "middlebox_request_line",
+        {{.has_backend = true, .lines = {SAME, SAME, SAME, CHANGED, SAME}},
+         OUTCOME_BLOCKED,
+         "middlebox_request_line",
          CONFIDENCE_STRONG},
-        {{.has_backend = true, .lines = {CHANGED, CHANGED, CHANGED, CHANGED, CHANGED}}, OUTCOME_BLOCKED,
-         "middlebox_request_line", CONFIDENCE_STRONG},
-        {{.has_backend = true, .lines = {SAME, SAME, RESET, SAME, SAME}}, OUTCOME_BLOCKED, "middlebox_reset",
+        {{.has_backend = true, .lines = {CHANGED, CHANGED, CHANGED, CHANGED, CHANGED}},
+         OUTCOME_BLOCKED,
+         "middlebox_request_line",
+         CONFIDENCE_STRONG},
+        {{.has_backend = true, .lines = {SAME, SAME, RESET, SAME, SAME}},
+         OUTCOME_BLOCKED,
+         "middlebox_reset",
          CONFIDENCE_MEDIUM},
-        {{.has_backend = true, .lines = {SAME, SILENT, SAME, SAME, SAME}}, OUTCOME_BLOCKED, "middlebox_drop",
+        {{.has_backend = true, .lines = {SAME, SILENT, SAME, SAME, SAME}},
+         OUTCOME_BLOCKED,
+         "middlebox_drop",
          CONFIDENCE_MEDIUM},
-        {{.has_backend = true, .lines = {SILENT, SILENT, SILENT, SILENT, SILENT}}, OUTCOME_UNKNOWN, "backend_silent",
+        {{.has_backend = true, .lines = {SILENT, SILENT, SILENT, SILENT, SILENT}},
+         OUTCOME_UNKNOWN,
+         "backend_silent",
          CONFIDENCE_NONE},
-        {{.has_backend = true, .lines = {RESET, RESET, RESET, RESET, RESET}}, OUTCOME_UNKNOWN, "backend_silent",
+        {{.has_backend = true, .lines = {RESET, RESET, RESET, RESET, RESET}},
+         OUTCOME_UNKNOWN,
+         "backend_silent",
          CONFIDENCE_NONE},
         {{.has_backend = true}, OUTCOME_UNKNOWN, "backend_unreachable", CONFIDENCE_NONE},
         {{.has_backend = true, .is_local_failure = true}, OUTCOME_OFFLINE, "", CONFIDENCE_NONE},
-        {{.has_backend = true, .connectivity = CONNECTIVITY_FULL_SHUTDOWN}, OUTCOME_OFFLINE, "", CONFIDENCE_NONE},
+        {{.has_backend = true, .connectivity = CONNECTIVITY_FULL_SHUTDOWN},
+         OUTCOME_OFFLINE,
+         "",
+         CONFIDENCE_NONE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct verdict verdict = lines_verdict(&cases[i].evidence);
@@ -121,7 +149,8 @@ static struct outcome run_with(const char *backend)
     context.backend = backend;
     context.limits.http_timeout_us = 250 * US_PER_MS;
     context.limits.tcp_timeout_us = 2 * US_PER_S;
-    assert_int_equal(nettest_http_invalid_request_line.start(&context, NULL, measured, &outcome, &run), STATUS_OK);
+    assert_int_equal(nettest_http_invalid_request_line.start(&context, NULL, measured, &outcome, &run),
+                     STATUS_OK);
     loop_run(context.loop);
     assert_non_null(outcome.keys);
     context_close(&context);
@@ -174,7 +203,8 @@ static void test_echoes(void **state)
             assert_int_equal(is_tampered, (int)line == cases[i].tampered_line);
         }
         assert_int_equal(strlen(json_string_value(json_array_get(sent, 4))), 1024 + 13);
-        assert_string_equal(json_string_value(json_array_get(sent, 3)), "GET cache_object://localhost/ HTTP/1.0\n\r");
+        assert_string_equal(json_string_value(json_array_get(sent, 3)),
+                            "GET cache_object://localhost/ HTTP/1.0\n\r");
         json_decref(keys);
     }
 }
