@@ -29,28 +29,6 @@ static enum status address_check(const char *address, struct why *why)
     return clickhouse_address_parse(address, &parsed, why);
 }
 
-/* Inserts wait for a second replica where each shard has one. */
-static enum status quorum_find(struct store_handle *handle, struct why *why)
-{
-    struct buffer sql = {0};
-    int64_t replica_count = 0;
-    if (!handle->address.cluster[0]) {
-        return STATUS_OK;
-    }
-    sql_text(&sql,
-             "SELECT toInt64(min(replicas)) FROM (SELECT count() AS replicas FROM system.clusters"
-             " WHERE cluster = % GROUP BY shard_num)",
-             handle->address.cluster);
-    enum status status = clickhouse_number(handle, &sql, 0, &replica_count, why);
-    if (status == STATUS_OK && replica_count == 0) {
-        why_set(why, "ClickHouse knows no cluster named %s; mend the address or the server's remote_servers",
-                handle->address.cluster);
-        return STATUS_USAGE;
-    }
-    handle->has_quorum = replica_count > 1;
-    return status;
-}
-
 static enum status handle_open(struct store_handle *handle, const struct store_setting *setting,
                                int64_t *bin_length_s, struct why *why)
 {
@@ -58,7 +36,6 @@ static enum status handle_open(struct store_handle *handle, const struct store_s
     int64_t length_s = *bin_length_s;
     if (status == STATUS_OK && !handle->is_read_only) {
         handle->is_unsettled = true;
-        status = quorum_find(handle, why);
     }
     if (status == STATUS_OK) {
         status = clickhouse_schema_open(handle, setting->token, &length_s, why);

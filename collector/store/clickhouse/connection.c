@@ -116,9 +116,9 @@ static enum status server_failed(struct answer *answer, long http_code, struct w
     }
     long code = strncmp(text, "Code: ", 6) == 0 ? strtol(text + 6, NULL, 10) : 0;
     enum status status = status_of_code(code, text);
-    why_set(why,
-            "ClickHouse refused (HTTP %ld): %.160s; look into its log, and check the account and the rights",
-            http_code, text);
+    why_set(why, "ClickHouse refused (HTTP %ld): %.160s; %s", http_code, text,
+            status == STATUS_BUSY ? "try again when it has recovered"
+                                  : "look into its log, and check the account and the rights");
     free(text);
     return status;
 }

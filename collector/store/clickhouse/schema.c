@@ -198,6 +198,28 @@ static enum status tables_make(struct store_handle *handle, int64_t version, str
     return status;
 }
 
+/* Inserts wait for a second replica where each shard has one. */
+static enum status quorum_find(struct store_handle *handle, struct why *why)
+{
+    struct buffer sql = {0};
+    int64_t replica_count = 0;
+    if (!handle->address.cluster[0]) {
+        return STATUS_OK;
+    }
+    sql_text(&sql,
+             "SELECT toInt64(min(replicas)) FROM (SELECT count() AS replicas FROM system.clusters"
+             " WHERE cluster = % GROUP BY shard_num)",
+             handle->address.cluster);
+    enum status status = clickhouse_number(handle, &sql, 0, &replica_count, why);
+    if (status == STATUS_OK && replica_count == 0) {
+        why_set(why, "ClickHouse knows no cluster named %s; mend the address or the server's remote_servers",
+                handle->address.cluster);
+        return STATUS_USAGE;
+    }
+    handle->has_quorum = replica_count > 1;
+    return status;
+}
+
 static enum status database_make(struct store_handle *handle, struct why *why)
 {
     struct buffer sql = {0};
@@ -244,46 +266,61 @@ static enum status owner_check(struct store_handle *handle, const char *token, s
     return STATUS_CONFLICT;
 }
 
+/* Statements on a cluster wait for all of its servers: they are sent only where something is to be made, so
+ * that a collector starts while one server is away. */
 static enum status schema_upgrade(struct store_handle *handle, const char *token, int64_t version,
                                   int64_t *bin_length_s, struct why *why)
 {
-    enum status status = owner_check(handle, token, why);
-    if (status == STATUS_OK && version < CLICKHOUSE_SCHEMA_VERSION) {
+    bool is_old = version < CLICKHOUSE_SCHEMA_VERSION;
+    enum status status = is_old ? database_make(handle, why) : STATUS_OK;
+    if (status == STATUS_OK) {
+        status = quorum_find(handle, why);
+    }
+    if (status == STATUS_OK) {
+        status = owner_check(handle, token, why);
+    }
+    if (status == STATUS_OK && is_old) {
         status = tables_make(handle, version, why);
     }
     if (status == STATUS_OK) {
         status = bin_length_settle(handle, bin_length_s, why);
     }
-    if (status == STATUS_OK && version < CLICKHOUSE_SCHEMA_VERSION) {
+    if (status == STATUS_OK && is_old) {
         status = meta_write(handle, "schema_version", CLICKHOUSE_SCHEMA_VERSION, "", why);
     }
     return status;
 }
 
+/* 0: there is no database yet, or its making was cut short. */
+static enum status version_read(struct store_handle *handle, int64_t *out, struct why *why)
+{
+    struct meta_row row = {0};
+    enum status status = meta_read(handle, "schema_version", &row, why);
+    *out = row.value;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 enum status clickhouse_schema_open(struct store_handle *handle, const char *token, int64_t *bin_length_s,
                                    struct why *why)
 {
-    struct meta_row row = {0};
-    enum status status = handle->is_read_only ? STATUS_OK : database_make(handle, why);
-    if (status == STATUS_OK) {
-        status = meta_read(handle, "schema_version", &row, why);
+    int64_t version = 0;
+    enum status status = version_read(handle, &version, why);
+    if (status != STATUS_OK) {
+        return status;
     }
-    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && row.value == 0 && handle->is_read_only)) {
+    if (version == 0 && handle->is_read_only) {
         why_set(why,
                 "the ClickHouse database %s is empty; run dialtone-collector import or serve on this folder "
                 "first",
                 handle->address.database);
         return STATUS_NOT_FOUND;
     }
-    if (status == STATUS_OK && row.value > CLICKHOUSE_SCHEMA_VERSION) {
+    if (version > CLICKHOUSE_SCHEMA_VERSION) {
         why_set(why,
                 "the store has schema version %lld, this program knows %d; use the newer dialtone-collector",
-                (long long)row.value, CLICKHOUSE_SCHEMA_VERSION);
+                (long long)version, CLICKHOUSE_SCHEMA_VERSION);
         return STATUS_CONFLICT;
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
     return handle->is_read_only ? bin_length_settle(handle, bin_length_s, why)
-                                : schema_upgrade(handle, token, row.value, bin_length_s, why);
+                                : schema_upgrade(handle, token, version, bin_length_s, why);
 }

@@ -117,6 +117,9 @@ static inline void clickhouse_fixture_run(void)
 static inline bool clickhouse_fixture_start(void)
 {
     struct clickhouse_fixture *fixture = &clickhouse_fixture;
+    if (getenv("DIALTONE_TEST_CLICKHOUSE")) {
+        return true;
+    }
     if (!clickhouse_fixture_program() || fixture->pid > 0) {
         return fixture->pid > 0;
     }
@@ -142,17 +145,22 @@ static inline void clickhouse_fixture_stop(void)
     }
 }
 
-/* "clickhouse=ADDRESS" of a database that no other test has. */
+/* "clickhouse=ADDRESS" of a database that no other test has. DIALTONE_TEST_CLICKHOUSE (http://HOST:PORT)
+ * names a server that runs already, DIALTONE_TEST_CLUSTER a cluster that it knows. */
 static inline void clickhouse_fixture_choice(char *out, size_t out_bytes)
 {
-    snprintf(out, out_bytes, "clickhouse=http://127.0.0.1:%u/test_%d", clickhouse_fixture.port,
-             ++clickhouse_fixture.database_count);
+    const char *cluster = getenv("DIALTONE_TEST_CLUSTER");
+    const char *server = getenv("DIALTONE_TEST_CLICKHOUSE");
+    char own[40];
+    snprintf(own, sizeof own, "http://127.0.0.1:%u", clickhouse_fixture.port);
+    snprintf(out, out_bytes, "clickhouse=%s/test_%d_%d%s%s", server ? server : own, (int)getpid(),
+             ++clickhouse_fixture.database_count, cluster ? "?cluster=" : "", cluster ? cluster : "");
 }
 
 /* Gives the data folder a database of its own. */
 static inline void clickhouse_fixture_choose(const char *folder)
 {
-    char choice[96];
+    char choice[STORE_ADDRESS_BYTES];
     struct why why = {""};
     clickhouse_fixture_choice(choice, sizeof choice);
     if (store_setting_choose(folder, choice, &why) != STATUS_OK) {
