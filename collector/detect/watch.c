@@ -17,6 +17,7 @@
 #define LOST_TO_WORKING     2
 #define LOST_NETWORKS       2
 #define FROZEN_BINS_MOST    (45 * 144)
+#define DOUBTFUL_BINS_MOST  36 /* six hours */
 #define LOG_ODDS_NETWORK    6.0
 #define LOG_ODDS_WORKING    3.0
 #define WITNESS_ALLOWED     3 /* one working for so many failing: some line is always spared */
@@ -56,24 +57,37 @@ static bool failure_is_open(const struct watch *watch)
     return false;
 }
 
+static bool event_is_open(const struct watch *watch)
+{
+    return watch->silences[SILENCE_ALL].is_open || watch->silences[SILENCE_MOBILE].is_open || failure_is_open(watch);
+}
+
+/* Whether what is seen now is kept from being learnt: while an event is open, up to FROZEN_BINS_MOST; and while a walk is
+ * high but raises no alarm, for hours only, or probes that left for good would be missed for ever. */
 static bool is_frozen(const struct watch *watch)
 {
-    return watch->frozen_bins < FROZEN_BINS_MOST &&
-           (silence_is_frozen(&watch->silences[SILENCE_ALL], &watch->settings) ||
-            silence_is_frozen(&watch->silences[SILENCE_MOBILE], &watch->settings) || failure_is_open(watch));
+    if (event_is_open(watch))
+        return watch->frozen_bins < FROZEN_BINS_MOST;
+    bool doubtful = silence_is_frozen(&watch->silences[SILENCE_ALL], &watch->settings) ||
+                    silence_is_frozen(&watch->silences[SILENCE_MOBILE], &watch->settings);
+    return doubtful && watch->doubtful_bins < DOUBTFUL_BINS_MOST;
+}
+
+static void freeze_count(struct watch *watch)
+{
+    bool open = event_is_open(watch);
+    bool doubtful = !open && (silence_is_frozen(&watch->silences[SILENCE_ALL], &watch->settings) ||
+                              silence_is_frozen(&watch->silences[SILENCE_MOBILE], &watch->settings));
+    watch->frozen_bins = open ? watch->frozen_bins + 1 : 0;
+    watch->doubtful_bins = doubtful ? watch->doubtful_bins + 1 : 0;
 }
 
 enum status watch_bin_begin(struct watch *watch, int64_t bin)
 {
     watch->bin = bin;
     bool frozen = is_frozen(watch);
-    if (frozen) {
-        watch->frozen_bins++;
-    } else {
-        watch->tick++;
-        if (!failure_is_open(watch) && !watch->silences[SILENCE_ALL].is_open)
-            watch->frozen_bins = 0;
-    }
+    freeze_count(watch);
+    watch->tick += !frozen;
     int64_t bin_s = bin * watch->settings.bin_length_s;
     watch->state = (struct bin_state){.bin_s = bin_s, .state = REGION_BLIND};
     watch->worked_networks = 0;

@@ -52,7 +52,8 @@ struct watch {
     size_t network_room, network_known;
     int64_t bin;      /* under way, in bins since 1970 */
     int64_t tick;     /* bins during which nothing was wrong */
-    int64_t frozen_bins;
+    int64_t frozen_bins;  /* in a row, while an event is open */
+    int64_t doubtful_bins; /* in a row, while a walk is high and nothing is open */
     int64_t positive_bin; /* last in which the network was seen to work well enough to say so */
     int64_t judged_until_bin; /* later ones are too young for silence to mean something */
     bool is_masked;           /* the collector itself was not reached: silence in this bin says nothing */

@@ -367,6 +367,21 @@ static void test_silence_with_history_is_suspected(void **state)
     world_end(&world);
 }
 
+/* Three of eight leave for good: no alarm, and within two weeks nobody waits for them any more. */
+static void test_leavers_are_forgotten(void **state)
+{
+    (void)state;
+    struct world world = WORLD(600, fleet);
+    for (size_t probe = 0; probe < world.vantage_count; probe++)
+        works(&world, probe, 0, probe < 3 ? 6 * DAY : 22 * DAY);
+    judge(&world, "XD-N", 22 * DAY);
+    assert_int_equal(world.detection.event_count, 0);
+    const struct bin_state *last = &world.detection.states[world.detection.state_count - 3];
+    assert_true(last->expected > 4.5 && last->expected < 5.5);
+    assert_int_equal(last->state, REGION_OK);
+    world_end(&world);
+}
+
 static void test_silence_without_history_is_blind(void **state)
 {
     (void)state;
@@ -573,6 +588,7 @@ int main(void)
         cmocka_unit_test(test_subdivision_is_not_the_country),
         cmocka_unit_test(test_whole_country),
         cmocka_unit_test(test_silence_with_history_is_suspected),
+        cmocka_unit_test(test_leavers_are_forgotten),
         cmocka_unit_test(test_silence_without_history_is_blind),
         cmocka_unit_test(test_journal_gaps_are_power),
         cmocka_unit_test(test_backfill_confirms),
