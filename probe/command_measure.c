@@ -18,6 +18,7 @@ static const struct cli_option options_table[] = {
     {"targets", "FILE", "measure the URLs of this list: CSV with a column url, as Citizen Lab's lists"},
     {"limit", "N", "measure only the first N"},
     {"test", "NAME", "the network test to run: web_connectivity (default), ladder, whatsapp, telegram, signal, ..."},
+    {"services", "FOLDER", "endpoints of that test from FOLDER/NAME.csv: role,name,reach,host,port,path"},
     {"format", "FORMAT", "both (default): records on stdout, table on stderr; json; text: table on stdout"},
     OPTIONS_MEASURING,
     {0},

@@ -20,7 +20,6 @@
         {"backend", "ADDRESS", "the server of tests that need one: ADDRESS[:PORT] or http://ADDRESS[:PORT]"},          \
         {"blockpages", "FILE", "name block pages by these signatures too: a JSON object a line, fingerprint, pattern"}, \
         {"blockpages-false", "FILE", "pages that only look like block pages, in the same form; asked first"},         \
-        {"services", "FOLDER", "endpoints of the services' tests, NAME.csv each: CSV role,name,reach,host,port,path"}, \
         {"timeout", "DURATION", "let no single step (DNS, TCP, TLS, HTTP, control) take longer"},                    \
         {"parallel", "N", "measure so many targets at once"},                                                        \
         {"no-capture", NULL, "keep no packet headers of failed flows"},                                              \
@@ -44,7 +43,7 @@ struct probe_options {
     const char *resolvers; /* NULL: the system's */
     const char *ca_file;
     const char *anchors_file;
-    const char *services_folder;
+    const char *services_folder; /* of measure only */
     const char *backend;
     const char *blockpages_file;
     const char *blockpages_false_file;
