@@ -2,13 +2,15 @@
  * A run owns everything of one measurement; the context is shared and outlives it.
  * Plan: 1 resolve the name; 2 a QUIC first flight to its first address with its name, and TCP to the same
  * address beside it; 3 where QUIC fails, again with a control name; 4 where that passes, once more with the
- * site's name, so that loss is not called a filter; 5 the verdict. */
+ * site's name, so that loss is not called a filter; 5 where no name passes, a control is asked; 6 the
+ * verdict. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "measurement/base/json.h"
 #include "tests-network/nettest.h"
+#include "tests-network/quic_reachability/control.h"
 #include "tests-network/quic_reachability/exchange.h"
 #include "tests-network/quic_reachability/verdict.h"
 #include "tests-network/steps/address.h"
@@ -41,6 +43,7 @@ struct nettest_run {
     struct tcp_attempt *tcp;
     enum quic_stage stage;
     struct quic_exchange *exchanges[STAGE_COUNT];
+    struct quic_control *control;
     struct loop_timer *linger_timer;
     json_t *packets;
 };
@@ -54,6 +57,7 @@ static void run_free(struct nettest_run *run)
         dns_free(run->questions[i]);
     for (size_t i = 0; i < STAGE_COUNT; i++)
         quic_free(run->exchanges[i]);
+    quic_control_free(run->control);
     tcp_free(run->tcp);
     url_free(&run->url);
     json_decref(run->packets);
@@ -86,10 +90,12 @@ static json_t *keys_encode(const struct nettest_run *run, const struct verdict *
     const char *failure =
         run->evidence.dns_failure ? run->evidence.dns_failure : run->evidence.target_failure;
     const char *absence = tap ? tap->absence : "no capture in this run";
+    static const char *const says[] = {NULL, "offered", "reaches", "fails"};
     json_t *keys = lists_encode(run);
-    json_t *dialtone = json_pack("{s:o, s:s, s:{s:b, s:o}, s:O}", "verdict", verdict_encode(verdict),
-                                 "control_name", CONTROL_NAME, "capture", "available", absence == NULL,
-                                 "reason", json_text_or_null(absence), "packets", run->packets);
+    json_t *dialtone = json_pack(
+        "{s:o, s:s, s:o, s:{s:b, s:o}, s:O}", "verdict", verdict_encode(verdict), "control_name",
+        CONTROL_NAME, "control", json_text_or_null(says[run->evidence.control]), "capture", "available",
+        absence == NULL, "reason", json_text_or_null(absence), "packets", run->packets);
     if (!keys || !dialtone || json_object_set_new(keys, "failure", json_text_or_null(failure)) != 0 ||
         json_object_set(keys, "x_dialtone", dialtone) != 0) {
         json_decref(keys);
@@ -155,6 +161,25 @@ static enum quic_stage stage_next(const struct nettest_run *run)
     return STAGE_COUNT;
 }
 
+static void run_settle(struct nettest_run *run);
+
+static void on_control(enum quic_control_says says, void *arg)
+{
+    struct nettest_run *run = arg;
+    run->evidence.control = says;
+    run->is_quic_over = true;
+    run_settle(run);
+}
+
+/* Where no name passes, only somebody outside of this network can tell. */
+static bool control_begin(struct nettest_run *run)
+{
+    bool has_failed = run->evidence.target != QUIC_REACHED && run->evidence.target != QUIC_UNTRIED;
+    return has_failed && run->evidence.control_name != QUIC_REACHED && run->context->control_count > 0 &&
+           quic_control_start(&run->trace, run->url.text, &run->remote, on_control, run, &run->control) ==
+               STATUS_OK;
+}
+
 /* Finishes where both are over. The run may be gone when this returns. */
 static void run_settle(struct nettest_run *run)
 {
@@ -187,6 +212,8 @@ static void on_quic(struct quic_exchange *exchange, void *arg)
     }
     enum quic_stage next = stage_next(run);
     if (next != STAGE_COUNT && exchange_begin(run, next) == STATUS_OK)
+        return;
+    if (control_begin(run))
         return;
     run->is_quic_over = true;
     run_settle(run);

@@ -31,7 +31,8 @@ static bool is_offline(const struct quic_evidence *evidence)
     bool is_tcp_up = evidence->tcp_tried && !evidence->tcp_failure;
     bool is_refused =
         failure_same(evidence->target_failure, FAILURE_REFUSED); /* somebody is there to refuse */
-    if (is_tcp_up || is_refused || evidence->control_name == QUIC_REACHED)
+    if (is_tcp_up || is_refused || evidence->control_name == QUIC_REACHED ||
+        evidence->control != QUIC_CONTROL_NONE)
         return false;
     switch (evidence->connectivity) {
     case CONNECTIVITY_NO_LINK:
@@ -50,6 +51,23 @@ static bool is_offline(const struct quic_evidence *evidence)
     return failure_is_local(evidence->dns_failure) ||
            (failure_is_local(evidence->target_failure) &&
             (!evidence->tcp_tried || failure_is_local(evidence->tcp_failure)));
+}
+
+/* Whatever the name, packets go unanswered: a filter of all QUIC, or a server that has none. */
+static struct verdict judge_all_names(const struct quic_evidence *evidence)
+{
+    const char *method = evidence->target == QUIC_CUT ? "quic_flow_dropped" : "quic_unanswered";
+    switch (evidence->control) {
+    case QUIC_CONTROL_REACHES:
+        return blocked(method, CONFIDENCE_MEDIUM);
+    case QUIC_CONTROL_OFFERED:
+        return blocked(method, CONFIDENCE_WEAK);
+    case QUIC_CONTROL_FAILS:
+        return (struct verdict){.outcome = OUTCOME_DOWN, .confidence = CONFIDENCE_MEDIUM};
+    case QUIC_CONTROL_NONE:
+        break;
+    }
+    return plain(OUTCOME_UNKNOWN, method);
 }
 
 struct verdict quic_verdict(const struct quic_evidence *evidence)
@@ -75,6 +93,5 @@ struct verdict quic_verdict(const struct quic_evidence *evidence)
         bool is_repeated = is_failed(evidence->target_again);
         return blocked("quic_sni_filter", is_tcp_up && is_repeated ? CONFIDENCE_STRONG : CONFIDENCE_MEDIUM);
     }
-    /* Whatever the name, packets go unanswered: a filter of all QUIC, or a server that has none. */
-    return plain(OUTCOME_UNKNOWN, evidence->target == QUIC_CUT ? "quic_flow_dropped" : "quic_unanswered");
+    return judge_all_names(evidence);
 }

@@ -240,15 +240,18 @@ static void measured(struct nettest_result *result, void *arg)
 
 static const struct dns_entry zone[] = {{"site.test", DNS_ANSWER, {"127.0.0.1"}, NULL}, {0}};
 
-static struct outcome measure(struct quic_server *server, uint16_t port)
+/* `control_url` NULL: no control. */
+static struct outcome measure_with(uint16_t port, const char *control_url)
 {
     struct nettest_context context;
     struct outcome outcome = {0};
     struct nettest_run *run = NULL;
     struct dns_server dns = {.entries = zone};
     char url[64];
-    (void)server;
+    const char *control_urls[] = {control_url};
     context_open(&context);
+    context.control_urls = control_urls;
+    context.control_count = control_url ? 1 : 0;
     dns_server_start(&dns);
     context.resolvers[0] = endpoint("127.0.0.1", dns.port);
     context.resolver_count = 1;
@@ -293,7 +296,7 @@ static void test_servers(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct quic_server server = {.half = {.manner = cases[i].manner, .name = "site.test"}};
         quic_server_start(&server, cases[i].with_tcp);
-        struct outcome outcome = measure(&server, server.port);
+        struct outcome outcome = measure_with(server.port, NULL);
         quic_server_stop(&server);
         const json_t *flights = json_object_get(outcome.keys, "quic_handshakes");
         const char *reply =
@@ -312,10 +315,60 @@ static void test_servers(void **state)
     }
 }
 
+static void test_controls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *handshake, *offered; /* NULL: the control answers nothing that it should */
+        enum verdict_outcome outcome;
+        enum verdict_confidence confidence;
+        const char *says;
+    } cases[] = {
+        {"{\"127.0.0.1:%u\":{\"server_name\":\"site.test\",\"status\":true,\"failure\":null}}", "",
+         OUTCOME_BLOCKED, CONFIDENCE_MEDIUM, "reaches"},
+        {"{\"127.0.0.1:%u\":{\"status\":false,\"failure\":\"generic_timeout_error\"}}", "site.test:443",
+         OUTCOME_DOWN, CONFIDENCE_MEDIUM, "fails"},
+        {"{\"127.0.0.2:%u\":{\"status\":true,\"failure\":null}}", "", OUTCOME_UNKNOWN, CONFIDENCE_NONE, ""},
+        {"{}", "site.test:443", OUTCOME_BLOCKED, CONFIDENCE_WEAK, "offered"},
+        {"[]", "", OUTCOME_UNKNOWN, CONFIDENCE_NONE, ""},
+        {NULL, NULL, OUTCOME_UNKNOWN, CONFIDENCE_NONE, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct quic_server silent = {.half = {.manner = SILENT}};
+        char handshake[160] = "", body[400] = "nothing", response[600], url[64];
+        quic_server_start(&silent, true);
+        char *place = cases[i].handshake ? strstr(cases[i].handshake, "%u") : NULL;
+        if (cases[i].handshake)
+            snprintf(handshake, sizeof handshake, "%s", cases[i].handshake);
+        if (place)
+            snprintf(handshake + (place - cases[i].handshake),
+                     sizeof handshake - (size_t)(place - cases[i].handshake), "%u%s", (unsigned)silent.port,
+                     place + 2);
+        if (cases[i].handshake)
+            snprintf(body, sizeof body,
+                     "{\"quic_handshake\":%s,\"http_request\":{\"discovered_h3_endpoint\":\"%s\"}}",
+                     handshake, cases[i].offered);
+        snprintf(response, sizeof response, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(body),
+                 body);
+        struct server control = {.response = response};
+        server_start(&control);
+        snprintf(url, sizeof url, "http://127.0.0.1:%u/", (unsigned)control.port);
+        struct outcome outcome = measure_with(silent.port, url);
+        server_stop(&control);
+        quic_server_stop(&silent);
+        const char *says = json_member_text(json_member_object(outcome.keys, "x_dialtone"), "control");
+        assert_int_equal(outcome.verdict.outcome, cases[i].outcome);
+        assert_int_equal(outcome.verdict.confidence, cases[i].confidence);
+        assert_string_equal(says ? says : "", cases[i].says);
+        assert_non_null(strstr(control.request, "POST / HTTP/1.1"));
+        json_decref(outcome.keys);
+    }
+}
+
 static void test_closed_port_is_unknown(void **state)
 {
     (void)state;
-    struct outcome outcome = measure(NULL, 1);
+    struct outcome outcome = measure_with(1, NULL);
     assert_int_equal(outcome.verdict.outcome, OUTCOME_UNKNOWN);
     assert_string_equal(json_member_text(outcome.keys, "failure"), FAILURE_REFUSED);
     json_decref(outcome.keys);
@@ -384,6 +437,28 @@ static void test_verdict_table(void **state)
          OUTCOME_BLOCKED,
          "quic_sni_filter",
          CONFIDENCE_STRONG},
+        {{.target = QUIC_SILENT,
+          .control_name = QUIC_SILENT,
+          .tcp_tried = true,
+          .control = QUIC_CONTROL_REACHES},
+         OUTCOME_BLOCKED,
+         "quic_unanswered",
+         CONFIDENCE_MEDIUM},
+        {{.target = QUIC_CUT, .control_name = QUIC_CUT, .control = QUIC_CONTROL_REACHES},
+         OUTCOME_BLOCKED,
+         "quic_flow_dropped",
+         CONFIDENCE_MEDIUM},
+        {{.target = QUIC_SILENT, .control_name = QUIC_SILENT, .control = QUIC_CONTROL_OFFERED},
+         OUTCOME_BLOCKED,
+         "quic_unanswered",
+         CONFIDENCE_WEAK},
+        {{.target = QUIC_SILENT,
+          .control_name = QUIC_SILENT,
+          .control = QUIC_CONTROL_FAILS,
+          .connectivity = CONNECTIVITY_NO_LINK},
+         OUTCOME_DOWN,
+         "",
+         CONFIDENCE_MEDIUM},
         {{.target = QUIC_CUT, .control_name = QUIC_CUT},
          OUTCOME_UNKNOWN,
          "quic_flow_dropped",
@@ -402,6 +477,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdict_table),
         cmocka_unit_test(test_servers),
+        cmocka_unit_test(test_controls),
         cmocka_unit_test(test_closed_port_is_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
