@@ -276,9 +276,11 @@ static enum status run_prepare(struct nettest_run *run)
     run->start_wall_us = clock_wall_us(&context->clock);
     enum status status = service_targets_open(context->services_folder, run->service->name,
                                               run->service->targets, &run->targets, &why);
-    if (status != STATUS_OK && context->log)
-        log_event(context->log, LOG_LEVEL_ERROR, "endpoints_refused", "test=%s reason=\"%s\"",
-                  run->service->name, why.text);
+    if (status != STATUS_OK && context->log) {
+        char quoted[2 * WHY_BYTES];
+        log_event(context->log, LOG_LEVEL_ERROR, "endpoints_refused", "test=%s reason=%s", run->service->name,
+                  log_quote(why.text, quoted, sizeof quoted));
+    }
     if (status == STATUS_OK)
         status = trust_open(run);
     if (status != STATUS_OK)

@@ -63,10 +63,20 @@ static bool word_copy(const char *word, bool may_be_empty, char *out, size_t out
     return true;
 }
 
+/* What stands in a foreign file may hold what a terminal would obey. */
+static void field_quote(const char *field, char out[61])
+{
+    size_t count = 0;
+    for (; field[count] != '\0' && count < 60; count++)
+        out[count] = field[count] < ' ' || field[count] > '~' ? '?' : field[count];
+    out[count] = '\0';
+}
+
 static enum status row_refuse(const struct csv_row *row, size_t column, const char *advice, struct why *why)
 {
-    why_set(why, "endpoints line %zu: %s \"%.60s\" is wrong; %s", row->line, columns[column],
-            row->fields[column], advice);
+    char field[61];
+    field_quote(row->fields[column], field);
+    why_set(why, "endpoints line %zu: %s '%s' is wrong; %s", row->line, columns[column], field, advice);
     return STATUS_MALFORMED;
 }
 
