@@ -60,10 +60,9 @@ static struct verdict judge_all_names(const struct quic_evidence *evidence)
     switch (evidence->control) {
     case QUIC_CONTROL_REACHES:
         return blocked(method, CONFIDENCE_MEDIUM);
-    case QUIC_CONTROL_OFFERED:
-        return blocked(method, CONFIDENCE_WEAK);
     case QUIC_CONTROL_FAILS:
         return (struct verdict){.outcome = OUTCOME_DOWN, .confidence = CONFIDENCE_MEDIUM};
+    case QUIC_CONTROL_OFFERED: /* who offers HTTP/3 need not have opened the port */
     case QUIC_CONTROL_NONE:
         break;
     }

@@ -37,8 +37,8 @@ struct quic_evidence {
 
 /* Rules (guide of evidence, decision table): QUIC fails, the control name passes, TCP passes: filter on the
  * name in QUIC, strong. Only the target's name was cut off after an answer: the same. All QUIC to an address
- * fails: medium where it works for the control, weak where the site only offers it, down where the control
- * fails alike, else unknown: nobody knows whether that server speaks QUIC. */
+ * fails: medium where it works for the control, down where the control fails alike, else unknown: nobody knows
+ * whether that server speaks QUIC, and an offer of HTTP/3 is no proof that it does. */
 struct verdict quic_verdict(const struct quic_evidence *evidence);
 
 #endif
