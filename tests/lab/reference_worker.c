@@ -15,6 +15,7 @@
 #include "tests/lab/scenario_run.h"
 
 #define RECORD_OUTPUT_BYTES_MAX (64u << 20)
+#define ERRORS_BYTES_MAX        (1u << 20)
 #define LINK_DELAY_US           (2 * US_PER_MS) /* client - 1 ms - router - 1 ms - server */
 #define CASE_LIMIT_US           (180 * US_PER_S)
 #define ARGUMENTS_MAX           40
@@ -52,6 +53,18 @@ static void probe_line_make(const struct reference_case *wanted, const char *pro
     out->argv[count] = NULL;
 }
 
+/* What the probe said last, for whoever must mend its command line. */
+static void last_line_add(const char *path, char *out, size_t room)
+{
+    struct buffer bytes = {0};
+    if (file_read(path, ERRORS_BYTES_MAX, &bytes, NULL) == STATUS_OK) {
+        struct reader reader = reader_of(bytes.bytes, bytes.count), line;
+        while (reader_line(&reader, &line))
+            snprintf(out, room, ": %.*s", (int)line.left_bytes, (const char *)line.bytes);
+    }
+    buffer_free(&bytes);
+}
+
 static enum status probe_run(const struct worker *worker, const struct reference_case *wanted,
                              const char *output, struct why *why)
 {
@@ -70,9 +83,12 @@ static enum status probe_run(const struct worker *worker, const struct reference
         plan.error = errors;
         plan.needs_resolv_conf = true; /* the helpers are asked for by name */
         remove(output);
+        remove(errors);
         status = child_run(&plan, CASE_LIMIT_US, &exit_code, why);
         if (status == STATUS_OK && (exit_code == EXIT_USAGE || exit_code > EXIT_OFFLINE)) {
-            why_set(why, "dialtone-probe measure ended with status %d", exit_code);
+            char said[200] = "";
+            last_line_add(errors, said, sizeof said);
+            why_set(why, "dialtone-probe measure ended with status %d%s", exit_code, said);
             status = STATUS_IO;
         }
     }
