@@ -18,7 +18,9 @@
 #include "measurement/base/fetch_arrival.h"
 #include "measurement/base/fetch_lines.h"
 
-#define IDLE_CONNECTIONS_MAX 16L
+/* As many as measurements that ask the same control at once, so that it costs no handshake each time. */
+#define IDLE_CONNECTIONS_MAX 128L
+#define UPLOAD_BUFFER_BYTES  16384L /* curl holds 64 KiB for each request otherwise */
 
 struct fetch_socket {
     struct loop_watch *watch;
@@ -358,6 +360,7 @@ static void exchange_set(struct fetch *fetch, const struct fetch_request *reques
     curl_easy_setopt(easy, CURLOPT_DEBUGDATA, fetch);
     curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L); /* or the function is not called */
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
 }
 
