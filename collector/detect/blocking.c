@@ -319,7 +319,7 @@ static enum status track_step(struct blocking_walk *walk, struct subject_track *
 {
     struct subject_sums sums = {0};
     counts_of(walk, bin, track->asn, NULL, &sums);
-    if (track->asn == 0)
+    if (track->asn == 0 && !track->is_open && sums.blocked >= QUORUM_PROBES)
         spread_of(walk, bin, &sums);
     if (track->is_open) {
         track->last_bin = bin;
@@ -385,6 +385,18 @@ static void absorb(struct conclusion *conclusions, size_t first, size_t *count)
     *count = kept;
 }
 
+/* Most bins of most subjects hold nothing blocked and nothing open. */
+static bool nothing_to_judge(const struct blocking_walk *walk)
+{
+    for (size_t i = 0; i < walk->track_count; i++)
+        if (walk->tracks[i].is_open)
+            return false;
+    for (size_t i = 0; i < walk->touched_count; i++)
+        if (walk->probes[walk->touched[i]].status == SUBJECT_BLOCKED)
+            return false;
+    return true;
+}
+
 static enum status subject_walk(struct blocking_walk *walk, const struct blocking_row *rows, size_t count,
                                 struct bound *scratch)
 {
@@ -402,7 +414,8 @@ static enum status subject_walk(struct blocking_walk *walk, const struct blockin
         int64_t bin_s = rows[i].sighting->bin_s;
         for (; i < count && rows[i].sighting->bin_s == bin_s && status == STATUS_OK; i++)
             status = row_take(walk, &rows[i], bin);
-        for (size_t track = 0; track < walk->track_count && status == STATUS_OK; track++)
+        bool quiet = nothing_to_judge(walk);
+        for (size_t track = 0; track < walk->track_count && status == STATUS_OK && !quiet; track++)
             status = track_step(walk, &walk->tracks[track], bin, subject, scratch);
     }
     for (size_t track = 0; track < walk->track_count && status == STATUS_OK; track++)
