@@ -102,7 +102,10 @@ static bool run_belongs(const struct watch *watch, const struct span *span, cons
         return false;
     int64_t bin_us = watch->settings.bin_length_s * US_PER_S;
     int64_t last_bin = span->last_bin < 0 ? watch->bin : span->last_bin;
-    return run->onset_by_us < (last_bin + 1) * bin_us && (run->end_by_us == 0 || run->end_by_us >= span->first_bin * bin_us);
+    /* A probe that failed and was never heard again fails in no later span. */
+    return run->onset_by_us < (last_bin + 1) * bin_us &&
+           run->end_after_us >= (span->first_bin - FAILURE_FRESH_BINS) * bin_us &&
+           (run->end_by_us == 0 || run->end_by_us >= span->first_bin * bin_us);
 }
 
 static void runs_gather(const struct watch *watch, const struct span *span, struct tally *tally)

@@ -103,6 +103,29 @@ static void test_kinds(void **state)
     }
 }
 
+/* A probe that failed in the first cut and was never heard again is no evidence for the second. */
+static void test_lost_probe_does_not_fail_for_ever(void **state)
+{
+    (void)state;
+    struct world world = WORLD(600, fleet);
+    for (size_t probe = 0; probe < world.vantage_count; probe++) {
+        works(&world, probe, 0, 20);
+        fails(&world, probe, 20, 30, CONNECTIVITY_FULL_SHUTDOWN);
+        if (probe == 4)
+            continue;
+        works(&world, probe, 30, 300);
+        fails(&world, probe, 300, 310, CONNECTIVITY_FULL_SHUTDOWN);
+        works(&world, probe, 310, 330);
+    }
+    judge(&world, "XD-N", 330);
+    assert_int_equal(world.detection.event_count, 2);
+    assert_int_equal(world.detection.events[0].probe_count, 8);
+    assert_int_equal(world.detection.events[1].probe_count, 7);
+    assert_int_equal(bin_of(&world, world.detection.events[1].onset_earliest_us), 299);
+    assert_int_equal(bin_of(&world, world.detection.events[1].onset_latest_us), 300);
+    world_end(&world);
+}
+
 static void test_mobile_only(void **state)
 {
     (void)state;
@@ -366,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_short_cut_is_confirmed_and_dated),
         cmocka_unit_test(test_open_cut_has_no_end),
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_lost_probe_does_not_fail_for_ever),
         cmocka_unit_test(test_mobile_only),
         cmocka_unit_test(test_one_operator_is_never_confirmed),
         cmocka_unit_test(test_subdivision_is_not_the_country),
