@@ -211,7 +211,8 @@ static bool network_rule(const struct blocking_walk *walk, uint32_t asn, const s
 static bool belongs(const struct subject_probe *probe, const struct subject_track *track, int64_t bin_length_s)
 {
     int64_t first_us = track->first_bin * bin_length_s * US_PER_S;
-    return probe->best != NULL && (track->asn == 0 || probe->asn == track->asn) &&
+    int64_t fresh_us = (track->first_bin - FRESH_BINS) * bin_length_s * US_PER_S;
+    return probe->best != NULL && probe->end.after_us >= fresh_us && (track->asn == 0 || probe->asn == track->asn) &&
            (probe->end.by_us == 0 || probe->end.by_us >= first_us);
 }
 
