@@ -294,6 +294,68 @@ static void test_policing_passes_its_rate(void **state)
     rule_free(bench.rule);
 }
 
+static void test_freezing_counts_bytes(void **state)
+{
+    (void)state;
+    struct bench bench;
+    static const uint8_t payload[1000];
+    uint8_t hello[600];
+    size_t hello_bytes = packets_hello("www.example.com", hello);
+    bench_open(&bench, "FreezeTrafficForTLSSNI(SNI=\"www.example.com\" AfterBytes=4000)");
+    struct packet request = packets_segment(CLIENT, SERVER, 443, TCP_PSH | TCP_ACK, hello, hello_bytes);
+    struct packet answer = packet_reply_to(&request);
+    answer.payload = payload;
+    answer.payload_bytes = sizeof payload;
+    struct packet opening = packets_segment(CLIENT, SERVER, 443, TCP_SYN, NULL, 0);
+    opening.sequence = request.sequence - 1;
+    ask(&bench, &opening, true, 1);
+    ask(&bench, &answer, false, 1);
+    assert_untouched(&bench); /* before the name it is any flow */
+    ask(&bench, &request, true, 2);
+    assert_untouched(&bench);
+    for (int i = 0; i < 4; i++) {
+        ask(&bench, &answer, false, 3 + i);
+        assert_untouched(&bench);
+    }
+    ask(&bench, &answer, false, 8);
+    assert_true(bench.output.is_dropped);
+    ask(&bench, &request, true, 9);
+    assert_true(bench.output.is_dropped);
+    rule_free(bench.rule);
+}
+
+static void test_residual_blocking_lasts_its_time(void **state)
+{
+    (void)state;
+    struct bench bench;
+    uint8_t hello[600], other[600];
+    size_t hello_bytes = packets_hello("www.example.com", hello);
+    size_t other_bytes = packets_hello("www.example.org", other);
+    bench_open(&bench, "BlockResiduallyForTLSSNI(SNI=\"www.example.com\" For=10s)");
+    struct packet packet = packets_segment(CLIENT, SERVER, 443, TCP_PSH | TCP_ACK, other, other_bytes);
+    ask(&bench, &packet, true, 1);
+    assert_untouched(&bench);
+    packet.source_port++;
+    packet.payload = hello;
+    packet.payload_bytes = hello_bytes;
+    ask(&bench, &packet, true, 1000000);
+    assert_int_equal(injected(&bench).flags, TCP_RST | TCP_ACK);
+    struct packet opening = packets_segment(CLIENT, SERVER, 443, TCP_SYN, NULL, 0);
+    opening.source_port = 41000;
+    ask(&bench, &opening, true, 10999999);
+    assert_true(bench.output.is_dropped);
+    ask(&bench, &opening, true, 11000000);
+    assert_untouched(&bench);
+    opening.destination_port = 80;
+    ask(&bench, &opening, true, 2000000);
+    assert_untouched(&bench);
+    opening.destination_port = 443;
+    opening.source = packets_address("130.192.92.211");
+    ask(&bench, &opening, true, 2000000);
+    assert_untouched(&bench);
+    rule_free(bench.rule);
+}
+
 static void test_wrong_rules_say_why(void **state)
 {
     (void)state;
@@ -318,6 +380,8 @@ static void test_wrong_rules_say_why(void **state)
         "CutForeign(Domestic={1.2.3.4/x})",
         "CutEverything(Now=1)",
         "PoliceTrafficForTLSSNI(SNI=\"x\" RateKbps=0)",
+        "FreezeTrafficForTLSSNI(SNI=\"x\" AfterBytes=0)",
+        "BlockResiduallyForTLSSNI(SNI=\"x\" For=ever)",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct rule *rule = NULL;
@@ -342,6 +406,8 @@ int main(void)
         cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_throttling_delays_and_loses),
         cmocka_unit_test(test_policing_passes_its_rate),
+        cmocka_unit_test(test_freezing_counts_bytes),
+        cmocka_unit_test(test_residual_blocking_lasts_its_time),
         cmocka_unit_test(test_wrong_rules_say_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
