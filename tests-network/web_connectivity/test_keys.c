@@ -5,6 +5,7 @@
 
 #include "measurement/base/json.h"
 #include "tests-network/steps/address.h"
+#include "tests-network/steps/failure.h"
 #include "tests-network/web_connectivity/run.h"
 #include "tests-network/web_connectivity/verdict.h"
 
@@ -113,6 +114,22 @@ static void analysis_put(const struct nettest_run *run, json_t *keys)
     json_object_set_new(keys, "accessible", truth(found.accessible));
 }
 
+/* How fast a transfer was whose time was up: what throttling is told by. NULL where there was none. */
+static json_t *transfer_encode(const struct web_evidence *evidence)
+{
+    for (size_t i = 0; i < evidence->endpoint_count; i++) {
+        const struct web_endpoint *endpoint = &evidence->endpoints[i];
+        bool is_slow = failure_same(endpoint->http_failure, FAILURE_TIMEOUT) && endpoint->received_bytes > 0;
+        if (!is_slow || endpoint->transfer_us <= 0)
+            continue;
+        double seconds = (double)endpoint->transfer_us / (double)US_PER_S;
+        return json_pack("{s:I, s:f, s:f, s:f}", "received_bytes", (json_int_t)endpoint->received_bytes, "seconds",
+                         seconds, "silent_seconds", (double)endpoint->silence_us / (double)US_PER_S,
+                         "bytes_per_second", (double)endpoint->received_bytes / seconds);
+    }
+    return NULL;
+}
+
 static json_t *own_keys(struct nettest_run *run, const struct verdict *verdict)
 {
     const struct flow_tap *tap = run->context->tap;
@@ -120,6 +137,11 @@ static json_t *own_keys(struct nettest_run *run, const struct verdict *verdict)
     json_t *keys =
         json_pack("{s:o, s:o, s:{s:b, s:s?}}", "verdict", verdict_encode(verdict), "packets",
                   taken(&run->packets), "capture", "available", absence == NULL, "reason", absence);
+    json_t *transfer = transfer_encode(&run->evidence);
+    if (keys && transfer)
+        json_object_set_new(keys, "transfer", transfer);
+    else
+        json_decref(transfer);
     if (keys && run->context->connectivity)
         json_object_set_new(keys, "connectivity", ladder_result_encode(run->context->connectivity, NULL));
     return keys;

@@ -312,7 +312,8 @@ static void test_redirect_loop_ends(void **state)
     (void)state;
     struct world world;
     world_open(&world, good_zone);
-    world.site.response = "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n";
+    world.site.response = "HTTP/1.1 302 Found\r\nLocation: /again\r\nSet-Cookie: k=v; Path=/\r\n"
+                          "Content-Length: 0\r\n\r\n";
     server_start(&world.site);
     control_prepare(&world, "{\"http_request\":{\"body_length\":-1,\"failure\":\"unknown_error\",\"title\":\"\","
                             "\"status_code\":-1,\"headers\":{}},\"dns\":{\"failure\":null,\"addrs\":[\"127.0.0.1\"]}}");
@@ -322,8 +323,41 @@ static void test_redirect_loop_ends(void **state)
                         "unknown_failure: stopped after too many redirects");
     assert_true(json_is_false(json_object_get(outcome.keys, "blocking")));
     assert_int_equal(outcome.verdict.outcome, OUTCOME_DOWN);
+    const json_t *requests = json_object_get(outcome.keys, "requests"); /* newest first */
+    assert_string_equal(json_member_text(json_array_get(requests, 0), "failure"),
+                        "unknown_failure: stopped after too many redirects");
+    assert_null(json_member_text(json_array_get(requests, 1), "failure"));
+    assert_non_null(strstr(world.site.request, "Cookie: k=v"));
     json_decref(outcome.keys);
     world_close(&world);
+}
+
+static void test_broken_redirect_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *response, *failure;
+    } cases[] = {
+        {"HTTP/1.1 302 Found\r\nLocation: http://\r\nContent-Length: 0\r\n\r\n", "http_invalid_redirect_location_host"},
+        {"HTTP/1.1 302 Found\r\nLocation: https://\r\nContent-Length: 0\r\n\r\n", "http_invalid_redirect_location_host"},
+        {"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "unknown_failure: http: no Location header in response"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world world;
+        world_open(&world, good_zone);
+        world.site.response = cases[i].response;
+        server_start(&world.site);
+        control_prepare(&world, control_good(&world));
+        struct outcome outcome = measure(&world, "http", "site.test");
+        const json_t *requests = json_object_get(outcome.keys, "requests");
+        assert_string_equal(json_member_text(json_array_get(requests, 0), "failure"), cases[i].failure);
+        assert_string_equal(json_member_text(outcome.keys, "http_experiment_failure"), cases[i].failure);
+        assert_string_equal(json_member_text(outcome.keys, "blocking"), "http-failure");
+        assert_int_equal(outcome.verdict.outcome, OUTCOME_UNKNOWN);
+        assert_string_equal(outcome.verdict.method, "broken_redirect");
+        json_decref(outcome.keys);
+        world_close(&world);
+    }
 }
 
 static void test_many_at_once_and_cancel(void **state)
@@ -461,6 +495,7 @@ int main(void)
         cmocka_unit_test(test_no_control_is_unknown),
         cmocka_unit_test(test_private_address_is_not_contacted),
         cmocka_unit_test(test_redirect_loop_ends),
+        cmocka_unit_test(test_broken_redirect_is_told),
         cmocka_unit_test(test_many_at_once_and_cancel),
         cmocka_unit_test(test_packets_of_failed_flows_only),
         cmocka_unit_test(test_cancel_at_every_moment),
