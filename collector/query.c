@@ -69,6 +69,42 @@ enum status query_timeline(struct query *query, const char *region, struct store
     return query->store->each_state(query->handle, region, span, callback, arg);
 }
 
+/* Presence rows of a region, reduced as they pass. */
+struct sign_list {
+    struct network_sign *signs;
+    size_t count;
+    size_t room;
+    uint32_t asn; /* 0: any that is known */
+};
+
+static enum status sign_append(const struct presence *row, void *arg)
+{
+    struct sign_list *list = arg;
+    if (row->asn == 0 || (list->asn != 0 && row->asn != list->asn))
+        return STATUS_OK;
+    if (list->count == list->room) {
+        size_t room = list->room * 2 + 1024;
+        struct network_sign *signs = reallocarray(list->signs, room, sizeof *signs);
+        if (!signs)
+            return STATUS_NO_MEMORY;
+        list->signs = signs;
+        list->room = room;
+    }
+    list->signs[list->count++] = network_sign_of(row);
+    return STATUS_OK;
+}
+
+enum status query_network_timelines(struct query *query, const char *region, uint32_t asn, struct store_span span,
+                                    network_callback callback, void *arg)
+{
+    struct sign_list list = {.asn = asn};
+    enum status status = query->store->each_presence(query->handle, region, span, sign_append, &list);
+    if (status == STATUS_OK)
+        status = network_bins_tell(list.signs, list.count, callback, arg);
+    free(list.signs);
+    return status;
+}
+
 enum status query_events(struct query *query, const struct store_event_filter *filter,
                          store_event_callback callback, void *arg)
 {

@@ -3,6 +3,7 @@
 #ifndef COLLECTOR_QUERY_H
 #define COLLECTOR_QUERY_H
 
+#include "collector/detect/network.h"
 #include "collector/feed/feed.h"
 #include "collector/privacy.h"
 #include "collector/store/store.h"
@@ -18,6 +19,9 @@ int64_t query_bin_length_s(const struct query *query);
 enum status query_regions(struct query *query, store_region_callback callback, void *arg);
 enum status query_timeline(struct query *query, const char *region, struct store_span span,
                            store_state_callback callback, void *arg);
+/* Timelines of the region's single networks, by network, then bin; `asn` 0: of all. See detect/network.h for the states. */
+enum status query_network_timelines(struct query *query, const char *region, uint32_t asn, struct store_span span,
+                                    network_callback callback, void *arg);
 enum status query_events(struct query *query, const struct store_event_filter *filter,
                          store_event_callback callback, void *arg);
 enum status query_measurements(struct query *query, const struct store_measurement_filter *filter,

@@ -199,25 +199,59 @@ static enum status sighting_row(const struct sighting *row, void *arg)
     return service_tally_add(build->tally, row);
 }
 
+static struct store_span span_of_services(const struct build *build)
+{
+    struct store_span span = {0};
+    if (build->region->last_s > 0) {
+        span.to_us = (build->region->last_s + build->model->bin_length_s) * US_PER_S;
+        span.from_us = span.to_us - build->model->service_span_s * US_PER_S;
+    }
+    return span;
+}
+
 static enum status services_build(struct build *build)
 {
     struct report_region *region = build->region;
     int64_t bin_length_s = build->model->bin_length_s;
-    struct store_span span = {0};
-    if (region->last_s > 0) {
-        span.to_us = (region->last_s + bin_length_s) * US_PER_S;
-        span.from_us = span.to_us - build->model->service_span_s * US_PER_S;
-    }
     enum status status = service_tally_open(&build->tally);
     if (status != STATUS_OK)
         return status;
-    status = query_sightings(build->query, region->code, span, sighting_row, build);
+    status = query_sightings(build->query, region->code, span_of_services(build), sighting_row, build);
     if (status == STATUS_OK)
         status = service_tally_finish(build->tally, bin_length_s, region_is_open(region), &region->services,
                                       &region->service_count);
     service_tally_free(build->tally);
     build->tally = NULL;
     return status;
+}
+
+/* Networks */
+
+static struct report_network *network_find(const struct report_region *region, uint32_t asn)
+{
+    for (size_t i = 0; i < region->network_count; i++)
+        if (region->networks[i].asn == asn)
+            return &region->networks[i];
+    return NULL;
+}
+
+static enum status network_bin_row(uint32_t asn, const struct bin_state *row, void *arg)
+{
+    struct build *build = arg;
+    int64_t bin_length_s = build->model->bin_length_s;
+    struct report_network *network = network_find(build->region, asn);
+    if (!network)
+        return STATUS_OK;
+    return strip_add(&network->timeline, row->bin_s, row->bin_s + bin_length_s, (uint8_t)shown_of(row),
+                     privacy_count(row->seen_count, false));
+}
+
+static enum status networks_build(struct build *build)
+{
+    struct report_region *region = build->region;
+    if (region->network_count == 0)
+        return STATUS_OK;
+    return query_network_timelines(build->query, region->code, 0, span_of_services(build), network_bin_row, build);
 }
 
 /* Evidence and recent measurements */
@@ -477,7 +511,9 @@ static enum status region_build(struct build *build)
     if (status != STATUS_OK)
         return status;
     report_region_settle(region, build->model->generated_s, build->model->bin_length_s);
-    status = services_build(build);
+    status = networks_build(build);
+    if (status == STATUS_OK)
+        status = services_build(build);
     return status == STATUS_OK ? recent_build(build) : status;
 }
 
@@ -527,6 +563,8 @@ static void region_free(struct report_region *region)
     for (size_t i = 0; i < region->service_count; i++)
         strip_free(&region->services[i].strip);
     free(region->services);
+    for (size_t i = 0; i < region->network_count; i++)
+        strip_free(&region->networks[i].timeline);
     free(region->networks);
     free(region->measurements_recent);
 }

@@ -71,6 +71,7 @@ struct report_event {
 
 struct report_network {
     uint32_t asn;
+    struct strip timeline; /* of enum shown_state, over the span of services; a single network is never confirmed */
     struct report_count probes, measurements;
     int64_t last_s;
 };

@@ -3,7 +3,9 @@
  * Why: reports and others read the same; below country level a region with fewer than three probes is not
  * shown, for it would show a person. */
 #include <event2/http.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "collector/serve/parts.h"
 
@@ -99,28 +101,30 @@ void route_regions(struct server *server, struct evhttp_request *request, const 
                      list.rows));
 }
 
-/* Looks for one region among all. */
+/* Looks for one region, or one network in it, among all. */
 struct region_search {
     const char *region;
+    uint32_t asn; /* 0: the region as a whole */
     bool is_shown;
 };
 
 static enum status region_match(const struct store_region *row, void *arg)
 {
     struct region_search *search = arg;
-    if (row->asn == 0 && strcmp(row->region, search->region) == 0) {
+    if (row->asn == search->asn && strcmp(row->region, search->region) == 0) {
         search->is_shown = region_is_shown(row);
     }
     return STATUS_OK;
 }
 
 /* NOT_FOUND for what is not known and for what is not shown alike. */
-static enum status region_check(struct server *server, const char *region, struct why *why)
+static enum status region_check(struct server *server, const char *region, uint32_t asn, struct why *why)
 {
-    struct region_search search = {.region = region};
+    struct region_search search = {.region = region, .asn = asn};
     enum status status = query_regions(server->query, region_match, &search);
     if (status == STATUS_OK && !search.is_shown) {
-        why_set(why, "there is no region %s, or it has fewer than %d probes", region, PROBES_LEAST);
+        why_set(why, "there is no such %s in %s, or it has fewer than %d probes", asn != 0 ? "network" : "region", region,
+                PROBES_LEAST);
         return STATUS_NOT_FOUND;
     }
     return status;
@@ -142,6 +146,29 @@ static enum status state_append(const struct bin_state *row, void *arg)
                                  (json_int_t)row->fail_count, "networks", (json_int_t)row->network_count));
 }
 
+static enum status network_state_append(uint32_t asn, const struct bin_state *row, void *arg)
+{
+    (void)asn;
+    return state_append(row, arg);
+}
+
+/* asn=64500 or asn=AS64500; 0 where it is not asked for. */
+static enum status asn_read(const struct evkeyvalq *query, uint32_t *out, struct why *why)
+{
+    const char *text = reply_query_value(query, "asn");
+    if (!text)
+        return STATUS_OK;
+    const char *digits = strncasecmp(text, "AS", 2) == 0 ? text + 2 : text;
+    char *end = NULL;
+    unsigned long long value = strtoull(digits, &end, 10);
+    if (digits[0] < '0' || digits[0] > '9' || *end != '\0' || value == 0 || value > UINT32_MAX) {
+        why_set(why, "asn is the number of a network, such as 64500 or AS64500");
+        return STATUS_MALFORMED;
+    }
+    *out = (uint32_t)value;
+    return STATUS_OK;
+}
+
 void route_timeline(struct server *server, struct evhttp_request *request, const char *rest)
 {
     (void)rest;
@@ -150,26 +177,32 @@ void route_timeline(struct server *server, struct evhttp_request *request, const
     struct store_span span = {0};
     const char *region = NULL;
     struct api_list list = {.rows = json_array(), .limit = STATES_MOST};
+    uint32_t asn = 0;
     int64_t bin_length_s = query_bin_length_s(server->query);
     enum status status = list.rows ? reply_query(request, &query) : STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
         status = region_read(query, true, &region, &why);
     }
     if (status == STATUS_OK) {
+        status = asn_read(query, &asn, &why);
+    }
+    if (status == STATUS_OK) {
         status = span_read(query, &span, &why);
     }
     if (status == STATUS_OK) {
-        status = region_check(server, region, &why);
+        status = region_check(server, region, asn, &why);
     }
     if (status == STATUS_OK && span.from_us == 0) {
         int64_t end_us = span.to_us != 0 ? span.to_us : clock_wall_us(&server->clock);
         span.from_us = end_us - STATES_DEFAULT * bin_length_s * US_PER_S;
     }
     if (status == STATUS_OK) {
-        status = query_timeline(server->query, region, span, state_append, &list);
+        status = asn != 0
+                     ? query_network_timelines(server->query, region, asn, span, network_state_append, &list)
+                     : query_timeline(server->query, region, span, state_append, &list);
     }
     answer(request, status, &why,
-           json_pack("{s:s?, s:I, s:b, s:o}", "region", region, "bin_length_s", (json_int_t)bin_length_s,
+           json_pack("{s:s?, s:I, s:I, s:b, s:o}", "region", region, "asn", (json_int_t)asn, "bin_length_s", (json_int_t)bin_length_s,
                      "is_cut", list.is_cut, "states", list.rows));
     reply_query_free(query);
 }

@@ -142,6 +142,28 @@ void region_parts(const struct report_model *model, const struct report_region *
     buffer_text(out, "</section>\n");
 }
 
+static void network_line(const struct report_model *model, const struct report_region *region,
+                         const struct report_network *network, struct buffer *out)
+{
+    char label[128];
+    int64_t to_s = region->last_s + model->bin_length_s;
+    int64_t from_s = to_s - model->service_span_s > region->first_s ? to_s - model->service_span_s : region->first_s;
+    snprintf(label, sizeof label, "Timeline of network AS%" PRIu32 "; one network alone is never confirmed",
+             network->asn);
+    buffer_printf(out, "<tr><th scope=\"row\">AS%" PRIu32 "</th><td class=\"picture\">", network->asn);
+    if (network->timeline.count > 0)
+        chart_part(out, &network->timeline, from_s, to_s, label);
+    else
+        buffer_text(out, "no data");
+    buffer_text(out, "</td><td class=\"n\">");
+    markup_count(out, network->probes);
+    buffer_text(out, "</td><td class=\"n\">");
+    markup_count(out, network->measurements);
+    buffer_text(out, "</td><td>");
+    markup_time(out, network->last_s, model->bin_length_s);
+    buffer_text(out, "</td></tr>\n");
+}
+
 void region_networks(const struct report_model *model, const struct report_region *region, struct buffer *out)
 {
     size_t shown = 0;
@@ -150,21 +172,13 @@ void region_networks(const struct report_model *model, const struct report_regio
     buffer_text(
         out,
         "<section class=\"screen\" aria-labelledby=\"networks\">\n<h2 id=\"networks\">Networks</h2>\n"
-        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Networks\"><table>\n<thead><tr>"
-        "<th scope=\"col\">Network</th><th scope=\"col\" class=\"n\">Probes</th><th scope=\"col\" "
+        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Networks\"><table class=\"wide\">\n<thead><tr>"
+        "<th scope=\"col\">Network</th><th scope=\"col\">Over time</th><th scope=\"col\" class=\"n\">Probes</th><th scope=\"col\" "
         "class=\"n\">"
         "Measurements</th><th scope=\"col\">Last heard (UTC)</th></tr></thead>\n<tbody>\n");
     for (; shown < region->network_count && shown < NETWORKS_MAX && page_has_room(out, NETWORKS_CEILING);
-         shown++) {
-        const struct report_network *network = &region->networks[shown];
-        buffer_printf(out, "<tr><th scope=\"row\">AS%" PRIu32 "</th><td class=\"n\">", network->asn);
-        markup_count(out, network->probes);
-        buffer_text(out, "</td><td class=\"n\">");
-        markup_count(out, network->measurements);
-        buffer_text(out, "</td><td>");
-        markup_time(out, network->last_s, model->bin_length_s);
-        buffer_text(out, "</td></tr>\n");
-    }
+         shown++)
+        network_line(model, region, &region->networks[shown], out);
     buffer_text(out, "</tbody></table></div>\n");
     if (region->network_count > shown)
         buffer_printf(out, "<p>And %zu more.</p>\n", region->network_count - shown);

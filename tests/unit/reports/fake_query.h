@@ -32,6 +32,8 @@ static struct {
     size_t region_count;
     struct fake_state *states;
     size_t state_count;
+    uint32_t flickering_networks[128]; /* each fails in every third bin of the last day */
+    size_t flickering_count;
     struct event events[400];
     size_t event_count;
     struct sighting *sightings;
@@ -209,6 +211,24 @@ enum status query_measurements(struct query *query, const struct store_measureme
         status = callback(&fake.measurements[i], arg);
         left--;
     }
+    return status;
+}
+
+enum status query_network_timelines(struct query *query, const char *region, uint32_t asn, struct store_span span,
+                                    network_callback callback, void *arg)
+{
+    (void)query, (void)region, (void)span;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < fake.flickering_count; i++)
+        for (int64_t bin = 144; bin > 0 && status == STATUS_OK; bin--) {
+            bool has_failed = bin % 3 == 0;
+            struct bin_state row = {.bin_s = FAKE_NOW_S - bin * FAKE_BIN_S,
+                                    .state = has_failed ? REGION_PROBABLE : REGION_OK,
+                                    .seen_count = 2,
+                                    .network_count = 1};
+            if (asn == 0 || asn == fake.flickering_networks[i])
+                status = callback(fake.flickering_networks[i], &row, arg);
+        }
     return status;
 }
 

@@ -190,7 +190,7 @@ static void a_year_of_everything_fits_a_page(void **state)
                 fake_states(region_rows[i].code, bin, bin - 1, flicker[bin % 5], 7);
         }
     for (uint32_t asn = 1; asn < 80; asn++)
-        fake_region("GB", 4200000000u + asn, 50, 100000000);
+        fake_region("GB", fake.flickering_networks[fake.flickering_count++] = 4200000000u + asn, 50, 100000000);
     for (int i = 0; i < 120; i++) {
         char id[EVENT_ID_BYTES], subject[SUBJECT_BYTES];
         snprintf(id, sizeof id, "event-%017d", i);

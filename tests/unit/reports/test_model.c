@@ -182,11 +182,34 @@ static void intervals_and_durations_read_well(void **state)
     }
 }
 
+static void networks_have_a_timeline_of_their_own(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake_region("XD", 0, 8, 4321);
+    fake_region("XD", 64500, 5, 2700);
+    fake_region("XD", 64501, 2, 90);
+    fake.flickering_networks[fake.flickering_count++] = 64500;
+    fake.flickering_networks[fake.flickering_count++] = 64999; /* of which the region does not know */
+    struct report_model *model = fake_model();
+    const struct report_region *region = &model->regions[0];
+    assert_int_equal(region->network_count, 2);
+    const struct report_network *first = &region->networks[region->networks[0].asn == 64500 ? 0 : 1];
+    const struct report_network *second = &region->networks[region->networks[0].asn == 64500 ? 1 : 0];
+    int64_t bin_s = FAKE_NOW_S - 3 * FAKE_BIN_S;
+    assert_int_equal(strip_state_at(&first->timeline, bin_s), SHOWN_PROBABLE);
+    assert_int_equal(strip_state_at(&first->timeline, bin_s + FAKE_BIN_S), SHOWN_OK);
+    assert_int_equal(first->timeline.segments[0].seen_most.precision, privacy_count(2, false).precision);
+    assert_int_equal(second->timeline.count, 0);
+    report_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_state_now_is_the_last_one_judged),
         cmocka_unit_test(a_region_without_recent_word_has_no_data),
+        cmocka_unit_test(networks_have_a_timeline_of_their_own),
         cmocka_unit_test(services_are_counted_by_bin),
         cmocka_unit_test(a_tally_does_not_depend_on_order),
         cmocka_unit_test(events_keep_their_revisions),
