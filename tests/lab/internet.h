@@ -12,6 +12,7 @@ enum site_page {
     SITE_PAGE,       /* a page of its own; bare names lead to https://www. */
     SITE_BLOCK_PAGE, /* "Access Denied", whatever was asked */
     SITE_SILENT,     /* TLS and an empty page: what anchors need */
+    SITE_NO_CONTENT, /* 204: what a check for captive portals asks for */
     SITE_CLOSING,    /* closes after the TLS handshake */
     SITE_SHORTENER,  /* leads from numbers to the page server, with 308 */
     SITE_CHAIN,      /* leads over three names to a page */
@@ -56,6 +57,7 @@ extern const size_t internet_resolver_count;
 #define INTERNET_COLLECTOR_NAME    "collector.dialtone.lab"
 #define INTERNET_PUBLIC_RESOLVER   "8.8.8.8"
 #define INTERNET_ISP_RESOLVER      "130.192.3.21" /* of the reference environment's client */
+#define INTERNET_PORTAL_ADDRESS    "130.192.3.80" /* of the provider's log-in page */
 #define INTERNET_BLOCK_PAGE_ADDRESS                                                                          \
     "83.224.65.42" /* block page over HTTP, and TLS with a wrong certificate */
 

@@ -39,6 +39,11 @@ static void silent_write(const struct writing *writing)
     buffer_text(writing->out, "    location / { return 200 \"\"; }\n");
 }
 
+static void no_content_write(const struct writing *writing)
+{
+    buffer_text(writing->out, "    location / { return 204; }\n");
+}
+
 static void closing_write(const struct writing *writing)
 {
     buffer_text(writing->out, "    return 444;\n"); /* nginx's code for closing without an answer */
@@ -110,6 +115,8 @@ static void (*answer_of(enum site_page page))(const struct writing *writing)
         return page_serve;
     case SITE_SILENT:
         return silent_write;
+    case SITE_NO_CONTENT:
+        return no_content_write;
     case SITE_CLOSING:
         return closing_write;
     case SITE_SHORTENER:

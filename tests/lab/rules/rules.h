@@ -14,6 +14,7 @@ extern const struct rule_kind rule_throttle_for_sni, rule_throttle_for_endpoint;
 extern const struct rule_kind rule_police_for_sni, rule_police_for_endpoint;
 extern const struct rule_kind rule_freeze_for_sni, rule_freeze_for_string, rule_freeze_for_endpoint;
 extern const struct rule_kind rule_residual_for_sni, rule_residual_for_string;
+extern const struct rule_kind rule_captive_portal;
 extern const struct rule_kind rule_drop_udp_port;
 extern const struct rule_kind rule_cut_everything, rule_cut_foreign;
 

@@ -356,6 +356,32 @@ static void test_residual_blocking_lasts_its_time(void **state)
     rule_free(bench.rule);
 }
 
+static void test_a_portal_answers_for_pages(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, "CaptivePortal()");
+    struct packet packet = packets_segment(CLIENT, SERVER, 80, TCP_SYN, NULL, 0);
+    ask(&bench, &packet, true, 1);
+    assert_untouched(&bench);
+    packet.flags = TCP_PSH | TCP_ACK;
+    packet.payload = (const uint8_t *)"GET / HTTP/1.1\r\n\r\n";
+    packet.payload_bytes = 18;
+    ask(&bench, &packet, true, 2);
+    assert_true(bench.output.is_dropped);
+    struct packet answer = injected(&bench);
+    assert_true(answer.payload_bytes > 40);
+    assert_memory_equal(answer.payload, "HTTP/1.1 302 Found\r\nLocation: http://portal.isp.lab/\r\n", 54);
+    packet.destination = packets_address("130.192.3.80");
+    ask(&bench, &packet, true, 3);
+    assert_untouched(&bench);
+    packet = packets_segment(CLIENT, SERVER, 443, TCP_SYN, NULL, 0);
+    ask(&bench, &packet, true, 4);
+    assert_true(bench.output.is_dropped);
+    assert_int_equal(injected(&bench).flags, TCP_RST | TCP_ACK);
+    rule_free(bench.rule);
+}
+
 static void test_wrong_rules_say_why(void **state)
 {
     (void)state;
@@ -382,6 +408,7 @@ static void test_wrong_rules_say_why(void **state)
         "PoliceTrafficForTLSSNI(SNI=\"x\" RateKbps=0)",
         "FreezeTrafficForTLSSNI(SNI=\"x\" AfterBytes=0)",
         "BlockResiduallyForTLSSNI(SNI=\"x\" For=ever)",
+        "CaptivePortal(To=\"x\")",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct rule *rule = NULL;
@@ -408,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_policing_passes_its_rate),
         cmocka_unit_test(test_freezing_counts_bytes),
         cmocka_unit_test(test_residual_blocking_lasts_its_time),
+        cmocka_unit_test(test_a_portal_answers_for_pages),
         cmocka_unit_test(test_wrong_rules_say_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
