@@ -152,8 +152,20 @@ static enum status change_add(struct parsing *parsing, struct scenario_change ch
     return STATUS_OK;
 }
 
+/* NOT_FOUND where the rule is one of the path. */
+static enum status zone_line(struct parsing *parsing, const char *text)
+{
+    struct rule_text rule;
+    if (rule_text_parse(text, &rule, NULL, NULL) != STATUS_OK)
+        return STATUS_NOT_FOUND;
+    return zone_change_read(&rule, &parsing->scenario->zones, parsing->why);
+}
+
 static enum status rule_line(struct parsing *parsing, const char *text)
 {
+    enum status status = zone_line(parsing, text);
+    if (status != STATUS_NOT_FOUND)
+        return status;
     struct scenario_change change = {.at_us = -1, .id = parsing->next_id++};
     return change_add(parsing, change, text);
 }

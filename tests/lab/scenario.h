@@ -2,17 +2,19 @@
  *
  *   # comment
  *   title TEXT
- *   client NAME [delay=20ms] [jitter=2ms] [loss=0.01] [rate=2000000]   one way; the first client is "probe"
- * without it collector off                           no collector, so no control rule [client=NAME] RULE in
- * force from the start (rule_text.h) at 2s add ID [client=NAME] RULE         from the start of the first
- * measurement at 5s remove ID measure [client=NAME] ARGUMENTS         dialtone-probe measure ARGUMENTS in
- * that client's network pause 2s                                before the next measurement; the timeline
- * runs on limit 30s                               of each measurement; 60s expect KEY=VALUE[|VALUE]... of the
- * record that the measurement before it made
+ *   client NAME [delay=20ms] [jitter=2ms] [loss=0.01] [rate=2000000]   one way; without it one named "probe"
+ *   collector off                           no collector, so no control
+ *   rule [client=NAME] RULE                 in force from the start (rule_text.h)
+ *   rule ISPResolverConfig.RemoveRecord(..) a change at the resolvers, throughout (zone.h)
+ *   at 2s add ID [client=NAME] RULE         from the start of the first measurement
+ *   at 5s remove ID
+ *   pause 2s                                before the next measurement; the timeline runs on
+ *   limit 30s                               of each measurement; 60s without it
+ *   measure [client=NAME] ARGUMENTS         dialtone-probe measure ARGUMENTS in that client's network
+ *   expect KEY=VALUE[|VALUE]...             of the record that the measurement before it made
  *
  * KEY is blocking, layer, method or confidence of x_dialtone.verdict, or a path from the record's root with
- * dots
- * ("test_keys.blocking"). VALUE is text, a number, true, false or null. */
+ * dots ("test_keys.blocking"). VALUE is text, a number, true, false or null. */
 #ifndef TESTS_LAB_SCENARIO_H
 #define TESTS_LAB_SCENARIO_H
 
@@ -54,6 +56,7 @@ struct scenario {
     int client_count;
     struct scenario_change changes[SCENARIO_CHANGES_MAX]; /* by time */
     size_t change_count;
+    struct zone_changes zones; /* of the resolvers, throughout */
     struct scenario_measure measures[SCENARIO_MEASURES_MAX];
     size_t measure_count;
     int64_t limit_us;

@@ -203,6 +203,8 @@ static int scenario_inside(void *arg)
     size_t failed_count = 0;
     enum status status = lab_open(&run->plan, &run->lab, &why);
     if (status == STATUS_OK)
+        status = lab_zones_set(run->lab, &run->scenario->zones, &why);
+    if (status == STATUS_OK)
         status = changes_apply(run, -1, &why);
     run->start_us = monotonic_us();
     for (size_t i = 0; i < run->scenario->measure_count && status == STATUS_OK; i++) {
