@@ -380,7 +380,8 @@ static void state_judge(struct watch *watch)
     bool quorum = state->ok_count >= POSITIVE_PROBES && watch->worked_networks >= POSITIVE_NETWORKS;
     if (expected || quorum)
         watch->positive_bin = watch->bin;
-    if (watch->bin - watch->positive_bin < POSITIVE_FRESH_BINS)
+    /* A bin in which nobody was heard is never green, however well the last one looked. */
+    if (state->seen_count > 0 && watch->bin - watch->positive_bin < POSITIVE_FRESH_BINS)
         watch->state.state = REGION_OK;
 }
 

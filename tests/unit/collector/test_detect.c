@@ -16,6 +16,22 @@ static void test_clean_lab_is_ok_without_history(void **state)
     world_end(&world);
 }
 
+static void test_a_bin_without_a_word_is_never_ok(void **state)
+{
+    (void)state;
+    struct world world = WORLD(600, small);
+    for (size_t probe = 0; probe < world.vantage_count; probe++) {
+        works(&world, probe, 0, 10);
+        works(&world, probe, 11, 20);
+    }
+    judge(&world, "XD-N", 22);
+    assert_int_equal(state_at(&world, 9), REGION_OK);
+    assert_int_equal(state_at(&world, 10), REGION_BLIND);
+    assert_int_equal(state_at(&world, 11), REGION_OK);
+    assert_int_equal(state_at(&world, 20), REGION_BLIND);
+    world_end(&world);
+}
+
 static void test_one_network_alone_is_blind(void **state)
 {
     (void)state;
@@ -385,6 +401,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clean_lab_is_ok_without_history),
+        cmocka_unit_test(test_a_bin_without_a_word_is_never_ok),
         cmocka_unit_test(test_one_network_alone_is_blind),
         cmocka_unit_test(test_short_cut_is_confirmed_and_dated),
         cmocka_unit_test(test_open_cut_has_no_end),
