@@ -60,8 +60,9 @@ enum status service_start(const struct service *service, const struct nettest_co
                           nettest_callback callback, void *arg, struct nettest_run **out);
 void service_cancel(struct nettest_run *run); /* takes NULL */
 
-/* The verdict. Pure. Without a control and without a ladder that works, a failure is unknown; where all
- * failed and the ladder failed too, offline. What the control fails at alike is down. */
+/* The verdict. Pure. Without a control a failure is unknown, unless it proves itself: an injected answer, or
+ * a forged one that another's certificate gives away; where all failed and the ladder failed too, offline.
+ * What the control fails at alike is down. */
 struct verdict service_verdict(const struct service *service, const struct service_evidence *evidence);
 
 bool service_failed(const struct service_endpoint *endpoint);

@@ -1,10 +1,11 @@
 /* Our verdict on a service from what was seen of its endpoints.
  * Owns nothing; reads evidence.
- * Plan: 1 an injected answer is certain, whatever else; 2 nothing that counts failed: ok, if anything was
- * tried; 3 nothing was reached and nobody vouches for the network: offline or unknown; 4 what the control
- * fails at alike is down; 5 the strongest failure names layer and method; how sure it is depends on who
- * vouches for the network: the control at this very endpoint, the ladder, or only other endpoints of the
- * service. */
+ * Plan: 1 an injected answer is certain, whatever else; 2 nothing was reached and nobody vouches for the
+ * network: offline or unknown; 3 nothing that counts failed: ok, if anything was reached; 4 what the control
+ * fails at alike is down; 5 the strongest failure names layer and method: where no control answered, only a
+ * forged answer that the certificate gives away, all else is unknown; where one did, how sure it is depends
+ * on who vouches for the network: the control at this very endpoint, the ladder, or only other endpoints of
+ * the service. */
 #include <stdio.h>
 #include <string.h>
 
@@ -53,8 +54,9 @@ bool service_any_reached(const struct service_evidence *evidence, const char *ro
     return false;
 }
 
-/* How sure a failure is: `vouched` where the control got past it, or where all of the service fails while the
- * ladder works; `alone` where only other endpoints of the service show that there is a network. */
+/* How sure a failure is where a control answered: `vouched` where it got past it, or where all of the service
+ * fails while the ladder works; `alone` where only other endpoints of the service show that there is a
+ * network. */
 struct rule {
     enum verdict_layer layer;
     const char *failure; /* NULL: any other */
@@ -125,8 +127,11 @@ static struct verdict rule_apply(const struct service_evidence *evidence,
                                  const struct service_endpoint *endpoint, bool is_vouched)
 {
     bool is_strong;
-    if (is_forged(evidence, endpoint, &is_strong))
+    /* Another's certificate at another's address needs no control to prove the answer forged. */
+    if (is_forged(evidence, endpoint, &is_strong) && (is_strong || evidence->has_control))
         return blocked(LAYER_DNS, "dns_forged_answer", is_strong ? CONFIDENCE_STRONG : CONFIDENCE_MEDIUM);
+    if (!evidence->has_control)
+        return plain(OUTCOME_UNKNOWN);
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         bool is_failure = !rules[i].failure || failure_same(rules[i].failure, endpoint->failure);
         if (rules[i].layer == endpoint->failed_at && is_failure)

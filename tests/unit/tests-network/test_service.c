@@ -90,6 +90,10 @@ static void test_broken_at_every_layer(void **state)
         assert_string_equal(json_member_text(seen_at(&outcome, 0), "layer"), broken[i].layer);
         assert_string_equal(json_member_text(seen_at(&outcome, 0), "failure"), broken[i].failure);
         assert_true(json_member_bool(seen_at(&outcome, 0), "connected", false));
+        assert_int_equal(outcome.verdict.outcome, OUTCOME_UNKNOWN); /* nobody looked from elsewhere */
+        json_decref(outcome.keys);
+        control_start_without_opinion(&world);
+        outcome = measure(&world);
         assert_int_equal(outcome.verdict.outcome, OUTCOME_BLOCKED);
         assert_string_equal(outcome.verdict.method, broken[i].method);
         const json_t *ours = json_member_object(outcome.keys, "x_dialtone");
@@ -106,6 +110,7 @@ static void test_refused_and_bad_certificate(void **state)
     world_open(&world, good_zone);
     world.site.settings = server_settings(NULL, "site.test", 3600);
     server_start(&world.site);
+    control_start_without_opinion(&world);
     target_add(&world, "tcp", "site.test", port_unused());
     target_add(&world, "https", "site.test", world.site.port);
     struct outcome outcome = measure(&world);
@@ -156,7 +161,6 @@ static void test_useless_control_leaves_it_open(void **state)
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         struct world world;
         world_open(&world, good_zone);
-        world.context.connectivity = NULL;
         control_start(&world, answers[i]);
         world.control_urls[1] = "http://127.0.0.1:1/";
         world.context.control_count = 2;
@@ -200,6 +204,7 @@ static void test_own_authority_is_trusted_by_its_service_only(void **state)
     assert_int_equal(outcome.verdict.outcome, OUTCOME_OK);
     json_decref(outcome.keys);
     world.service.authorities = NULL;
+    control_start_without_opinion(&world);
     outcome = measure(&world);
     assert_int_equal(outcome.verdict.outcome, OUTCOME_BLOCKED);
     json_decref(outcome.keys);

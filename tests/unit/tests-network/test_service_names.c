@@ -125,6 +125,7 @@ static void test_private_answers_are_not_contacted(void **state)
     struct world world;
     world_open(&world, good_zone);
     server_start(&world.site);
+    control_start_without_opinion(&world);
     world.context.allow_private_targets = false;
     target_add(&world, "http", "site.test", world.site.port);
     struct outcome outcome = measure(&world);
