@@ -187,7 +187,11 @@ static enum status chain_open(struct spool *spool, struct why *why)
     memcpy(spool->chain.key_name, spool->key_name, sizeof spool->chain.key_name);
     memset(spool->chain.previous_hash, 0, SHA256_BYTES);
     spool->chain.next_sequence = 1;
-    return is_missing ? each_file(spool, spool->folder, file_derive_chain, why) : STATUS_OK;
+    if (!is_missing)
+        return STATUS_OK;
+    status = each_file(spool, spool->folder, file_derive_chain, why);
+    /* On disk before the first bundle is: else a crash between the two would take that bundle for one already named. */
+    return status == STATUS_OK ? spool_chain_publish(spool->chain_path, &spool->chain, why) : status;
 }
 
 /* Cuts off a last line without its end, and counts the lines. */

@@ -82,6 +82,26 @@ static void half_sealed_batch_is_finished(void **state)
     free(chain_path);
 }
 
+/* Killed between the very first bundle and the chain: the bundle is made again, not taken for one already named. */
+static void first_bundle_without_its_chain_is_made_again(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    census = (struct census){0};
+    assert_true(has_file(fixture, "chain.json"));
+    copy_file(fixture, "chain.json", "chain.before");
+    lines_append(fixture, 0, 20);
+    copy_file(fixture, "spool/pending.jsonl", "whole.jsonl");
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    spool_kill(fixture);
+    copy_file(fixture, "chain.before", "chain.json");
+    copy_file(fixture, "whole.jsonl", "spool/sealing-1.jsonl");
+    spool_reopen(fixture);
+    bundles_take(fixture, &census);
+    assert_int_equal(census.bundle_count, 1);
+    expect_each_once(&census, 20);
+}
+
 /* Killed after the chain, before the batch was removed. */
 static void sealed_batch_is_not_sealed_again(void **state)
 {
@@ -263,6 +283,7 @@ int main(void)
         SPOOL_TEST(torn_tail_is_cut_off),
         SPOOL_TEST(batch_without_bundles_is_finished),
         SPOOL_TEST(half_sealed_batch_is_finished),
+        SPOOL_TEST(first_bundle_without_its_chain_is_made_again),
         SPOOL_TEST(sealed_batch_is_not_sealed_again),
         SPOOL_TEST(leftovers_are_swept),
         SPOOL_TEST(half_made_bundle_is_not_sent),
