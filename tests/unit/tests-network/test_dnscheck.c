@@ -1,5 +1,4 @@
 /* Resolver checks: URLs and verdicts by table, and each transport against real resolvers on 127.0.0.1. */
-#include <assert.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -262,8 +261,8 @@ static void secure_start(struct secure *secure, const struct authority *authorit
     secure->settings = server_settings(authority, "dns.test", 3600);
     SSL_CTX_set_alpn_select_cb(secure->settings, alpn_choose, secure);
     secure->fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert(bind(secure->fd, (struct sockaddr *)&at, address_length(&at)) == 0);
-    assert(listen(secure->fd, 16) == 0);
+    must(bind(secure->fd, (struct sockaddr *)&at, address_length(&at)) == 0);
+    must(listen(secure->fd, 16) == 0);
     getsockname(secure->fd, (struct sockaddr *)&at, &length);
     secure->port = address_port(&at);
     pthread_create(&secure->thread, NULL, secure_run, secure);

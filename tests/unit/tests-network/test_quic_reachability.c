@@ -1,5 +1,4 @@
 /* QUIC reachability: the verdict by table, and the whole test against servers on 127.0.0.1. */
-#include <assert.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -47,8 +46,8 @@ static void half_initial(struct half *half, const struct quic_header *to, const 
                                          .packet_number = half->number++,
                                          .payload = frames,
                                          .payload_bytes = count};
-    assert(quic_initial_keys(keyed, QUIC_SERVER, &keys) == STATUS_OK);
-    assert(quic_initial_seal(&keys, &initial, out) == STATUS_OK);
+    must(quic_initial_keys(keyed, QUIC_SERVER, &keys) == STATUS_OK);
+    must(quic_initial_seal(&keys, &initial, out) == STATUS_OK);
 }
 
 /* A Retry with a token, made by its definition (RFC 9001 section 5.8). */
@@ -104,7 +103,7 @@ static struct flow_seen *flow_of(struct quic_server *server, const struct quic_h
         if (memcmp(server->flows[i].client.bytes, header->source.bytes, header->source.count) == 0)
             return &server->flows[i];
     }
-    assert(server->flow_count < 8);
+    must(server->flow_count < 8);
     server->flows[server->flow_count] =
         (struct flow_seen){.client = header->source, .keyed = header->destination};
     return &server->flows[server->flow_count++];
@@ -122,7 +121,7 @@ static void server_answer(struct quic_server *server, const uint8_t *bytes, size
     struct flow_seen *flow = flow_of(server, &header);
     if (half->manner == RETRY && header.token_bytes > 0)
         flow->keyed = header.destination.count == 4 ? header.destination : flow->keyed;
-    assert(quic_initial_keys(&flow->keyed, QUIC_CLIENT, &keys) == STATUS_OK);
+    must(quic_initial_keys(&flow->keyed, QUIC_CLIENT, &keys) == STATUS_OK);
     if (quic_initial_open(&keys, bytes, &header, &payload, &number) != STATUS_OK) {
         buffer_free(&payload);
         return;
@@ -207,13 +206,13 @@ static void quic_server_start(struct quic_server *server, bool with_tcp)
     struct sockaddr_storage at = endpoint("127.0.0.1", 0);
     socklen_t length = sizeof at;
     server->tcp_fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert(bind(server->tcp_fd, (struct sockaddr *)&at, address_length(&at)) == 0);
+    must(bind(server->tcp_fd, (struct sockaddr *)&at, address_length(&at)) == 0);
     getsockname(server->tcp_fd, (struct sockaddr *)&at, &length);
     if (with_tcp)
-        assert(listen(server->tcp_fd, 8) == 0);
+        must(listen(server->tcp_fd, 8) == 0);
     server->port = address_port(&at);
     server->fd = socket(AF_INET, SOCK_DGRAM, 0);
-    assert(bind(server->fd, (struct sockaddr *)&at, address_length(&at)) == 0);
+    must(bind(server->fd, (struct sockaddr *)&at, address_length(&at)) == 0);
     pthread_create(&server->thread, NULL, quic_server_run, server);
 }
 
