@@ -91,6 +91,7 @@ enum status options_read(const struct cli_arguments *arguments, struct probe_opt
         .geo_db = cli_value(arguments, "geo-db"),
         .asn_db = cli_value(arguments, "asn-db"),
         .allow_private_targets = cli_value(arguments, "allow-private-targets") != NULL,
+        .is_resolver_opaque = cli_value(arguments, "android-getaddrinfo") != NULL,
         .no_capture = cli_value(arguments, "no-capture") != NULL,
     };
     struct sockaddr_storage backend;

@@ -24,6 +24,7 @@
         {"parallel", "N", "measure so many targets at once"},                                                        \
         {"no-capture", NULL, "keep no packet headers of failed flows"},                                              \
         {"allow-private-targets", NULL, "connect to private addresses too: for laboratories and tests only"},        \
+        {"android-getaddrinfo", NULL, "tell a failed lookup as Android's resolver does, which gives no reason"},      \
         {"country", "CC", "where this is, ISO 3166-1: CD"},                                                          \
         {"subdivision", "CC-XXX", "where this is, ISO 3166-2: CD-KN"},                                               \
         {"asn", "N", "the network's number: 37447 or AS37447"},                                                      \
@@ -53,6 +54,7 @@ struct probe_options {
     int64_t parallel_count; /* 0: the command's own */
     bool no_capture;
     bool allow_private_targets;
+    bool is_resolver_opaque;
     struct vantage_point vantage; /* what was declared; country ZZ and ASN 0 where nothing was */
 };
 

@@ -180,7 +180,8 @@ enum status setup_open(const struct probe_options *options, struct probe_setup *
                     .ca_file = options->ca_file,
                     .services_folder = options->services_folder,
                     .backend = options->backend,
-                    .allow_private_targets = options->allow_private_targets},
+                    .allow_private_targets = options->allow_private_targets,
+                    .is_resolver_opaque = options->is_resolver_opaque},
     };
     out->context.log = &out->log;
     out->context.anchors = &out->anchors;

@@ -15,6 +15,7 @@
 #define FAILURE_SERVFAIL      "dns_servfail_error"
 #define FAILURE_MISBEHAVING   "dns_server_misbehaving"
 #define FAILURE_BOGON         "dns_bogon_error"
+#define FAILURE_ANDROID       "android_dns_cache_no_data" /* all that Android's getaddrinfo says of a failed lookup */
 #define FAILURE_WRONG_QUERY   "dns_reply_with_wrong_query_id"
 #define FAILURE_TLS_HOSTNAME  "ssl_invalid_hostname"
 #define FAILURE_TLS_AUTHORITY "ssl_unknown_authority"

@@ -143,6 +143,8 @@ static void lookup_fill(struct nettest_run *run)
     bool says_no_answer = failure_same(hop->failures[0], FAILURE_NO_ANSWER);
     if (lookup->address_count == 0)
         lookup->failure = says_no_answer && hop->failures[1] ? hop->failures[1] : hop->failures[0];
+    if (lookup->failure && run->context->is_resolver_opaque)
+        lookup->failure = FAILURE_ANDROID;
 }
 
 bool web_lookup_is_over(struct nettest_run *run)
