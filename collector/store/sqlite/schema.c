@@ -3,31 +3,6 @@
  * Why: PRAGMA user_version says who wrote the file, so that an old program never misreads a newer store. */
 #include "collector/store/sqlite/sqlite_store.h"
 
-/* Enumerations are stored as numbers: reordering one must fail the build, not misread old stores. */
-_Static_assert(OUTCOME_UNKNOWN == 0 && OUTCOME_OK == 1 && OUTCOME_BLOCKED == 2 && OUTCOME_DOWN == 3 &&
-                   OUTCOME_OFFLINE == 4,
-               "stored numbers of outcomes");
-_Static_assert(LAYER_NONE == 0 && LAYER_DNS == 1 && LAYER_TCP == 2 && LAYER_TLS == 3 && LAYER_HTTP == 4 &&
-                   LAYER_QUIC == 5 && LAYER_THROTTLING == 6 && LAYER_PATH == 7,
-               "stored numbers of layers");
-_Static_assert(CONFIDENCE_NONE == 0 && CONFIDENCE_WEAK == 1 && CONFIDENCE_MEDIUM == 2 &&
-                   CONFIDENCE_STRONG == 3 && CONFIDENCE_CERTAIN == 4 && CONFIDENCE_COUNT == 5,
-               "stored numbers of confidence");
-_Static_assert(CONNECTIVITY_UNKNOWN == 0 && CONNECTIVITY_NO_LINK == 1 && CONNECTIVITY_NO_GATEWAY == 2 &&
-                   CONNECTIVITY_RESOLVER_DEAD == 3 && CONNECTIVITY_DOMESTIC_ONLY == 4 &&
-                   CONNECTIVITY_DNS_FAILURE == 5 && CONNECTIVITY_TLS_BLOCKED == 6 &&
-                   CONNECTIVITY_FULL_SHUTDOWN == 7 && CONNECTIVITY_CAPTIVE_PORTAL == 8 &&
-                   CONNECTIVITY_WORKING == 9,
-               "stored numbers of connectivity");
-_Static_assert(ACCESS_UNKNOWN == 0 && ACCESS_FIXED == 1 && ACCESS_MOBILE == 2, "stored numbers of access");
-_Static_assert(REGION_BLIND == 0 && REGION_OK == 1 && REGION_SUSPECTED == 2 && REGION_PROBABLE == 3 &&
-                   REGION_CONFIRMED == 4,
-               "stored numbers of region states");
-_Static_assert(EVENT_FULL_SHUTDOWN == 0 && EVENT_MOBILE_SHUTDOWN == 1 && EVENT_INTERNATIONAL_CUT == 2 &&
-                   EVENT_DNS_FAILURE == 3 && EVENT_SERVICE_BLOCKING == 4 && EVENT_THROTTLING == 5 &&
-                   EVENT_OPERATOR_OUTAGE == 6 && EVENT_POWER_CUT == 7 && EVENT_COLLECTOR_FAULT == 8,
-               "stored numbers of event kinds");
-
 static const char schema_text[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 
