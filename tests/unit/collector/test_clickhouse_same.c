@@ -9,6 +9,7 @@
 #include "collector/detect_run.h"
 #include "collector/ingest/import.h"
 #include "collector/simulate/fleet_bundles.h"
+#include "tests/unit/skipped.h"
 
 #define NOW_US (FIXTURE_TIME_US + INT64_C(13) * 86400 * US_PER_S)
 
@@ -242,7 +243,7 @@ static void test_real_measurements(void **state)
     struct pair *pair = *state;
     DIR *folder = opendir(SHARED_DATA "/ooni-measurements");
     if (!folder) {
-        skip();
+        skip_because(SKIPPED_WITHOUT_DATA);
     }
     for (struct dirent *entry; (entry = readdir(folder));) {
         char *path = path_join(SHARED_DATA "/ooni-measurements", entry->d_name);

@@ -9,6 +9,7 @@
 #include "collector/ingest/import.h"
 #include "collector/ingest/import_key.h"
 #include "collector/ingest/line_source.h"
+#include "tests/unit/skipped.h"
 
 struct scene {
     char *data;
@@ -335,7 +336,7 @@ static void test_real_measurements(void **state)
 {
     struct scene *scene = *state;
     if (access(SHARED_DATA "/ooni-measurements", R_OK) != 0) {
-        skip();
+        skip_because(SKIPPED_WITHOUT_DATA);
     }
     char *path =
         path_join(SHARED_DATA "/ooni-measurements", "web_connectivity_US_20221110100916_f01a3667.json");

@@ -4,6 +4,7 @@
 #include "tests/unit/collector/fixture.h"
 
 #include "collector/observation.h"
+#include "tests/unit/skipped.h"
 
 struct expectation {
     const char *file;
@@ -79,7 +80,7 @@ static void test_real_measurements(void **state)
 {
     (void)state;
     if (access(SHARED_DATA "/ooni-measurements", R_OK) != 0) {
-        skip();
+        skip_because(SKIPPED_WITHOUT_DATA);
     }
     for (size_t i = 0; i < sizeof real_measurements / sizeof real_measurements[0]; i++) {
         const struct expectation *expected = &real_measurements[i];

@@ -8,6 +8,7 @@
 
 #include "collector/ingest/ingest.h"
 #include "collector/query.h"
+#include "tests/unit/skipped.h"
 
 static struct collector_folder filled(const char *path)
 {
@@ -154,7 +155,7 @@ static void test_by_another_user(void **state)
 {
     (void)state;
     if (getuid() != 0) {
-        skip(); /* only root can become another user */
+        skip_because("only root can become another user");
     }
     char *path = fixture_folder();
     assert_int_equal(chmod(path, 0755), 0);

@@ -16,6 +16,7 @@
 #include "collector/signal/signal_time.h"
 #include "measurement/base/file.h"
 #include "measurement/base/random.h"
+#include "tests/unit/skipped.h"
 
 #define DAY_S   INT64_C(86400)
 #define START_S INT64_C(1577836800) /* 2020-01-01 */
@@ -201,7 +202,7 @@ static void test_iran_november_2019(void **state)
     struct signal_table table;
     struct outages outages;
     if (!file_table(SHARED_DATA "/series/monash/irn-2019-11-11_gif.csv", &table))
-        skip();
+        skip_because(SKIPPED_WITHOUT_DATA);
     assert_int_equal(seasonal_detect(&table, &outages), STATUS_OK);
     int64_t onsets[64];
     assert_true(outages.count >= 27 && outages.count <= 33);
@@ -224,7 +225,7 @@ static void test_venezuela_july_2019_returns_gradually(void **state)
     struct signal_table table;
     struct outages outages;
     if (!file_table(SHARED_DATA "/series/monash/ven-2019-07-22_gif.csv", &table))
-        skip();
+        skip_because(SKIPPED_WITHOUT_DATA);
     assert_int_equal(seasonal_detect(&table, &outages), STATUS_OK);
     assert_true(outages.count >= 10);
     for (size_t i = 0; i < 10; i++)
@@ -239,7 +240,7 @@ static void test_myanmar_february_2021(void **state)
     struct signal_table table;
     struct outages outages;
     if (!file_table(SHARED_DATA "/series/acsac/ooni-data-mm.csv", &table))
-        skip();
+        skip_because(SKIPPED_WITHOUT_DATA);
     assert_int_equal(seasonal_detect(&table, &outages), STATUS_OK);
     assert_true(outages.count > 0);
     assert_string_equal(table.series[0].region, "MM");

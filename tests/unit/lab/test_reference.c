@@ -12,6 +12,7 @@
 
 #include "measurement/base/file.h"
 #include "tests/lab/reference.h"
+#include "tests/unit/skipped.h"
 
 #define HEADER "name,input_url,expected_blocking,expected_x_status_v04,runs_on_v0.5.28,long_test,rules\n"
 
@@ -137,7 +138,7 @@ static void test_reads_the_reference_table(void **state)
     struct reference_case *cases = NULL;
     size_t count = 0, required_count = 0;
     if (file_read(SHARED_DATA "/ooni-cases.csv", 1u << 20, &bytes, &why) != STATUS_OK)
-        skip();
+        skip_because(SKIPPED_WITHOUT_DATA);
     assert_int_equal(reference_read(bytes.bytes, bytes.count, NULL, &cases, &count, &why), STATUS_OK);
     for (size_t i = 0; i < count; i++) {
         required_count += cases[i].is_required;

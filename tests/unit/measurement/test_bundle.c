@@ -16,6 +16,7 @@
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 #include "measurement/bundle.h"
+#include "tests/unit/skipped.h"
 
 static struct secret_key key;
 
@@ -328,7 +329,7 @@ static void minisign_itself_verifies_a_bundle(void **state)
 {
     (void)state;
     if (system("command -v minisign >/dev/null 2>&1") != 0)
-        skip();
+        skip_because("minisign is not installed");
     char folder[] = "/tmp/dialtone-bundle-XXXXXX", text[PUBLIC_KEY_TEXT_BYTES], command[400];
     assert_non_null(mkdtemp(folder));
     char *file = path_join(folder, "a.jsonl.zst"), *signature = path_join(folder, "a.jsonl.zst.minisig");

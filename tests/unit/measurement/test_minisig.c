@@ -14,6 +14,7 @@
 
 #include "measurement/base/file.h"
 #include "measurement/minisig.h"
+#include "tests/unit/skipped.h"
 
 static const char content[] = "a file to sign\nwith two lines\n";
 static const char comment[] = "dialtone:1 a comment with \xc3\xa9";
@@ -158,7 +159,7 @@ static void minisign_itself_verifies_ours(void **state)
 {
     (void)state;
     if (!has_minisign())
-        skip();
+        skip_because("minisign is not installed");
     char folder[] = "/tmp/dialtone-minisig-XXXXXX", text[PUBLIC_KEY_TEXT_BYTES];
     assert_non_null(mkdtemp(folder));
     char *file = path_join(folder, "f"), *signature = path_join(folder, "f.minisig");
@@ -193,7 +194,7 @@ static void ours_verifies_minisigns(void **state)
 {
     (void)state;
     if (!has_minisign())
-        skip();
+        skip_because("minisign is not installed");
     char folder[] = "/tmp/dialtone-minisig-XXXXXX";
     assert_non_null(mkdtemp(folder));
     char *file = path_join(folder, "f"), *signature = path_join(folder, "f.minisig"),
@@ -229,7 +230,7 @@ static void ours_verifies_minisigns(void **state)
         free(key_path);
         free(signature);
         free(file);
-        skip();
+        skip_because("minisign is not installed");
     }
     free(key_path);
     free(signature);

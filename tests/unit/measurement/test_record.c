@@ -16,6 +16,7 @@
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
 #include "measurement/record.h"
+#include "tests/unit/skipped.h"
 
 static struct record sample(const json_t *test_keys)
 {
@@ -255,7 +256,7 @@ static void reads_other_clients_records(void **state)
     glob_t found = {0};
     if (glob(SHARED_DATA "/ooni-measurements/*.json", 0, NULL, &found) != 0) {
         globfree(&found);
-        skip();
+        skip_because(SKIPPED_WITHOUT_DATA);
     }
     for (size_t i = 0; i < found.gl_pathc; i++) {
         struct buffer line = {0}, written = {0};

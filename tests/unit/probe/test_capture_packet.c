@@ -19,6 +19,7 @@
 #include "measurement/base/json.h"
 #include "measurement/base/random.h"
 #include "probe/capture/flow_table.h"
+#include "tests/unit/skipped.h"
 
 #define TCP4(flags)                                                                                          \
     0x45, 0, 0, 43, 0x12, 0x34, 0x40, 0, 57, 6, 0, 0, 192, 0, 2, 1, 198, 51, 100, 7, 0x9c, 0x40, 0x01, 0xbb, \
@@ -323,7 +324,7 @@ static void test_real_captures(void **state)
         char problem[PCAP_ERRBUF_SIZE];
         pcap_t *file = pcap_open_offline(cases[i].path, problem);
         if (file == NULL) {
-            skip();
+            skip_because(SKIPPED_WITHOUT_DATA);
         }
         struct pcap_pkthdr *header = NULL;
         const u_char *bytes = NULL;

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "probe/vantage.h"
+#include "tests/unit/skipped.h"
 
 #define CITY_DB SHARED_DATA "/mmdb/GeoIP2-City-Test.mmdb"
 #define ASN_DB  SHARED_DATA "/mmdb/GeoLite2-ASN-Test.mmdb"
@@ -91,7 +92,7 @@ static void databases_are_asked(void **state)
 {
     (void)state;
     if (access(CITY_DB, R_OK) != 0 || access(ASN_DB, R_OK) != 0)
-        skip();
+        skip_because(SKIPPED_WITHOUT_DATA);
     struct sockaddr_in british = address_of("81.2.69.142"), telstra = address_of("1.128.0.1");
     struct vantage_point vantage = {.country = "ZZ"};
     assert_int_equal(vantage_lookup(CITY_DB, NULL, (struct sockaddr *)&british, &vantage, NULL), STATUS_OK);
@@ -111,7 +112,7 @@ static void damaged_databases_are_told(void **state)
     struct vantage_point vantage = {.country = "ZZ"};
     struct why why = {0};
     if (access(CITY_DB, R_OK) != 0)
-        skip();
+        skip_because(SKIPPED_WITHOUT_DATA);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[512];
         snprintf(path, sizeof path, "%s%s", SHARED_DATA, names[i]);

@@ -11,6 +11,7 @@
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 #include "tests-network/steps/blockpage.h"
+#include "tests/unit/skipped.h"
 
 static struct blockpage_set *set_of(const char *blocks, const char *falses)
 {
@@ -176,7 +177,7 @@ static void test_published_list(void **state)
     static const char falses[] = SHARED_DATA "/fingerprints/false_positive_signatures.json";
     struct blockpage_set *set = NULL;
     if (access(blocks, R_OK) != 0)
-        skip();
+        skip_because(SKIPPED_WITHOUT_DATA);
     assert_int_equal(blockpage_open(blocks, falses, &set, NULL), STATUS_OK);
     const struct blockpage_counts *counts = blockpage_counts(set);
     if (counts->bad_count > 0)

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "measurement/base/json.h"
+#include "tests/unit/skipped.h"
 
 struct state_case {
     const char *name;
@@ -445,7 +446,7 @@ static void test_climb_portal(void **state)
         setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0) {
             close(listener);
-            skip(); /* port 80 needs a privilege that this run has not */
+            skip_because("port 80 needs a privilege that this run has not");
         }
         assert_int_equal(listen(listener, 4), 0);
         pid_t server = fork();

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "measurement/base/file.h"
+#include "tests/unit/skipped.h"
 
 #define HEADER "url,category_code,category_description,date_added,source,notes\n"
 
@@ -217,7 +218,7 @@ static void test_real_lists(void **state)
         struct target_list list = {0};
         if (file_read(cases[i].path, 64u << 20, &text, NULL) != STATUS_OK) {
             buffer_free(&text);
-            skip();
+            skip_because(SKIPPED_WITHOUT_DATA);
         }
         assert_int_equal(target_list_read((const char *)text.bytes, text.count, &list, NULL), STATUS_OK);
         print_message("%s: %zu targets, %zu skipped, first in line %zu\n", cases[i].path, list.count,
