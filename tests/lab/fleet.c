@@ -82,6 +82,11 @@ static enum status consent_give(struct lab *lab, int number, const char *state, 
     return status;
 }
 
+static void duration_write(int64_t duration_us, char out[WORD_BYTES])
+{
+    snprintf(out, WORD_BYTES, "%" PRId64 "ms", duration_us / US_PER_MS);
+}
+
 static enum status daemon_start(struct fleet *fleet, int number, const char *targets,
                                 const struct fleet_pace *pace, struct why *why)
 {
@@ -89,10 +94,10 @@ static enum status daemon_start(struct fleet *fleet, int number, const char *tar
     struct lab *lab = fleet->lab;
     char web[WORD_BYTES], ladder[WORD_BYTES], upload[WORD_BYTES], limit[WORD_BYTES], asn[WORD_BYTES];
     char network[WORD_BYTES];
-    snprintf(web, sizeof web, "%" PRId64 "ms", pace->web_us / US_PER_MS);
-    snprintf(ladder, sizeof ladder, "%" PRId64 "ms", pace->ladder_us / US_PER_MS);
-    snprintf(upload, sizeof upload, "%" PRId64 "ms", pace->upload_us / US_PER_MS);
-    snprintf(limit, sizeof limit, "%" PRId64 "ms", pace->step_limit_us / US_PER_MS);
+    duration_write(pace->web_us, web);
+    duration_write(pace->ladder_us, ladder);
+    duration_write(pace->upload_us, upload);
+    duration_write(pace->step_limit_us, limit);
     snprintf(asn, sizeof asn, "%" PRIu32, place->asn);
     snprintf(network, sizeof network, "Emulated Network %" PRIu32, place->asn);
     char *program = lab_program(lab, "dialtone-probe");
@@ -100,39 +105,14 @@ static enum status daemon_start(struct fleet *fleet, int number, const char *tar
     char *log = probe_path(lab, number, ".log");
     char *ca = lab_file(lab, "ca.pem");
     char *anchors = lab_file(lab, "anchors.csv");
-    const char *const argv[] = {program,
-                                "run",
-                                "--state",
-                                state,
-                                "--collector",
-                                "https://" INTERNET_COLLECTOR_ADDRESS,
-                                "--targets",
-                                targets,
-                                "--web-interval",
-                                web,
-                                "--ladder-interval",
-                                ladder,
-                                "--upload-interval",
-                                upload,
-                                "--timeout",
-                                limit,
-                                "--ca-file",
-                                ca,
-                                "--anchors",
-                                anchors,
-                                "--resolver",
-                                place->client.resolver,
-                                "--country",
-                                FLEET_COUNTRY,
-                                "--subdivision",
-                                place->subdivision,
-                                "--asn",
-                                asn,
-                                "--network",
-                                network,
-                                "--access",
-                                "fixed",
-                                NULL};
+    /* clang-format off */
+    const char *const argv[] = {
+        program, "run", "--state", state, "--collector", "https://" INTERNET_COLLECTOR_ADDRESS,
+        "--targets", targets, "--web-interval", web, "--ladder-interval", ladder, "--upload-interval", upload,
+        "--timeout", limit, "--ca-file", ca, "--anchors", anchors, "--resolver", place->client.resolver,
+        "--country", FLEET_COUNTRY, "--subdivision", place->subdivision, "--asn", asn, "--network", network,
+        "--access", "fixed", NULL};
+    /* clang-format on */
     struct child_plan plan = lab_child(lab, number);
     plan.argv = argv;
     plan.output = plan.error = log;

@@ -154,6 +154,9 @@ static enum exit_status run(int argc, char **argv)
     struct plan plan;
     char text[PUBLIC_KEY_TEXT_BYTES];
     enum status status = cli_parse(&command, options, argc, argv, &arguments);
+    if (status == STATUS_REFUSED) {
+        return EXIT_NOTHING_WRONG; /* the help was asked for */
+    }
     if (status == STATUS_OK) {
         status = plan_read(arguments, &plan);
     }

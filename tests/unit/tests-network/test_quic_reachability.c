@@ -109,6 +109,59 @@ static struct flow_seen *flow_of(struct quic_server *server, const struct quic_h
     return &server->flows[server->flow_count++];
 }
 
+/* What this manner of server says to an Initial that it could read. */
+static void half_answer(struct quic_server *server, struct flow_seen *flow, const struct quic_header *header,
+                        bool is_first, uint32_t number, struct buffer *out)
+{
+    struct half *half = &server->half;
+    uint8_t frames[256] = {0x02, (uint8_t)number, 0, 0, 0};
+    uint8_t crypto[200];
+    size_t crypto_count = bytes_of(server_payload, crypto);
+    switch (half->manner) {
+    case SILENT:
+        break;
+    case SILENT_ONCE:
+        if (server->flow_count > 1)
+            half_initial(half, header, &flow->keyed, frames, 5, out);
+        break;
+    case SILENT_FOR_NAME:
+        if (!flow->is_named)
+            half_initial(half, header, &flow->keyed, frames, 5, out);
+        break;
+    case CUT_FOR_NAME:
+        if (!flow->is_named || is_first)
+            half_initial(half, header, &flow->keyed, frames, 5, out);
+        break;
+    case ACK_ONLY:
+        half_initial(half, header, &flow->keyed, frames, 5, out);
+        break;
+    case ANSWER:
+        memcpy(frames + 5, crypto + 5, crypto_count - 5);
+        half_initial(half, header, &flow->keyed, frames, crypto_count, out);
+        break;
+    case REFUSE:
+        memcpy(frames + 5, "\x1c\x41\x78\x00\x05no h3", 10); /* 0x178: no_application_protocol */
+        half_initial(half, header, &flow->keyed, frames, 15, out);
+        break;
+    case NEGOTIATE:
+        buffer_append(out, "\x80\0\0\0\0\x08", 6);
+        buffer_append(out, header->source.bytes, 8);
+        buffer_append(out, "\x08", 1);
+        buffer_append(out, header->destination.bytes, 8);
+        buffer_append(out, "\x6b\x33\x43\xcf\xfa\xfa\xfa\xfa", 8);
+        break;
+    case RETRY:
+        if (header->token_bytes == 0) {
+            half->retried_count++;
+            half_retry(half, header, out);
+            flow->has_hello = false;
+        } else {
+            half_initial(half, header, &flow->keyed, frames, 5, out);
+        }
+        break;
+    }
+}
+
 static void server_answer(struct quic_server *server, const uint8_t *bytes, size_t count, struct buffer *out)
 {
     struct half *half = &server->half;
@@ -131,52 +184,7 @@ static void server_answer(struct quic_server *server, const uint8_t *bytes, size
     flow->is_named = flow->is_named ||
                      (half->name[0] && memmem(payload.bytes, payload.count, half->name, strlen(half->name)));
     half->seen_count++;
-    uint8_t frames[256] = {0x02, (uint8_t)number, 0, 0, 0};
-    uint8_t crypto[200];
-    size_t crypto_count = bytes_of(server_payload, crypto);
-    switch (half->manner) {
-    case SILENT:
-        break;
-    case SILENT_ONCE:
-        if (server->flow_count > 1)
-            half_initial(half, &header, &flow->keyed, frames, 5, out);
-        break;
-    case SILENT_FOR_NAME:
-        if (!flow->is_named)
-            half_initial(half, &header, &flow->keyed, frames, 5, out);
-        break;
-    case CUT_FOR_NAME:
-        if (!flow->is_named || is_first)
-            half_initial(half, &header, &flow->keyed, frames, 5, out);
-        break;
-    case ACK_ONLY:
-        half_initial(half, &header, &flow->keyed, frames, 5, out);
-        break;
-    case ANSWER:
-        memcpy(frames + 5, crypto + 5, crypto_count - 5);
-        half_initial(half, &header, &flow->keyed, frames, crypto_count, out);
-        break;
-    case REFUSE:
-        memcpy(frames + 5, "\x1c\x41\x78\x00\x05no h3", 10); /* 0x178: no_application_protocol */
-        half_initial(half, &header, &flow->keyed, frames, 15, out);
-        break;
-    case NEGOTIATE:
-        buffer_append(out, "\x80\0\0\0\0\x08", 6);
-        buffer_append(out, header.source.bytes, 8);
-        buffer_append(out, "\x08", 1);
-        buffer_append(out, header.destination.bytes, 8);
-        buffer_append(out, "\x6b\x33\x43\xcf\xfa\xfa\xfa\xfa", 8);
-        break;
-    case RETRY:
-        if (header.token_bytes == 0) {
-            half->retried_count++;
-            half_retry(half, &header, out);
-            flow->has_hello = false;
-        } else {
-            half_initial(half, &header, &flow->keyed, frames, 5, out);
-        }
-        break;
-    }
+    half_answer(server, flow, &header, is_first, number, out);
     buffer_free(&payload);
 }
 
