@@ -118,6 +118,20 @@ const struct site internet_sites[] = {
      .has_http = true,
      .has_tls = true},
     {.address = "130.192.182.17", .names = "", .page = SITE_PROXY, .has_http = true},
+    {.address = "151.101.193.50",
+     .names = ".site.lab",
+     .title = "One of Many Sites",
+     .has_http = true,
+     .has_tls = true,
+     .certificate_names = "site.lab *.site.lab",
+     .page_bytes = 4800},
+    {.address = "151.101.193.60",
+     .names = ".hole.lab",
+     .title = "One of the Far Sites",
+     .has_http = true,
+     .has_tls = true,
+     .certificate_names = "hole.lab *.hole.lab",
+     .page_bytes = 4800},
 };
 const size_t internet_site_count = sizeof internet_sites / sizeof internet_sites[0];
 
@@ -231,6 +245,10 @@ static void record_write(const char *word, void *arg)
     struct record_target *target = arg;
     if (target->changes && zone_is_changed(target->changes, target->whose, word))
         return;
+    if (word[0] == '.') { /* and every name below it */
+        buffer_printf(target->out, "address=/%s/%s\n", word + 1, target->address);
+        return;
+    }
     buffer_printf(target->out, "host-record=%s,%s%s%s\n", word, target->address, target->address6 ? "," : "",
                   target->address6 ? target->address6 : "");
 }

@@ -33,7 +33,8 @@ enum site_certificate {
 struct site {
     const char *address;
     const char *address6; /* NULL: IPv4 only */
-    const char *names;    /* separated by spaces; "" for none. The first is the folder of its files */
+    const char *names;    /* separated by spaces; "" for none; ".x.lab" with all names below it. The first is the folder
+                           * of its files */
     const char *title;
     enum site_page page;
     bool has_http;
