@@ -3,14 +3,10 @@
  * OpenSSL does the mathematics; minisign's text form is what people exchange. */
 #include "measurement/key.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "measurement/base/bytes.h"
 #include "measurement/base/file.h"
@@ -121,36 +117,6 @@ done:
     return status;
 }
 
-/* Reads the file through one descriptor, so that what was checked is what is read. */
-static enum status key_file_read(const char *path, char out[PEM_BYTES_MAX], size_t *out_count,
-                                 struct why *why)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        why_set(why, "Cannot open the key %s: %s. Make one with \"dialtone-probe consent\".", path,
-                strerror(errno));
-        return errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO;
-    }
-    enum status status = STATUS_OK;
-    struct stat found;
-    ssize_t got = 0;
-    if (fstat(fd, &found) < 0 || !S_ISREG(found.st_mode)) {
-        why_set(why, "The key %s is not a regular file: name the file itself.", path);
-        status = STATUS_IO;
-    } else if (found.st_mode & (S_IRWXG | S_IRWXO)) {
-        why_set(why, "Others may read the key %s: type \"chmod 600 %s\", and make a new key if they did.",
-                path, path);
-        status = STATUS_REFUSED;
-    } else if ((got = read(fd, out, PEM_BYTES_MAX)) < 0) {
-        why_set(why, "Cannot read the key %s: %s. Check the disk.", path, strerror(errno));
-        status = STATUS_IO;
-    } else {
-        *out_count = (size_t)got;
-    }
-    close(fd);
-    return status;
-}
-
 /* Never asks on the terminal: an encrypted key is not ours. */
 static int no_password(char *out, int size, int is_writing, void *arg)
 {
@@ -168,7 +134,9 @@ enum status secret_key_load(const char *path, struct secret_key *out, struct why
     size_t count = 0, seed_count = sizeof key.seed;
     BIO *pem = NULL;
     EVP_PKEY *pkey = NULL;
-    enum status status = key_file_read(path, text, &count, why);
+    enum status status = file_read_private(path, text, sizeof text, &count, why);
+    if (status == STATUS_NOT_FOUND)
+        why_set(why, "There is no key at %s: make one with \"dialtone-probe consent\".", path);
     if (status != STATUS_OK)
         goto done;
     pem = BIO_new_mem_buf(text, (int)count);

@@ -78,6 +78,36 @@ enum status file_read(const char *path, size_t limit_bytes, struct buffer *out, 
     return status;
 }
 
+enum status file_read_private(const char *path, void *out, size_t room_bytes, size_t *out_count, struct why *why)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        enum status failed = status_of_errno(errno);
+        why_set(why, "Cannot open the key %s: %s. Check the path and its permissions.", path, strerror(errno));
+        return failed;
+    }
+    enum status status = STATUS_OK;
+    struct stat found;
+    ssize_t got = 0;
+    if (fstat(fd, &found) < 0 || !S_ISREG(found.st_mode)) {
+        why_set(why, "The key %s is not a regular file: name the file itself.", path);
+        status = STATUS_IO;
+    } else if (found.st_mode & (S_IRWXG | S_IRWXO)) {
+        why_set(why, "Others may read the key %s: type \"chmod 600 %s\", and make a new key if they did.", path, path);
+        status = STATUS_REFUSED;
+    } else if (found.st_size > (off_t)room_bytes) {
+        why_set(why, "%s is larger than any key: name the key file itself.", path);
+        status = STATUS_TOO_LARGE;
+    } else if ((got = read(fd, out, room_bytes)) < 0) {
+        why_set(why, "Cannot read the key %s: %s. Check the disk.", path, strerror(errno));
+        status = STATUS_IO;
+    } else {
+        *out_count = (size_t)got;
+    }
+    close(fd);
+    return status;
+}
+
 static int write_whole(int fd, const uint8_t *bytes, size_t count)
 {
     while (count > 0) {
