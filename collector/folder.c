@@ -27,6 +27,17 @@ static enum status subfolder_make(const char *path, const char *name, struct why
     return status;
 }
 
+static enum status log_name(struct collector_folder *folder, struct why *why)
+{
+    struct secret_key key;
+    enum status status = collector_folder_key(folder, &key, why);
+    if (status == STATUS_OK) {
+        public_key_name(&key.public_key, folder->log);
+        secret_key_wipe(&key);
+    }
+    return status;
+}
+
 enum status collector_folder_open(const char *path, int64_t bin_length_s, struct collector_folder *out,
                                   struct why *why)
 {
@@ -53,6 +64,11 @@ enum status collector_folder_open(const char *path, int64_t bin_length_s, struct
     status = folder.store->open(path, false, &folder.bin_length_s, &folder.handle, why);
     if (status != STATUS_OK) {
         free(folder.path);
+        return status;
+    }
+    status = log_name(&folder, why);
+    if (status != STATUS_OK) {
+        collector_folder_close(&folder);
         return status;
     }
     *out = folder;

@@ -13,6 +13,7 @@ struct collector_folder {
     const struct store *store;
     struct store_handle *handle;
     int64_t bin_length_s;
+    char log[KEY_NAME_BYTES]; /* the name of the collector's key: whose log its bundles enter */
 };
 
 /* Opens the folder for writing, making what is missing. `bin_length_s` 0: the stored one, or the default. */

@@ -126,7 +126,7 @@ enum status query_sightings(struct query *query, const char *region, struct stor
 enum status query_bundle(struct query *query, const uint8_t hash[SHA256_BYTES], struct store_bundle *out)
 {
     struct store_put_result result;
-    return query->store->find_bundle(query->handle, hash, out, &result);
+    return query->store->find_bundle(query->handle, NULL, hash, out, &result);
 }
 
 void query_bundle_path(const uint8_t hash[SHA256_BYTES], char out[96])

@@ -102,8 +102,8 @@ static enum status job_store(struct collector_folder *folder, const struct inges
         status = kept_publish(folder, name, job->packed, job->packed_count, &packed, why);
     }
     if (status == STATUS_OK) {
-        status = folder->store->put_bundle(folder->handle, job->row, job->observations,
-                                           job->observation_count, out, why);
+        status = store_put_one(folder->store, folder->handle, job->row, job->observations,
+                               job->observation_count, out, why);
     }
     if (status != STATUS_OK) {
         kept_withdraw(&minisig);
@@ -141,7 +141,7 @@ static enum status known_bundle(struct collector_folder *folder, const struct in
     struct store_bundle row;
     struct store_put_result result;
     char comment[MINISIG_COMMENT_BYTES_MAX];
-    enum status status = folder->store->find_bundle(folder->handle, hash, &row, &result);
+    enum status status = folder->store->find_bundle(folder->handle, folder->log, hash, &row, &result);
     if (status != STATUS_OK) {
         return status;
     }
@@ -194,6 +194,7 @@ enum status ingest_bundle(struct collector_folder *folder, const struct ingest_b
 {
     struct store_bundle row = {.is_signed = true, .received_us = now_us};
     sha256(bundle->packed, bundle->packed_count, row.hash);
+    memcpy(row.log, folder->log, sizeof row.log);
     memcpy(out_hash, row.hash, SHA256_BYTES);
     public_key_name(bundle->key, row.probe);
     public_key_format(bundle->key, row.public_key);
@@ -232,8 +233,9 @@ enum status ingest_lines(struct collector_folder *folder, const void *lines, siz
     struct store_bundle known;
     struct buffer packed = {0};
     sha256(lines, count, row.hash);
+    memcpy(row.log, folder->log, sizeof row.log);
     label_of_observations(observations, observation_count, &row.label);
-    enum status status = folder->store->find_bundle(folder->handle, row.hash, &known, out);
+    enum status status = folder->store->find_bundle(folder->handle, folder->log, row.hash, &known, out);
     if (status == STATUS_OK) {
         out->duplicate_count += out->accepted_count;
         out->accepted_count = 0;

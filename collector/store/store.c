@@ -39,3 +39,29 @@ const struct store *store_find(const char *name)
     }
     return NULL;
 }
+
+enum status store_put_one(const struct store *store, struct store_handle *handle, const struct store_bundle *bundle,
+                          const struct observation *observations, size_t count, struct store_put_result *out,
+                          struct why *why)
+{
+    struct store_put put = {.bundle = bundle, .observations = observations, .count = count};
+    enum status status = store->put_bundles(handle, &put, 1, why);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (put.status == STATUS_OK) {
+        *out = put.result;
+    } else {
+        why_set(why, "%s", put.why.text);
+    }
+    return put.status;
+}
+
+enum status store_puts_end(struct store_put *puts, size_t count, enum status status, const struct why *why)
+{
+    for (size_t i = 0; i < count && status != STATUS_OK; i++) {
+        puts[i].status = status;
+        puts[i].why = why ? *why : (struct why){""};
+    }
+    return status;
+}

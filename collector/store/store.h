@@ -2,10 +2,13 @@
  * NAME.c ends with `const struct store store_NAME`.
  *
  * Guarantees of every backend:
- *   durability   put_bundle returns OK only when everything it wrote survives power loss; killed before that, nothing
+ *   durability   put_bundles returns OK only when everything it wrote survives power loss; killed before that, nothing
  *                of it is there.
  *   idempotence  a bundle is identified by the SHA-256 of its .zst, a measurement by the SHA-256 of its line. Putting
  *                either again changes no count.
+ *   logs         each collector has a log of its own in the store, named by its key: its bundles in the order of their
+ *                commits, numbered from 0 without gaps. A bundle that two collectors took is in both logs, its
+ *                measurements count once.
  *   isolation    readers see whole transactions only.
  *   ownership    rows given to callbacks are borrowed until the callback returns. */
 #ifndef COLLECTOR_STORE_STORE_H
@@ -23,14 +26,26 @@ struct store_bundle {
     bool is_signed;
     struct bundle_label label;
     int64_t received_us;
+    char log[KEY_NAME_BYTES]; /* whose log it stands in: the name of the collector's key */
 };
 
 struct store_put_result {
-    int64_t log_index;      /* of the bundle, from 0, without gaps: what the receipt names */
+    int64_t log_index;      /* of the bundle in its log, from 0, without gaps: what the receipt names */
     int64_t received_us;    /* of the first time */
     size_t accepted_count;  /* measurements new to the store */
     size_t duplicate_count; /* measurements already there */
     bool is_duplicate_bundle;
+};
+
+/* One bundle to put, and what became of it. */
+struct store_put {
+    const struct store_bundle *bundle;
+    const struct observation *observations;
+    size_t count;
+    enum status status;             /* OK: stored, now or before. CONFLICT: the probe has signed another bundle of that
+                                     * sequence number; nothing of this one is stored */
+    struct store_put_result result; /* where OK; untouched otherwise */
+    struct why why;                 /* where not OK */
 };
 
 /* Half-open span of time; 0 at an end: no bound there. Of rows by bin, the bins that overlap it. */
@@ -57,6 +72,13 @@ struct store_measurement_filter {
     int64_t offset;
 };
 
+struct store_bundle_filter {
+    const char *log;   /* NULL: every collector's */
+    const char *probe; /* NULL: any */
+    int64_t from_index;
+    int64_t limit; /* at most this many; 0: all */
+};
+
 struct store_event_filter {
     const char *region;
     const char *id; /* all revisions of one event; else the latest of each, without those withdrawn (REGION_OK) */
@@ -77,6 +99,8 @@ struct store_region {
 typedef enum status (*store_presence_callback)(const struct presence *row, void *arg);
 typedef enum status (*store_sighting_callback)(const struct sighting *row, void *arg);
 typedef enum status (*store_measurement_callback)(const struct store_measurement *row, void *arg);
+typedef enum status (*store_bundle_callback)(const struct store_bundle *row, const struct store_put_result *result,
+                                            void *arg);
 typedef enum status (*store_region_callback)(const struct store_region *row, void *arg);
 typedef enum status (*store_state_callback)(const struct bin_state *row, void *arg);
 typedef enum status (*store_event_callback)(const struct event *row, void *arg);
@@ -93,9 +117,9 @@ struct store {
     enum status (*open)(const char *folder, bool read_only, int64_t *bin_length_s, struct store_handle **out,
                         struct why *why);
     void (*close)(struct store_handle *handle);
-    enum status (*put_bundle)(struct store_handle *handle, const struct store_bundle *bundle,
-                              const struct observation *observations, size_t count, struct store_put_result *out,
-                              struct why *why);
+    /* All of them in one transaction, in their order, each judged on its own. OK: see each one's status. Another status:
+     * nothing of any is stored, and each has that status and that reason. */
+    enum status (*put_bundles)(struct store_handle *handle, struct store_put *puts, size_t count, struct why *why);
     /* Replaces the region's states from the first bin given on, and adds a revision of each event that differs from
      * its latest one in more than words or a hundredth of confidence. An event that began in the given bins and is not
      * given any more gets a revision with state REGION_OK: it is withdrawn. One transaction. */
@@ -116,11 +140,21 @@ struct store {
                               store_event_callback callback, void *arg);
     enum status (*each_measurement)(struct store_handle *handle, const struct store_measurement_filter *filter,
                                     store_measurement_callback callback, void *arg);
-    enum status (*find_bundle)(struct store_handle *handle, const uint8_t hash[SHA256_BYTES],
+    /* In the log of that name; NULL: in any. NOT_FOUND where it is not there. */
+    enum status (*find_bundle)(struct store_handle *handle, const char *log, const uint8_t hash[SHA256_BYTES],
                                struct store_bundle *out, struct store_put_result *out_result);
+    /* Bundles by log, then by log_index. */
+    enum status (*each_bundle)(struct store_handle *handle, const struct store_bundle_filter *filter,
+                               store_bundle_callback callback, void *arg);
 };
 
 extern const struct store *const store_registry[];
 const struct store *store_find(const char *name); /* NULL: there is none */
+/* put_bundles of one: its own status and reason. */
+enum status store_put_one(const struct store *store, struct store_handle *handle, const struct store_bundle *bundle,
+                          const struct observation *observations, size_t count, struct store_put_result *out,
+                          struct why *why);
+/* Gives every one of them the status of the whole, where that is not OK. */
+enum status store_puts_end(struct store_put *puts, size_t count, enum status status, const struct why *why);
 
 #endif

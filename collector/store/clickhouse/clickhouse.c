@@ -84,7 +84,7 @@ const struct store store_clickhouse = {
     .check_address = address_check,
     .open = clickhouse_open,
     .close = clickhouse_close,
-    .put_bundle = clickhouse_put_bundle,
+    .put_bundles = clickhouse_put_bundles,
     .put_detection = clickhouse_put_detection,
     .each_dirty_region = clickhouse_each_dirty_region,
     .each_presence = clickhouse_each_presence,
@@ -94,4 +94,5 @@ const struct store store_clickhouse = {
     .each_event = clickhouse_each_event,
     .each_measurement = clickhouse_each_measurement,
     .find_bundle = clickhouse_find_bundle,
+    .each_bundle = clickhouse_each_bundle,
 };

@@ -155,11 +155,13 @@ enum status clickhouse_schema_open(struct store_handle *handle, const char *toke
 
 /* put.c, detection.c, read.c, fold.c: the operations of the store. */
 enum status clickhouse_newest_log_index(struct store_handle *handle, int64_t *out, struct why *why);
-enum status clickhouse_put_bundle(struct store_handle *handle, const struct store_bundle *bundle,
-                                  const struct observation *observations, size_t count,
-                                  struct store_put_result *out, struct why *why);
-enum status clickhouse_find_bundle(struct store_handle *handle, const uint8_t hash[SHA256_BYTES],
-                                   struct store_bundle *out, struct store_put_result *out_result);
+enum status clickhouse_put_bundles(struct store_handle *handle, struct store_put *puts, size_t count,
+                                   struct why *why);
+enum status clickhouse_find_bundle(struct store_handle *handle, const char *log,
+                                   const uint8_t hash[SHA256_BYTES], struct store_bundle *out,
+                                   struct store_put_result *out_result);
+enum status clickhouse_each_bundle(struct store_handle *handle, const struct store_bundle_filter *filter,
+                                   store_bundle_callback callback, void *arg);
 enum status clickhouse_put_detection(struct store_handle *handle, const char *region,
                                      const struct detection *detection, struct why *why);
 enum status clickhouse_each_dirty_region(struct store_handle *handle, store_dirty_callback callback,

@@ -43,9 +43,11 @@ static enum status bundle_find(struct store_handle *handle, const uint8_t hash[S
     return clickhouse_select(handle, &sql, header_keep, out, why);
 }
 
-enum status clickhouse_find_bundle(struct store_handle *handle, const uint8_t hash[SHA256_BYTES],
-                                   struct store_bundle *out, struct store_put_result *out_result)
+enum status clickhouse_find_bundle(struct store_handle *handle, const char *log,
+                                   const uint8_t hash[SHA256_BYTES], struct store_bundle *out,
+                                   struct store_put_result *out_result)
 {
+    (void)log;
     struct found_bundle found = {.is_found = false};
     enum status status = bundle_find(handle, hash, &found, NULL);
     if (status == STATUS_OK && !found.is_found) {
@@ -297,32 +299,74 @@ static enum status bundle_put(struct store_handle *handle, const struct store_bu
     return status == STATUS_OK && !found.is_found ? STATUS_BUSY : status;
 }
 
-enum status clickhouse_put_bundle(struct store_handle *handle, const struct store_bundle *bundle,
-                                  const struct observation *observations, size_t count,
-                                  struct store_put_result *out, struct why *why)
+/* One bundle under the lock; what it says of the bundle alone goes into `put`. */
+static enum status one_put(struct store_handle *handle, struct store_put *put, struct why *why)
 {
     struct store_put_result result = {0};
+    if (put->count > BUNDLE_ROWS_MAX) {
+        why_set(why, "a bundle of %zu measurements is too large; split it", put->count);
+        return STATUS_TOO_LARGE;
+    }
+    put->status = bundle_put(handle, put->bundle, put->observations, put->count, &result, &put->why);
+    if (put->status == STATUS_OK) {
+        put->result = result;
+    } else if (put->status != STATUS_CONFLICT) {
+        why_set(why, "%s", put->why.text);
+        return put->status == STATUS_NOT_FOUND ? STATUS_IO : put->status; /* a table is missing */
+    }
+    return STATUS_OK;
+}
+
+enum status clickhouse_put_bundles(struct store_handle *handle, struct store_put *puts, size_t count,
+                                   struct why *why)
+{
     if (handle->is_read_only) {
         why_set(why, "the store was opened for reading only");
-        return STATUS_REFUSED;
-    }
-    if (count > BUNDLE_ROWS_MAX) {
-        why_set(why, "a bundle of %zu measurements is too large; split it", count);
-        return STATUS_TOO_LARGE;
+        return store_puts_end(puts, count, STATUS_REFUSED, why);
     }
     int lock = clickhouse_lock(handle, why);
     if (lock < 0) {
-        return STATUS_IO;
+        return store_puts_end(puts, count, STATUS_IO, why);
     }
+    enum status status = STATUS_OK;
     handle->is_exact = handle->has_quorum;
-    enum status status = bundle_put(handle, bundle, observations, count, &result, why);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = one_put(handle, &puts[i], why);
+    }
     handle->is_exact = false;
     clickhouse_unlock(lock);
-    if (status == STATUS_NOT_FOUND) {
-        status = STATUS_IO; /* a table is missing: `why` says which */
+    return store_puts_end(puts, count, status, why);
+}
+
+struct bundle_read {
+    store_bundle_callback callback;
+    void *arg;
+};
+
+static enum status bundle_take(struct reader *reader, void *arg)
+{
+    struct bundle_read *read = arg;
+    struct store_bundle row;
+    struct store_put_result result;
+    header_read(reader, &row, &result);
+    return reader->failed ? STATUS_OK : read->callback(&row, &result, read->arg);
+}
+
+enum status clickhouse_each_bundle(struct store_handle *handle, const struct store_bundle_filter *filter,
+                                   store_bundle_callback callback, void *arg)
+{
+    struct buffer sql = {0};
+    struct bundle_read read = {callback, arg};
+    sql_number(&sql,
+               "SELECT " HEADER_COLUMNS
+               " FROM entries WHERE country = '' AND time_us = 0 AND line < 0 AND log_index >= %",
+               filter->from_index);
+    if (filter->probe) {
+        sql_text(&sql, " AND probe = %", filter->probe);
     }
-    if (status == STATUS_OK) {
-        *out = result;
+    buffer_text(&sql, " ORDER BY log_index");
+    if (filter->limit > 0) {
+        sql_number(&sql, " LIMIT %", filter->limit);
     }
-    return status;
+    return clickhouse_select(handle, &sql, bundle_take, &read, NULL);
 }

@@ -5,9 +5,10 @@
 
 #include "collector/store/sqlite/sqlite_store.h"
 
-enum status sqlite_find_bundle(struct store_handle *handle, const uint8_t hash[SHA256_BYTES],
+enum status sqlite_find_bundle(struct store_handle *handle, const char *log, const uint8_t hash[SHA256_BYTES],
                                struct store_bundle *out, struct store_put_result *out_result)
 {
+    (void)log;
     sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_FIND_BUNDLE);
     if (!statement) {
         return STATUS_IO;
@@ -100,65 +101,70 @@ static enum status measurements_put(struct store_handle *handle, const struct st
     return STATUS_OK;
 }
 
+/* A bundle that the log does not have yet. */
+static enum status new_bundle_put(struct store_handle *handle, struct store_put *put, struct cell_batch *batch,
+                                  struct store_put_result *result, struct why *why)
+{
+    *result = (struct store_put_result){.log_index = sqlite_newest_log_index(handle) + 1,
+                                        .received_us = put->bundle->received_us};
+    enum status status = bundle_row_put(handle, put->bundle, result->log_index, why);
+    if (status == STATUS_OK) {
+        status = measurements_put(handle, put->bundle, put->observations, put->count, batch, result, why);
+    }
+    return status == STATUS_OK ? counts_put(handle, result, why) : status;
+}
+
+/* Judges one bundle, and writes it where it is new. What it says of the bundle alone goes into `put`. */
+static enum status bundle_put(struct store_handle *handle, struct store_put *put, struct cell_batch *batch,
+                              struct why *why)
+{
+    struct store_bundle known;
+    struct store_put_result result = {0};
+    enum status status = sqlite_find_bundle(handle, put->bundle->log, put->bundle->hash, &known, &result);
+    if (status == STATUS_OK) {
+        result.duplicate_count += result.accepted_count;
+        result.accepted_count = 0;
+    } else if (status == STATUS_NOT_FOUND) {
+        put->status = sequence_check(handle, put->bundle, &put->why);
+        if (put->status == STATUS_CONFLICT) {
+            return STATUS_OK;
+        }
+        status = put->status == STATUS_OK ? new_bundle_put(handle, put, batch, &result, why) : put->status;
+    } else {
+        why_set(why, "the store cannot be read; check that the data folder is whole");
+    }
+    if (status == STATUS_OK) {
+        put->status = STATUS_OK;
+        put->result = result;
+    }
+    return status;
+}
+
 /* Everything between BEGIN and COMMIT. */
-static enum status bundle_put(struct store_handle *handle, const struct store_bundle *bundle,
-                              const struct observation *observations, size_t count,
-                              struct store_put_result *result, struct why *why)
+static enum status bundles_put(struct store_handle *handle, struct store_put *puts, size_t count, struct why *why)
 {
     struct cell_batch *batch = NULL;
-    result->log_index = sqlite_newest_log_index(handle) + 1;
-    result->received_us = bundle->received_us;
-    enum status status = sequence_check(handle, bundle, why);
-    if (status == STATUS_OK) {
-        status = bundle_row_put(handle, bundle, result->log_index, why);
+    enum status status = cell_batch_open(handle, &batch);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = bundle_put(handle, &puts[i], batch, why);
     }
     if (status == STATUS_OK) {
-        status = cell_batch_open(handle, &batch);
-    }
-    if (status == STATUS_OK) {
-        status = measurements_put(handle, bundle, observations, count, batch, result, why);
-    }
-    if (status == STATUS_OK) {
-        status = cell_batch_write(batch, result->log_index, why);
-    }
-    if (status == STATUS_OK) {
-        status = counts_put(handle, result, why);
+        status = cell_batch_write(batch, sqlite_newest_log_index(handle), why);
     }
     cell_batch_free(batch);
     return status;
 }
 
-enum status sqlite_put_bundle(struct store_handle *handle, const struct store_bundle *bundle,
-                              const struct observation *observations, size_t count,
-                              struct store_put_result *out, struct why *why)
+enum status sqlite_put_bundles(struct store_handle *handle, struct store_put *puts, size_t count,
+                               struct why *why)
 {
-    struct store_bundle known;
-    struct store_put_result result = {0};
     enum status status = sqlite_begin(handle, why);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = sqlite_find_bundle(handle, bundle->hash, &known, &result);
     if (status == STATUS_OK) {
-        result.duplicate_count += result.accepted_count;
-        result.accepted_count = 0;
-        sqlite_rollback(handle);
-        *out = result;
-        return STATUS_OK;
-    }
-    if (status == STATUS_NOT_FOUND) {
-        result = (struct store_put_result){0};
-        status = bundle_put(handle, bundle, observations, count, &result, why);
-    } else {
-        why_set(why, "the store cannot be read; check that the data folder is whole");
-    }
-    if (status == STATUS_OK) {
-        status = sqlite_commit(handle, why);
+        status = bundles_put(handle, puts, count, why);
+        status = status == STATUS_OK ? sqlite_commit(handle, why) : status;
     }
     if (status != STATUS_OK) {
         sqlite_rollback(handle);
-        return status;
     }
-    *out = result;
-    return STATUS_OK;
+    return store_puts_end(puts, count, status, why);
 }

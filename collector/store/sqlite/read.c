@@ -98,6 +98,29 @@ static enum status query_end(sqlite3_stmt *statement, enum status status)
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+enum status sqlite_each_bundle(struct store_handle *handle, const struct store_bundle_filter *filter,
+                               store_bundle_callback callback, void *arg)
+{
+    struct query_text query = {0};
+    struct store_bundle row;
+    struct store_put_result result;
+    enum status status;
+    add_number(&query, "SELECT " BUNDLE_COLUMNS " FROM bundles WHERE log_index >= ?", filter->from_index);
+    if (filter->probe) {
+        add_text(&query, " AND probe = ?", filter->probe);
+    }
+    add_number(&query, " ORDER BY log_index LIMIT ?", filter->limit > 0 ? filter->limit : -1);
+    sqlite3_stmt *statement = query_start(handle, &query);
+    while ((status = query_next(handle, statement)) == STATUS_OK) {
+        sqlite_bundle_read(statement, &row, &result);
+        if ((status = callback(&row, &result, arg)) != STATUS_OK) {
+            sqlite3_finalize(statement);
+            return status;
+        }
+    }
+    return query_end(statement, status);
+}
+
 enum status sqlite_each_presence(struct store_handle *handle, const char *region, struct store_span span,
                                  store_presence_callback callback, void *arg)
 {

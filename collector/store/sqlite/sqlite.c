@@ -131,7 +131,7 @@ const struct store store_sqlite = {
     .name = "sqlite",
     .open = sqlite_open,
     .close = sqlite_close,
-    .put_bundle = sqlite_put_bundle,
+    .put_bundles = sqlite_put_bundles,
     .put_detection = sqlite_put_detection,
     .each_dirty_region = sqlite_each_dirty_region,
     .each_presence = sqlite_each_presence,
@@ -141,4 +141,5 @@ const struct store store_sqlite = {
     .each_event = sqlite_each_event,
     .each_measurement = sqlite_each_measurement,
     .find_bundle = sqlite_find_bundle,
+    .each_bundle = sqlite_each_bundle,
 };

@@ -116,11 +116,12 @@ enum status cell_batch_add(struct cell_batch *batch, const struct observation *o
 enum status cell_batch_write(struct cell_batch *batch, int64_t log_index, struct why *why);
 
 /* put.c, detection.c, read.c: the operations of the store. */
-enum status sqlite_put_bundle(struct store_handle *handle, const struct store_bundle *bundle,
-                              const struct observation *observations, size_t count,
-                              struct store_put_result *out, struct why *why);
-enum status sqlite_find_bundle(struct store_handle *handle, const uint8_t hash[SHA256_BYTES],
+enum status sqlite_put_bundles(struct store_handle *handle, struct store_put *puts, size_t count,
+                               struct why *why);
+enum status sqlite_find_bundle(struct store_handle *handle, const char *log, const uint8_t hash[SHA256_BYTES],
                                struct store_bundle *out, struct store_put_result *out_result);
+enum status sqlite_each_bundle(struct store_handle *handle, const struct store_bundle_filter *filter,
+                               store_bundle_callback callback, void *arg);
 enum status sqlite_put_detection(struct store_handle *handle, const char *region,
                                  const struct detection *detection, struct why *why);
 enum status sqlite_each_dirty_region(struct store_handle *handle, store_dirty_callback callback, void *arg);

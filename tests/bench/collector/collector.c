@@ -146,7 +146,7 @@ static enum status store_bundle(const struct store *store, struct store_handle *
     sha256(load->bundles[i].zst.bytes, load->bundles[i].zst.count, bundle.hash);
     public_key_name(&load->key.public_key, bundle.probe);
     public_key_format(&load->key.public_key, bundle.public_key);
-    return store->put_bundle(handle, &bundle, rows, MEASUREMENTS_PER_BUNDLE, &result, why);
+    return store_put_one(store, handle, &bundle, rows, MEASUREMENTS_PER_BUNDLE, &result, why);
 }
 
 struct spent {

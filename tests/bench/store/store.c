@@ -62,7 +62,7 @@ static enum status bundles_put(const struct store *store, struct store_handle *h
             observation_make(&rows[line], bundle, line, rows_each);
         }
         int64_t start_us = now_us();
-        status = store->put_bundle(handle, &row, rows, (size_t)rows_each, &result, why);
+        status = store_put_one(store, handle, &row, rows, (size_t)rows_each, &result, why);
         *out_us += now_us() - start_us;
     }
     free(rows);

@@ -93,9 +93,9 @@ static inline struct store_put_result put(struct opened *opened, uint8_t hash, c
     struct store_put_result result = {0};
     struct why why = {""};
     enum status status =
-        opened->store->put_bundle(opened->handle, &bundle, observations, count, &result, &why);
+        store_put_one(opened->store, opened->handle, &bundle, observations, count, &result, &why);
     if (status != STATUS_OK) {
-        fail_msg("put_bundle: %s: %s", status_name(status), why.text);
+        fail_msg("put_bundles: %s: %s", status_name(status), why.text);
     }
     return result;
 }

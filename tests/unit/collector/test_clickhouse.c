@@ -177,7 +177,7 @@ static void test_hostile_text(void **state)
     /* Another bundle of the probe with that name and sequence number is seen. */
     struct store_bundle other = bundle_of(3, "p'\\\n", 2);
     struct why why = {""};
-    assert_int_equal(opened->store->put_bundle(opened->handle, &other, rows, 1, &result, &why),
+    assert_int_equal(store_put_one(opened->store, opened->handle, &other, rows, 1, &result, &why),
                      STATUS_CONFLICT);
 }
 
@@ -277,7 +277,7 @@ static void test_the_server_goes_away(void **state)
     struct why why = {""};
     put(opened, 1, "p1", 1, rows, 1);
     clickhouse_fixture_kill();
-    assert_int_equal(opened->store->put_bundle(opened->handle, &bundle, rows, 2, &result, &why), STATUS_BUSY);
+    assert_int_equal(store_put_one(opened->store, opened->handle, &bundle, rows, 2, &result, &why), STATUS_BUSY);
     assert_true(strstr(why.text, "check that it runs") != NULL);
     assert_int_equal(result.log_index, -7);
     struct store_handle *handle = NULL;
@@ -314,7 +314,7 @@ static void test_an_unsettled_insert(void **state)
         status = clickhouse_settle(opened->handle, &why);
     }
     assert_int_equal(status, STATUS_BUSY);
-    assert_int_equal(opened->store->put_bundle(opened->handle, &bundle, &row, 1, &result, &why), STATUS_BUSY);
+    assert_int_equal(store_put_one(opened->store, opened->handle, &bundle, &row, 1, &result, &why), STATUS_BUSY);
     while (clickhouse_settle(opened->handle, &why) == STATUS_BUSY) {
         nanosleep(&(struct timespec){.tv_nsec = 100 * 1000000}, NULL);
     }

@@ -15,7 +15,7 @@ static void test_put_and_find(void **state)
     assert_false(result.is_duplicate_bundle);
     struct store_bundle bundle;
     uint8_t hash[SHA256_BYTES] = {1};
-    assert_int_equal(opened->store->find_bundle(opened->handle, hash, &bundle, &result), STATUS_OK);
+    assert_int_equal(opened->store->find_bundle(opened->handle, NULL, hash, &bundle, &result), STATUS_OK);
     struct store_bundle expected = bundle_of(1, "p1", 1);
     assert_memory_equal(bundle.hash, expected.hash, SHA256_BYTES);
     assert_string_equal(bundle.probe, "p1");
@@ -30,7 +30,7 @@ static void test_put_and_find(void **state)
     assert_int_equal(bundle.received_us, FIXTURE_TIME_US + 7);
     assert_int_equal(result.accepted_count, 2);
     uint8_t other[SHA256_BYTES] = {2};
-    assert_int_equal(opened->store->find_bundle(opened->handle, other, &bundle, &result), STATUS_NOT_FOUND);
+    assert_int_equal(opened->store->find_bundle(opened->handle, NULL, other, &bundle, &result), STATUS_NOT_FOUND);
 }
 
 static void test_again_changes_nothing(void **state)
@@ -72,7 +72,7 @@ static void test_sequence_conflict(void **state)
     struct store_bundle bundle = bundle_of(9, "p1", 1);
     struct store_put_result result = {.log_index = -7};
     struct why why = {""};
-    assert_int_equal(opened->store->put_bundle(opened->handle, &bundle, &other, 1, &result, &why),
+    assert_int_equal(store_put_one(opened->store, opened->handle, &bundle, &other, 1, &result, &why),
                      STATUS_CONFLICT);
     assert_true(why.text[0] != 0);
     assert_int_equal(result.log_index, -7);
@@ -85,10 +85,119 @@ static void test_sequence_conflict(void **state)
     struct store_bundle plain = bundle_of(10, "", 0);
     struct store_bundle plain_again = bundle_of(11, "", 0);
     plain.is_signed = plain_again.is_signed = false;
-    assert_int_equal(opened->store->put_bundle(opened->handle, &plain, NULL, 0, &result, &why), STATUS_OK);
-    assert_int_equal(opened->store->put_bundle(opened->handle, &plain_again, NULL, 0, &result, &why),
+    assert_int_equal(store_put_one(opened->store, opened->handle, &plain, NULL, 0, &result, &why), STATUS_OK);
+    assert_int_equal(store_put_one(opened->store, opened->handle, &plain_again, NULL, 0, &result, &why),
                      STATUS_OK);
     assert_int_equal(result.log_index, 3);
+}
+
+/* One batch with a new bundle, the same again, one that contradicts it, a known one, and another new one. */
+static void test_a_batch_is_judged_one_by_one(void **state)
+{
+    struct opened *opened = *state;
+    struct observation rows[] = {observation_of(1, "XD", "XD-N", "p1"), observation_of(2, "XD", "XD-N", "p1"),
+                                 observation_of(3, "XD", "XD-N", "p2"), observation_of(4, "XD", "XD-N", "p2")};
+    put(opened, 1, "p1", 1, &rows[0], 1);
+    struct store_bundle bundles[] = {bundle_of(2, "p1", 2), bundle_of(2, "p1", 2), bundle_of(3, "p1", 2),
+                                     bundle_of(1, "p1", 1), bundle_of(4, "p2", 1)};
+    const struct {
+        size_t first_row, row_count;
+        enum status status;
+        int64_t log_index;
+        size_t accepted_count, duplicate_count;
+        bool is_duplicate_bundle;
+    } expected[] = {
+        {0, 2, STATUS_OK, 1, 1, 1, false}, {0, 2, STATUS_OK, 1, 0, 2, true}, {2, 1, STATUS_CONFLICT, -7, 0, 0, false},
+        {0, 1, STATUS_OK, 0, 0, 1, true},  {1, 3, STATUS_OK, 2, 2, 1, false},
+    };
+    enum { PUT_COUNT = sizeof expected / sizeof expected[0] };
+    struct store_put puts[PUT_COUNT];
+    struct why why = {""};
+    for (size_t i = 0; i < PUT_COUNT; i++) {
+        puts[i] = (struct store_put){.bundle = &bundles[i],
+                                     .observations = &rows[expected[i].first_row],
+                                     .count = expected[i].row_count,
+                                     .status = STATUS_UNSUPPORTED,
+                                     .result = {.log_index = -7}};
+    }
+    assert_int_equal(opened->store->put_bundles(opened->handle, puts, PUT_COUNT, &why), STATUS_OK);
+    for (size_t i = 0; i < PUT_COUNT; i++) {
+        print_message("put %zu\n", i);
+        assert_int_equal(puts[i].status, expected[i].status);
+        assert_int_equal(puts[i].why.text[0] != 0, expected[i].status != STATUS_OK);
+        assert_int_equal(puts[i].result.log_index, expected[i].log_index);
+        assert_int_equal(puts[i].result.accepted_count, expected[i].accepted_count);
+        assert_int_equal(puts[i].result.duplicate_count, expected[i].duplicate_count);
+        assert_int_equal(puts[i].result.is_duplicate_bundle, expected[i].is_duplicate_bundle);
+    }
+    struct gathered *presence = presence_of(opened, "XD", (struct store_span){0});
+    assert_int_equal(presence->count, 2);
+    assert_int_equal(presence->rows.presence[0].ok_count + presence->rows.presence[1].ok_count, 4);
+    free(presence);
+    assert_int_equal(opened->store->put_bundles(opened->handle, NULL, 0, &why), STATUS_OK);
+}
+
+/* What may not be written leaves nothing, and says so of each. */
+static void test_a_batch_fails_as_a_whole(void **state)
+{
+    struct opened *opened = *state;
+    struct observation row = observation_of(1, "XD", "XD-N", "p1");
+    struct store_bundle bundles[] = {bundle_of(1, "p1", 1), bundle_of(2, "p1", 2)};
+    struct store_put puts[] = {{.bundle = &bundles[0], .observations = &row, .count = 1},
+                               {.bundle = &bundles[1], .observations = &row, .count = 1}};
+    struct store_handle *reader = NULL;
+    int64_t bin_length_s = 0;
+    struct why why = {""};
+    assert_int_equal(opened->store->open(opened->folder, true, &bin_length_s, &reader, &why), STATUS_OK);
+    enum status status = opened->store->put_bundles(reader, puts, 2, &why);
+    opened->store->close(reader);
+    assert_int_not_equal(status, STATUS_OK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(puts[i].status, status);
+        assert_string_equal(puts[i].why.text, why.text);
+    }
+    assert_int_equal(put(opened, 2, "p1", 2, &row, 1).log_index, 0);
+}
+
+struct log_rows {
+    size_t count;
+    int64_t indexes[8];
+    uint8_t hashes[8];
+};
+
+static enum status log_gather(const struct store_bundle *row, const struct store_put_result *result, void *arg)
+{
+    struct log_rows *rows = arg;
+    assert_true(rows->count < 8);
+    rows->indexes[rows->count] = result->log_index;
+    rows->hashes[rows->count++] = row->hash[0];
+    return STATUS_OK;
+}
+
+static struct log_rows log_of(struct opened *opened, const struct store_bundle_filter *filter)
+{
+    struct log_rows rows = {0};
+    assert_int_equal(opened->store->each_bundle(opened->handle, filter, log_gather, &rows), STATUS_OK);
+    return rows;
+}
+
+static void test_bundles_in_order(void **state)
+{
+    struct opened *opened = *state;
+    struct observation row = observation_of(1, "XD", "XD-N", "p1");
+    put(opened, 7, "p1", 1, &row, 1);
+    put(opened, 3, "p2", 1, &row, 1);
+    put(opened, 5, "p1", 2, &row, 1);
+    struct log_rows rows = log_of(opened, &(struct store_bundle_filter){0});
+    assert_int_equal(rows.count, 3);
+    assert_memory_equal(rows.hashes, ((uint8_t[]){7, 3, 5}), 3);
+    assert_int_equal(rows.indexes[2], 2);
+    rows = log_of(opened, &(struct store_bundle_filter){.from_index = 1, .limit = 1});
+    assert_int_equal(rows.count, 1);
+    assert_int_equal(rows.hashes[0], 3);
+    rows = log_of(opened, &(struct store_bundle_filter){.probe = "p1"});
+    assert_int_equal(rows.count, 2);
+    assert_memory_equal(rows.hashes, ((uint8_t[]){7, 5}), 2);
 }
 
 static void test_cells_fold_over_bundles(void **state)
@@ -294,7 +403,7 @@ static void test_reopen(void **state)
     free(gathered);
     struct store_bundle bundle = bundle_of(3, "p1", 3);
     struct store_put_result result;
-    assert_int_not_equal(opened->store->put_bundle(reader, &bundle, &other, 1, &result, &why), STATUS_OK);
+    assert_int_not_equal(store_put_one(opened->store, reader, &bundle, &other, 1, &result, &why), STATUS_OK);
     opened->store->close(reader);
     /* Closed and opened again, another bin length changes nothing. */
     opened->store->close(opened->handle);
@@ -340,6 +449,9 @@ int main(void)
             CASE(test_put_and_find),
             CASE(test_again_changes_nothing),
             CASE(test_sequence_conflict),
+            CASE(test_a_batch_is_judged_one_by_one),
+            CASE(test_a_batch_fails_as_a_whole),
+            CASE(test_bundles_in_order),
             CASE(test_cells_fold_over_bundles),
             CASE(test_regions_and_spans),
             CASE(test_measurement_filters),
