@@ -16,6 +16,8 @@ struct child_plan {
     const char *output;      /* file for standard output; NULL: the caller's */
     const char *error;       /* file for standard error; NULL: the caller's */
     const char *resolv_conf; /* stands in for /etc/resolv.conf where mounting is allowed; NULL: none */
+    const char *clock_library; /* preloaded; NULL: the clock is right */
+    const char *clock_file;    /* by how many microseconds it is wrong (clock/clock_skew.c) */
     bool needs_resolv_conf;  /* UNSUPPORTED where it cannot stand in */
 };
 

@@ -22,11 +22,13 @@
 #define CLIENT_PREFIX_BITS  24
 #define CLIENT_PREFIX6_BITS 64
 #define DEVICE              "lab0"
+#define CLOCK_LIBRARY       "liblab-clock.so"
 
 struct client_network {
     int network_fd;
     struct device device;
     char *resolv_conf;
+    char *clock_file; /* NULL: its clock is right */
 };
 
 struct lab {
@@ -34,6 +36,7 @@ struct lab {
     struct client_network clients[PATH_CLIENTS_MAX];
     struct device world;
     bool has_ipv6;
+    char *clock_library;
     struct box *box;
     struct servers *servers;
 };
@@ -137,6 +140,8 @@ static enum status client_setup_inside(void *arg, struct why *why)
         status = address_give(DEVICE, args->client->address, CLIENT_PREFIX_BITS, why);
     if (status == STATUS_OK)
         status = netlink_up(DEVICE, why);
+    if (status == STATUS_OK && args->client->mtu > 0)
+        status = netlink_mtu_set(DEVICE, args->client->mtu, why);
     if (status == STATUS_OK)
         status = default_route_give(args->client->gateway, why);
     if (status == STATUS_OK && has_ipv6)
@@ -144,6 +149,24 @@ static enum status client_setup_inside(void *arg, struct why *why)
     if (status == STATUS_OK && has_ipv6)
         status = default_route_give(args->client->gateway6, why);
     return status;
+}
+
+static enum status clock_setup(struct lab *lab, int number, struct why *why)
+{
+    char name[32];
+    snprintf(name, sizeof name, "clock-%d", number);
+    if (!lab->plan.clients[number].has_own_clock)
+        return STATUS_OK;
+    lab->clients[number].clock_file = lab_file(lab, name);
+    if (!lab->clock_library)
+        lab->clock_library = lab_program(lab, CLOCK_LIBRARY);
+    if (!lab->clients[number].clock_file || !lab->clock_library)
+        return STATUS_NO_MEMORY;
+    if (access(lab->clock_library, R_OK) != 0) {
+        why_set(why, "there is no %s; build the target lab-clock", lab->clock_library);
+        return STATUS_UNSUPPORTED;
+    }
+    return lab_clock_set(lab, number, lab->plan.clients[number].clock_skew_us, why);
 }
 
 static enum status client_setup(struct lab *lab, int number, struct why *why)
@@ -165,6 +188,8 @@ static enum status client_setup(struct lab *lab, int number, struct why *why)
         status = namespace_network_open(&network->network_fd, why);
     if (status == STATUS_OK)
         status = namespace_network_in(network->network_fd, client_setup_inside, &args, why);
+    if (status == STATUS_OK)
+        status = clock_setup(lab, number, why);
     return status;
 }
 
@@ -221,6 +246,7 @@ static enum status lab_setup(struct lab *lab, struct why *why)
         .programs = lab->plan.programs,
         .bin_us = lab->plan.bin_us,
         .has_collector = lab->plan.has_collector,
+        .has_quic = lab->plan.has_quic,
         .has_ipv6 = lab->has_ipv6,
     };
     if (status == STATUS_OK)
@@ -261,7 +287,9 @@ void lab_close(struct lab *lab)
         if (lab->clients[i].network_fd >= 0)
             close(lab->clients[i].network_fd);
         free(lab->clients[i].resolv_conf);
+        free(lab->clients[i].clock_file);
     }
+    free(lab->clock_library);
     device_close(&lab->world);
     free(lab);
 }
@@ -288,7 +316,22 @@ struct child_plan lab_child(const struct lab *lab, int client)
     return (struct child_plan){
         .network_fd = lab->clients[client].network_fd,
         .resolv_conf = lab->clients[client].resolv_conf,
+        .clock_library = lab->clients[client].clock_file ? lab->clock_library : NULL,
+        .clock_file = lab->clients[client].clock_file,
     };
+}
+
+/* Written in place: programs that run have the file mapped. */
+enum status lab_clock_set(struct lab *lab, int client, int64_t skew_us, struct why *why)
+{
+    const char *path = lab->clients[client].clock_file;
+    int fd = path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
+    bool is_written = fd >= 0 && pwrite(fd, &skew_us, sizeof skew_us, 0) == (ssize_t)sizeof skew_us;
+    if (!is_written)
+        why_set(why, "cannot set a client's clock in %s: %s", path ? path : "(it has none)", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return is_written ? STATUS_OK : STATUS_IO;
 }
 
 int lab_client_find(const struct lab *lab, const char *name)

@@ -16,6 +16,9 @@ struct lab_client {
     char resolver[ADDRESS_TEXT_BYTES]; /* one of internet_resolvers */
     struct link_settings up;
     struct link_settings down;
+    int mtu;               /* of its device; 0: the usual */
+    bool has_own_clock;    /* its programs' wall clock is wrong, or can be set */
+    int64_t clock_skew_us; /* by which it is wrong at first */
 };
 
 struct lab_plan {
@@ -26,6 +29,7 @@ struct lab_plan {
     const char *programs; /* folder of dialtone-probe and dialtone-collector */
     const char *folder;   /* exists, empty, the lab's own; the caller clears it away */
     bool has_collector;
+    bool has_quic; /* www.example.com and its like also over QUIC; needs servers_quic_program() */
     bool avoids_tun; /* carry packets over veth pairs even where TUN devices are allowed */
 };
 
@@ -43,6 +47,9 @@ char *lab_file(const struct lab *lab, const char *name);
 char *lab_program(const struct lab *lab, const char *name);
 /* Fills in the network and the resolver of the client (-1: the servers' network). */
 struct child_plan lab_child(const struct lab *lab, int client);
+/* Sets by how much the wall clock of a client's programs is wrong, also of those that run. IO for one without
+ * a clock of its own. */
+enum status lab_clock_set(struct lab *lab, int client, int64_t skew_us, struct why *why);
 /* Client by name; -1 where there is none. */
 int lab_client_find(const struct lab *lab, const char *name);
 

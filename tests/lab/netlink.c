@@ -85,6 +85,20 @@ enum status netlink_up(const char *device, struct why *why)
     return told(request_send(&request), "switch on", device, why);
 }
 
+enum status netlink_mtu_set(const char *device, int mtu, struct why *why)
+{
+    struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
+    enum status status = device_index(device, &body.ifi_index, why);
+    if (status != STATUS_OK)
+        return status;
+    uint32_t bytes = (uint32_t)mtu;
+    struct request request;
+    request_open(&request, RTM_NEWLINK, &body, sizeof body);
+    request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    request_attribute(&request, IFLA_MTU, &bytes, sizeof bytes);
+    return told(request_send(&request), "set the packet size of", device, why);
+}
+
 /* Opens a nested attribute; what is added until attribute_end belongs to it. */
 static size_t attribute_begin(struct request *request, uint16_t type)
 {

@@ -7,6 +7,8 @@
 
 /* IO with a reason that names the device and the kernel's word. */
 enum status netlink_up(const char *device, struct why *why);
+/* The largest packet that the device sends. */
+enum status netlink_mtu_set(const char *device, int mtu, struct why *why);
 /* A pair of connected devices, both in this namespace. */
 enum status netlink_veth_add(const char *name, const char *far_name, struct why *why);
 /* No duplicate address detection: the address is usable at once. */

@@ -3,25 +3,19 @@
  * Why: the same evidence must lead to the same verdict as the reference's, for rows seen and unseen. */
 #include "tests/lab/reference.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
 #include "tests/lab/child.h"
+#include "tests/lab/workers.h"
 #include "tests/lab/workspace.h"
 
 #define TABLE_BYTES_MAX (8u << 20)
-#define WORKERS_MAX     16
-#define WORKERS_DEFAULT 6 /* they mostly wait */
 #define ROUNDS_MAX      1000
 
 struct reference_run {
@@ -155,11 +149,9 @@ static enum status work_make(struct reference_run *run, struct why *why)
         return STATUS_NO_MEMORY;
     jobs_make(run);
     run->shared_bytes = sizeof(size_t) * 8 + job_count * sizeof *run->work.outcomes;
-    run->shared = mmap(NULL, run->shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (run->shared == MAP_FAILED) {
-        run->shared = NULL;
+    run->shared = workers_memory(run->shared_bytes);
+    if (!run->shared)
         return STATUS_NO_MEMORY;
-    }
     run->work.next_job = run->shared;
     run->work.outcomes = (void *)((size_t *)run->shared + 8);
     run->work.tell = run->is_json ? NULL : job_tell;
@@ -172,8 +164,7 @@ static enum status work_make(struct reference_run *run, struct why *why)
 
 static void run_free(struct reference_run *run)
 {
-    if (run->shared)
-        munmap(run->shared, run->shared_bytes);
+    workers_memory_free(run->shared, run->shared_bytes);
     if (run->folder)
         workspace_clear(run->folder);
     free(run->folder);
@@ -182,65 +173,15 @@ static void run_free(struct reference_run *run)
     free(run->cases);
 }
 
-static pid_t worker_start(const struct reference_run *run, int number, const sigset_t *before)
+static int worker_body(void *arg, int number)
 {
-    pid_t pid = fork();
-    if (pid != 0)
-        return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    sigprocmask(SIG_SETMASK, before, NULL);
-    int exit_code = reference_worker(&run->work, number);
-    fflush(NULL);
-    _exit(exit_code);
+    const struct reference_run *run = arg;
+    return reference_worker(&run->work, number);
 }
 
-/* Waits for all workers; the worst exit status. A signal that ends the lab is passed on to them. */
-static int workers_await(pid_t *pids, size_t count, const sigset_t *watched)
+static size_t worker_count(const struct reference_run *run)
 {
-    int worst = EXIT_NOTHING_WRONG;
-    size_t left_count = count;
-    int signal_number = 0;
-    while (left_count > 0) {
-        int wait_status = 0;
-        pid_t pid = waitpid(-1, &wait_status, WNOHANG);
-        if (pid > 0) {
-            int one = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EXIT_OWN_FAILURE;
-            worst = one > worst ? one : worst;
-            left_count--;
-            for (size_t i = 0; i < count; i++)
-                pids[i] = pids[i] == pid ? 0 : pids[i];
-            continue;
-        }
-        int caught = sigwaitinfo(watched, NULL);
-        if (caught < 0 || caught == SIGCHLD)
-            continue;
-        signal_number = caught;
-        for (size_t i = 0; i < count; i++)
-            if (pids[i] > 0)
-                kill(pids[i], SIGTERM);
-    }
-    return signal_number > 0 ? 128 + signal_number : worst;
-}
-
-static int workers_run(const struct reference_run *run)
-{
-    sigset_t watched, before;
-    pid_t pids[WORKERS_MAX] = {0};
-    size_t count =
-        run->work.job_count < (size_t)run->worker_count ? run->work.job_count : (size_t)run->worker_count;
-    sigemptyset(&watched);
-    sigaddset(&watched, SIGINT);
-    sigaddset(&watched, SIGTERM);
-    sigaddset(&watched, SIGHUP);
-    sigaddset(&watched, SIGCHLD);
-    fflush(NULL);
-    sigprocmask(SIG_BLOCK, &watched, &before);
-    size_t started = 0;
-    while (started < count && (pids[started] = worker_start(run, (int)started, &before)) > 0)
-        started++;
-    int worst = workers_await(pids, started, &watched);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return started > 0 ? worst : EXIT_OWN_FAILURE;
+    return run->work.job_count < (size_t)run->worker_count ? run->work.job_count : (size_t)run->worker_count;
 }
 
 static const struct cli_option reference_options[] = {
@@ -303,7 +244,7 @@ static enum exit_status reference_command(int argc, char **argv)
         status = work_make(&run, &why);
         if (status != STATUS_OK)
             exit_code = cli_fail(EXIT_OWN_FAILURE, "%s", why.text[0] ? why.text : status_name(status));
-        int worst = status == STATUS_OK ? workers_run(&run) : EXIT_OWN_FAILURE;
+        int worst = status == STATUS_OK ? workers_run(worker_count(&run), worker_body, &run) : EXIT_OWN_FAILURE;
         exit_code = (enum exit_status)worst;
         if (worst == EXIT_NOTHING_WRONG || worst == EXIT_OWN_FAILURE) {
             enum exit_status judged = status == STATUS_OK

@@ -13,6 +13,7 @@
 #include "tests/lab/namespace.h"
 #include "tests/lab/reference.h"
 #include "tests/lab/scenario_run.h"
+#include "tests/lab/workers.h"
 
 #define RECORD_OUTPUT_BYTES_MAX (64u << 20)
 #define ERRORS_BYTES_MAX        (1u << 20)
@@ -148,7 +149,7 @@ static int jobs_run(struct worker *worker)
 {
     const struct reference_work *work = worker->work;
     for (;;) {
-        size_t number = __atomic_fetch_add(work->next_job, 1, __ATOMIC_RELAXED);
+        size_t number = workers_next(work->next_job);
         if (number >= work->job_count)
             return EXIT_NOTHING_WRONG;
         const struct reference_job *job = &work->jobs[number];

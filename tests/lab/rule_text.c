@@ -232,13 +232,13 @@ enum status duration_parse(const char *text, int64_t *out_us)
     static const struct {
         const char *unit;
         double us;
-    } units[] = {{"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"m", 6e7}, {"", 1e6}};
+    } units[] = {{"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"m", 6e7}, {"h", 3.6e9}, {"d", 8.64e10}, {"", 1e6}};
     char *end = NULL;
     double number = isdigit((unsigned char)text[0]) ? strtod(text, &end) : -1;
     if (!(number >= 0) || !isfinite(number))
         return STATUS_MALFORMED;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(end, units[i].unit) == 0 && number * units[i].us <= 1e12) {
+        if (strcmp(end, units[i].unit) == 0 && number * units[i].us <= 1e15) {
             *out_us = (int64_t)(number * units[i].us);
             return STATUS_OK;
         }

@@ -48,7 +48,7 @@ enum status rule_text_duration(const struct rule_text *text, const char *name, i
 /* USAGE where the rule has a field that is not in `names` (ends with NULL): a misspelt field must not pass as
  * absent. */
 enum status rule_text_only(const struct rule_text *text, const char *const *names, struct why *why);
-/* "250ms", "20s", "1.5s", "2m"; MALFORMED otherwise. */
+/* "250ms", "20s", "1.5s", "2m", "48h", "40d"; MALFORMED otherwise. */
 enum status duration_parse(const char *text, int64_t *out_us);
 
 #endif

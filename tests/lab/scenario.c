@@ -73,6 +73,27 @@ static struct lab_client *client_add(struct scenario *scenario, const char *name
     return client;
 }
 
+/* "-48h", "+90d". */
+static bool skew_read(const char *value, int64_t *out_us)
+{
+    bool is_negative = value[0] == '-';
+    if (duration_parse(value + (value[0] == '-' || value[0] == '+'), out_us) != STATUS_OK)
+        return false;
+    *out_us = is_negative ? -*out_us : *out_us;
+    return true;
+}
+
+/* What small packets need: IPv6 does without them (RFC 8200 section 5). */
+static bool mtu_read(const char *value, struct lab_client *client)
+{
+    char *end = NULL;
+    long mtu = strtol(value, &end, 10);
+    client->mtu = (int)mtu;
+    if (mtu < 1280)
+        client->address6[0] = client->gateway6[0] = '\0';
+    return *end == '\0' && mtu >= 128 && mtu <= 9000;
+}
+
 static bool link_field(struct link_settings *link, const char *key, const char *value)
 {
     char *end = NULL;
@@ -91,6 +112,17 @@ static bool link_field(struct link_settings *link, const char *key, const char *
     return false;
 }
 
+static bool client_field(struct lab_client *client, const char *key, const char *value)
+{
+    if (strcmp(key, "mtu") == 0)
+        return mtu_read(value, client);
+    if (strcmp(key, "clock") == 0) {
+        client->has_own_clock = true;
+        return skew_read(value, &client->clock_skew_us);
+    }
+    return link_field(&client->up, key, value);
+}
+
 static enum status client_line(struct parsing *parsing, const char *text)
 {
     char name[32], word[64];
@@ -102,11 +134,12 @@ static enum status client_line(struct parsing *parsing, const char *text)
     while (word_take(&text, word, sizeof word)) {
         char *value = strchr(word, '=');
         if (!value)
-            return complain(parsing, "client takes delay=, jitter=, loss= and rate=");
+            return complain(parsing, "client takes delay=, jitter=, loss=, rate=, mtu= and clock=");
         *value++ = '\0';
-        if (!link_field(&client->up, word, value))
-            return complain(
-                parsing, "client takes delay=20ms, jitter=2ms, loss=0.01 and rate=2000000 (bits a second)");
+        if (!client_field(client, word, value))
+            return complain(parsing,
+                            "client takes delay=20ms, jitter=2ms, loss=0.01, rate=2000000 (bits a second), "
+                            "mtu=256 and clock=-48h");
     }
     client->down = client->up;
     return STATUS_OK;
@@ -244,6 +277,34 @@ static enum status pause_line(struct parsing *parsing, const char *text)
                : complain(parsing, "pause takes a duration such as 2s");
 }
 
+static enum status truth_line(struct parsing *parsing, const char *text)
+{
+    struct scenario *scenario = parsing->scenario;
+    if (scenario->measure_count == 0)
+        return complain(parsing, "truth stands behind the measure that it is about");
+    if (!confusion_truth_is_known(text))
+        return complain(parsing, "truth is one of: " CONFUSION_TRUTHS);
+    struct scenario_measure *measure = &scenario->measures[scenario->measure_count - 1];
+    return text_copy(measure->truth, sizeof measure->truth, text)
+               ? STATUS_OK
+               : complain(parsing, "the truth is too long");
+}
+
+static enum status seed_line(struct parsing *parsing, const char *text)
+{
+    char *end = NULL;
+    parsing->scenario->seed = strtoull(text, &end, 10);
+    return end != text && *end == '\0' ? STATUS_OK : complain(parsing, "seed takes a number");
+}
+
+static enum status needs_line(struct parsing *parsing, const char *text)
+{
+    if (strcmp(text, "quic") != 0)
+        return complain(parsing, "the only thing that may be needed is: quic");
+    parsing->scenario->needs_quic = true;
+    return STATUS_OK;
+}
+
 static enum status collector_line(struct parsing *parsing, const char *text)
 {
     if (strcmp(text, "off") != 0)
@@ -256,22 +317,26 @@ static enum status statement(struct parsing *parsing, const char *text)
 {
     static const struct {
         const char *word;
+        bool needs_client; /* one named "probe" is made where none was */
         enum status (*read)(struct parsing *parsing, const char *text);
     } statements[] = {
-        {"title", title_line}, {"client", client_line},       {"rule", rule_line},
-        {"at", at_line},       {"measure", measure_line},     {"expect", expect_line},
-        {"limit", limit_line}, {"collector", collector_line}, {"pause", pause_line},
+        {"title", false, title_line},    {"client", false, client_line}, {"seed", false, seed_line},
+        {"needs", false, needs_line},    {"limit", false, limit_line},   {"collector", false, collector_line},
+        {"rule", true, rule_line},       {"at", true, at_line},          {"pause", false, pause_line},
+        {"measure", true, measure_line}, {"truth", false, truth_line},   {"expect", false, expect_line},
     };
     char word[32];
     if (!word_take(&text, word, sizeof word))
         return complain(parsing, "a line begins with a word");
-    if (parsing->scenario->client_count == 0 && strcmp(word, "client") != 0 && strcmp(word, "title") != 0)
-        client_add(parsing->scenario, "probe");
-    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
-        if (strcmp(word, statements[i].word) == 0)
-            return statements[i].read(parsing, text);
-    return complain(parsing,
-                    "a line begins with title, client, collector, rule, at, pause, measure, limit or expect");
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+        if (strcmp(word, statements[i].word) != 0)
+            continue;
+        if (statements[i].needs_client && parsing->scenario->client_count == 0)
+            client_add(parsing->scenario, "probe");
+        return statements[i].read(parsing, text);
+    }
+    return complain(parsing, "a line begins with title, client, seed, needs, collector, rule, at, pause, "
+                             "measure, truth, expect or limit");
 }
 
 /* The line as text without the spaces around it; false where it is too long or holds a zero. */
@@ -298,6 +363,7 @@ enum status scenario_parse(const char *text, size_t count, struct scenario *out,
     memset(out, 0, sizeof *out);
     out->limit_us = LIMIT_DEFAULT_US;
     out->has_collector = true;
+    out->seed = 1;
     for (int number = 1; reader_line(&reader, &line); number++) {
         enum status status =
             line_text(line, words) ? STATUS_OK : complain(&parsing, "the line is too long or no text");

@@ -3,6 +3,9 @@
  *   # comment
  *   title TEXT
  *   client NAME [delay=20ms] [jitter=2ms] [loss=0.01] [rate=2000000]   one way; without it one named "probe"
+ *          [mtu=256] [clock=-48h]           small packets (and no IPv6); a clock that is wrong by so much
+ *   seed 7                                  of chance on the links and in the rules; 1 without it
+ *   needs quic                              skipped where no QUIC server is installed
  *   collector off                           no collector, so no control
  *   rule [client=NAME] RULE                 in force from the start (rule_text.h)
  *   rule ISPResolverConfig.RemoveRecord(..) a change at the resolvers, throughout (zone.h)
@@ -11,6 +14,7 @@
  *   pause 2s                                before the next measurement; the timeline runs on
  *   limit 30s                               of each measurement; 60s without it
  *   measure [client=NAME] ARGUMENTS         dialtone-probe measure ARGUMENTS in that client's network
+ *   truth WORDS                             what was really so of the measurement before it (confusion.h)
  *   expect KEY=VALUE[|VALUE]...             of the record that the measurement before it made
  *
  * KEY is blocking, layer, method or confidence of x_dialtone.verdict, or a path from the record's root with
@@ -20,6 +24,7 @@
 
 #include <jansson.h>
 
+#include "tests/lab/confusion.h"
 #include "tests/lab/lab.h"
 
 #define SCENARIO_CLIENTS_MAX  8
@@ -48,6 +53,7 @@ struct scenario_measure {
     char arguments[SCENARIO_LINE_BYTES]; /* words separated by spaces */
     struct scenario_expect expects[SCENARIO_EXPECTS_MAX];
     size_t expect_count;
+    char truth[CONFUSION_WORD_BYTES]; /* "": not stated */
 };
 
 struct scenario {
@@ -60,7 +66,9 @@ struct scenario {
     struct scenario_measure measures[SCENARIO_MEASURES_MAX];
     size_t measure_count;
     int64_t limit_us;
+    uint64_t seed;
     bool has_collector;
+    bool needs_quic;
 };
 
 /* MALFORMED with a reason that names the line. */

@@ -16,6 +16,7 @@
 #include "measurement/base/json.h"
 #include "tests/lab/internet.h"
 #include "tests/lab/namespace.h"
+#include "tests/lab/servers.h"
 #include "tests/lab/workspace.h"
 
 #define SCENARIO_BYTES_MAX      (256u << 10)
@@ -28,6 +29,7 @@ struct scenario_run {
     struct scenario *scenario;
     struct lab_plan plan;
     struct lab *lab;
+    struct scenario_outcome *outcome;
     size_t change_next;
     int64_t start_us; /* of the first measurement; 0: not yet */
 };
@@ -167,8 +169,7 @@ static size_t record_judge(const struct scenario_run *run, const struct scenario
 }
 
 /* Each line of the output is a record, and all must be as expected. */
-static size_t output_judge(const struct scenario_run *run, const struct scenario_measure *measure,
-                           const char *path)
+static size_t output_judge(struct scenario_run *run, const struct scenario_measure *measure, const char *path)
 {
     struct buffer bytes = {0};
     size_t failed_count = 0;
@@ -183,6 +184,10 @@ static size_t output_judge(const struct scenario_run *run, const struct scenario
             printf("FAIL  %s: measure %s: not a record: %s\n", run->name, measure->arguments, why.text);
             failed_count++;
         } else {
+            char found[CONFUSION_WORD_BYTES];
+            confusion_found(record, found);
+            if (confusion_add(&run->outcome->confusion, measure->truth, found, 1) != STATUS_OK)
+                printf("FAIL  %s: its records have too many different verdicts to be counted\n", run->name);
             failed_count += record_judge(run, measure, record);
         }
         record_count++;
@@ -222,7 +227,7 @@ static int scenario_inside(void *arg)
     if (status == STATUS_OK)
         return failed_count == 0 ? EXIT_NOTHING_WRONG : EXIT_FOUND;
     printf("FAIL  %s: %s\n", run->name, why.text[0] ? why.text : status_name(status));
-    return status == STATUS_UNSUPPORTED ? EXIT_SKIPPED : EXIT_OWN_FAILURE;
+    return status == STATUS_UNSUPPORTED ? EXIT_UNAVAILABLE : EXIT_OWN_FAILURE;
 }
 
 static enum status scenario_load(const char *path, struct scenario *out, struct why *why)
@@ -235,9 +240,14 @@ static enum status scenario_load(const char *path, struct scenario *out, struct 
     return status;
 }
 
-/* A lab of its own for one scenario. */
-static int scenario_try(const char *path, struct scenario *scenario, const char *programs,
-                        const struct cli_arguments *arguments)
+/* Whether what the scenario cannot do without is there. */
+static bool is_possible(const struct scenario *scenario)
+{
+    return !scenario->needs_quic || servers_quic_program() != NULL;
+}
+
+int scenario_try(const char *path, struct scenario *scenario, const struct scenario_settings *settings,
+                 struct scenario_outcome *outcome)
 {
     struct why why = {0};
     char *folder = NULL;
@@ -248,78 +258,35 @@ static int scenario_try(const char *path, struct scenario *scenario, const char 
         fprintf(stderr, "dialtone-lab: %s: %s\n", path, why.text);
         return EXIT_USAGE;
     }
+    snprintf(outcome->title, sizeof outcome->title, "%s", scenario->title);
+    if (!is_possible(scenario))
+        return EXIT_SKIPPED;
     status = workspace_make(&folder, &why);
     struct scenario_run run = {
         .name = path,
         .scenario = scenario,
+        .outcome = outcome,
         .plan = {.clients = scenario->clients,
                  .client_count = scenario->client_count,
-                 .seed = 1,
+                 .seed = scenario->seed,
                  .bin_us = BIN_US,
-                 .programs = programs,
+                 .programs = settings->programs,
                  .folder = folder,
                  .has_collector = scenario->has_collector,
-                 .avoids_tun = cli_value(arguments, "without-tun") != NULL},
+                 .has_quic = scenario->needs_quic,
+                 .avoids_tun = settings->avoids_tun},
     };
     if (status == STATUS_OK)
         status = namespace_run(scenario_inside, &run, &exit_code, &why);
     if (status != STATUS_OK)
         fprintf(stderr, "dialtone-lab: %s\n", why.text);
     if (status == STATUS_UNSUPPORTED)
-        exit_code = EXIT_SKIPPED;
-    if (exit_code == EXIT_NOTHING_WRONG)
-        printf("ok    %-28s %-44s %5.1f s\n", strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
-               scenario->title, (double)(monotonic_us() - start_us) / 1e6);
-    if (cli_value(arguments, "keep") && folder)
-        printf("      kept in %s\n", folder);
+        exit_code = EXIT_UNAVAILABLE;
+    outcome->runtime_s = (double)(monotonic_us() - start_us) / 1e6;
+    if (settings->keeps && folder)
+        printf("      %s is kept in %s\n", path, folder);
     else
         workspace_clear(folder);
     free(folder);
     return exit_code;
 }
-
-static const struct cli_option scenario_options[] = {
-    {"without-tun", NULL, "carry packets over veth pairs, as where /dev/net/tun is closed to us"},
-    {"keep", NULL, "keep the folder with records, logs and the truth file, and print its path"},
-    {0},
-};
-
-static enum exit_status scenario_command(int argc, char **argv)
-{
-    struct cli_arguments *arguments = NULL;
-    enum status status = cli_parse(&command_scenario, scenario_options, argc, argv, &arguments);
-    if (status != STATUS_OK)
-        return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
-    size_t failed_count = 0;
-    int exit_code = EXIT_NOTHING_WRONG;
-    size_t file_count = cli_operand_count(arguments);
-    char *programs = programs_folder();
-    struct scenario *scenario = malloc(sizeof *scenario);
-    if (file_count == 0)
-        exit_code = (int)cli_fail(EXIT_USAGE, "no file given: dialtone-lab scenario FILE...");
-    else if (!scenario || !programs)
-        exit_code = EXIT_OWN_FAILURE;
-    for (size_t i = 0; i < file_count && scenario && programs && exit_code != EXIT_SKIPPED; i++) {
-        int one = scenario_try(cli_operand(arguments, i), scenario, programs, arguments);
-        fflush(stdout);
-        failed_count += one != EXIT_NOTHING_WRONG;
-        exit_code = one == EXIT_NOTHING_WRONG ? exit_code : one;
-    }
-    if (file_count > 1 && exit_code != EXIT_SKIPPED)
-        printf("%zu scenarios, %zu failed\n", file_count, failed_count);
-    free(scenario);
-    free(programs);
-    cli_free(arguments);
-    return (enum exit_status)exit_code;
-}
-
-const struct cli_command command_scenario = {
-    .name = "scenario",
-    .summary = "run scenario files and compare the verdicts with what they expect",
-    .help = "usage: dialtone-lab scenario [--keep] FILE...\n\n"
-            "Each file gets an emulated Internet of its own. Exit status: 0 all as expected, 1 a verdict "
-            "differs,\n"
-            "2 a file cannot be read, 3 the lab itself failed, 77 this system allows no namespaces.\n"
-            "The format stands in tests/lab/scenario.h; examples in tests/lab/scenarios/.\n",
-    .run = scenario_command,
-};

@@ -33,6 +33,7 @@ struct servers {
     struct zone_changes zones;
     pid_t resolvers[RESOLVERS_MAX];
     pid_t web;
+    pid_t quic;
     pid_t collector;
 };
 
@@ -185,6 +186,35 @@ static enum status web_start(struct servers *servers, struct why *why)
     return server_start(argv, log, &servers->web, why);
 }
 
+const char *servers_quic_program(void)
+{
+    static const char *const places[] = {"/usr/sbin/gtlsserver", "/usr/bin/gtlsserver"};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (access(places[i], X_OK) == 0)
+            return places[i];
+    return NULL;
+}
+
+/* Debian's ngtcp2-server beside the page server, with its certificate and its pages. */
+static enum status quic_start(struct servers *servers, struct why *why)
+{
+    const struct site *site = &internet_sites[0];
+    char stem[SITE_STEM_BYTES], certificate[PATH_BYTES], key[PATH_BYTES], pages[PATH_BYTES], log[PATH_BYTES];
+    const char *folder = servers->plan.folder;
+    internet_site_stem(site, stem);
+    snprintf(certificate, sizeof certificate, "%s/%s.crt", folder, stem);
+    snprintf(key, sizeof key, "%s/%s.key", folder, stem);
+    snprintf(pages, sizeof pages, "%s/www-%s", folder, stem);
+    snprintf(log, sizeof log, "%s/quic.log", folder);
+    const char *const argv[] = {servers_quic_program(), "-q", "-d", pages, site->address, "443", key, certificate,
+                                NULL};
+    if (!argv[0]) {
+        why_set(why, "no QUIC server is installed; install the package ngtcp2-server");
+        return STATUS_NOT_FOUND;
+    }
+    return server_start(argv, log, &servers->quic, why);
+}
+
 static enum status collector_start(struct servers *servers, struct why *why)
 {
     const char *folder = servers->plan.folder;
@@ -282,6 +312,8 @@ enum status servers_start(const struct servers_plan *plan, struct servers **out,
         status = resolver_start(servers, &internet_resolvers[i], &servers->resolvers[i], why);
     if (status == STATUS_OK)
         status = web_start(servers, why);
+    if (status == STATUS_OK && plan->has_quic)
+        status = quic_start(servers, why);
     if (status == STATUS_OK && plan->has_collector)
         status = collector_start(servers, why);
     if (status == STATUS_OK)
@@ -299,6 +331,7 @@ void servers_stop(struct servers *servers)
     if (!servers)
         return;
     child_stop(servers->collector, STOP_PATIENCE_US);
+    child_stop(servers->quic, 0);
     child_stop(servers->web, STOP_PATIENCE_US);
     for (size_t i = 0; i < RESOLVERS_MAX; i++)
         child_stop(servers->resolvers[i], STOP_PATIENCE_US);

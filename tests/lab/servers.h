@@ -14,6 +14,7 @@ struct servers_plan {
     const char *programs; /* folder of dialtone-collector */
     int64_t bin_us;
     bool has_collector;
+    bool has_quic; /* the page server speaks HTTP/3 too; NOT_FOUND where no QUIC server is installed */
     bool has_ipv6; /* the loopback device holds the sites' IPv6 addresses too */
 };
 
@@ -27,6 +28,9 @@ void servers_stop(struct servers *servers); /* takes NULL */
 /* Makes the resolvers' zones those of the sites with these changes, and no others; returns when they answer.
  */
 enum status servers_zones_set(struct servers *servers, const struct zone_changes *changes, struct why *why);
+
+/* Where a QUIC server is installed: its program's path; else NULL. */
+const char *servers_quic_program(void);
 
 /* Ends the collector by SIGTERM and waits. */
 enum status servers_collector_stop(struct servers *servers, int *out_exit);

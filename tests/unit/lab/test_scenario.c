@@ -30,7 +30,7 @@ static void test_a_whole_file(void **state)
         scenario_of("# a comment\n\ntitle Two clients\nclient a delay=20ms loss=0.5\r\n"
                     "client b rate=2000000\n  rule client=b CutEverything()\n"
                     "at 5s remove 7\nat 1.5s add 7 DropUDPPort(Port=443)\n"
-                    "measure client=b --timeout 2s https://www.example.com/\nlimit 10s\n"
+                    "measure client=b --timeout 2s https://www.example.com/\nlimit 10s\ntruth blocked dns\n"
                     "expect blocking=offline|unknown layer=null\nmeasure x\n",
                     STATUS_OK, &why);
     assert_string_equal(scenario->title, "Two clients");
@@ -49,7 +49,28 @@ static void test_a_whole_file(void **state)
     assert_string_equal(scenario->measures[0].arguments, "--timeout 2s https://www.example.com/");
     assert_int_equal(scenario->measures[0].expect_count, 2);
     assert_int_equal(scenario->measures[1].client, 0);
-    assert_true(scenario->has_collector);
+    assert_string_equal(scenario->measures[0].truth, "blocked dns");
+    assert_string_equal(scenario->measures[1].truth, "");
+    assert_true(scenario->has_collector && !scenario->needs_quic);
+    assert_int_equal(scenario->seed, 1);
+    free(scenario);
+}
+
+static void test_a_client_of_its_own_kind(void **state)
+{
+    (void)state;
+    struct why why = {0};
+    struct scenario *scenario = scenario_of(
+        "seed 7\nneeds quic\nclient a mtu=256\nclient b clock=-48h\nclient c clock=+40d\nmeasure x\n",
+        STATUS_OK, &why);
+    assert_int_equal(scenario->seed, 7);
+    assert_true(scenario->needs_quic);
+    assert_int_equal(scenario->client_count, 3);
+    assert_int_equal(scenario->clients[0].mtu, 256);
+    assert_string_equal(scenario->clients[0].address6, "");
+    assert_true(scenario->clients[1].has_own_clock && !scenario->clients[0].has_own_clock);
+    assert_true(scenario->clients[1].clock_skew_us == -48 * 3600 * US_PER_S);
+    assert_true(scenario->clients[2].clock_skew_us == 40 * 86400 * US_PER_S);
     free(scenario);
 }
 
@@ -73,6 +94,12 @@ static void test_wrong_lines_are_named(void **state)
         {"client a loss=2\nmeasure x\n", "line 1"},
         {"collector maybe\nmeasure x\n", "line 1"},
         {"measure x\nwhatever\n", "line 2"},
+        {"truth ok\nmeasure x\n", "line 1"},
+        {"measure x\ntruth perhaps\n", "line 2"},
+        {"client a mtu=5\nmeasure x\n", "line 1"},
+        {"client a clock=soon\nmeasure x\n", "line 1"},
+        {"seed x\nmeasure x\n", "line 1"},
+        {"needs luck\nmeasure x\n", "line 1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct why why = {0};
@@ -122,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_whole_file),
+        cmocka_unit_test(test_a_client_of_its_own_kind),
         cmocka_unit_test(test_wrong_lines_are_named),
         cmocka_unit_test(test_expectations),
     };
