@@ -1,19 +1,27 @@
-/* Bundles and lines into the store.
- * Owner: everything given is borrowed; observations live for one call.
- * Why: the raw bytes are published before the transaction commits, so that what the store names is always
- * there; a file without a row is harmless, and removed again where the commit fails. */
+/* Preparing bundles: who signed them, what they hold.
+ * Owner: a job borrows what it was given and owns what it made; a reader owns its thread's working memory.
+ * Why: all that takes time happens here, in as many threads as there are, before the one writer is asked. */
 #include "collector/ingest/ingest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zstd.h>
 
-#include "measurement/base/file.h"
+#include "collector/ingest/sealed.h"
 
 #define KEPT_COMPRESSION_LEVEL 6
-#define KEPT_FILE_MODE         0640
+/* Working memory beyond this is given back after a bundle that needed it. */
+#define LINES_ROOM_KEPT_BYTES (4u << 20)
+
+struct ingest_reader {
+    const struct collector_folder *folder;
+    struct store_handle *handle;
+    bool owns_handle;
+    struct ingest_policy policy;
+    struct sealed_opener *opener;
+    struct buffer lines;
+};
 
 static void unsigned_probe_name(const struct record *record, char out[KEY_NAME_BYTES])
 {
@@ -47,72 +55,47 @@ enum status ingest_observe(const char *line, size_t count, const struct public_k
     return STATUS_OK;
 }
 
-/* One file of a kept bundle. */
-struct kept_file {
-    char *path;
-    bool was_there;
-};
-
-static enum status kept_publish(const struct collector_folder *folder, const char *name, const void *bytes,
-                                size_t count, struct kept_file *out, struct why *why)
+enum status ingest_reader_open(const struct collector_folder *folder, struct store_handle *handle,
+                               const struct ingest_policy *policy, struct ingest_reader **out,
+                               struct why *why)
 {
-    out->path = path_join(folder->path, name);
-    if (!out->path) {
+    int64_t bin_length_s = folder->bin_length_s;
+    struct ingest_reader *reader = calloc(1, sizeof *reader);
+    if (!reader) {
         return STATUS_NO_MEMORY;
     }
-    out->was_there = access(out->path, F_OK) == 0;
-    return file_publish(out->path, bytes, count, KEPT_FILE_MODE, why);
-}
-
-/* Takes back a file that this call made; one that was there belongs to a bundle that is stored, or being
- * retried. */
-static void kept_withdraw(const struct kept_file *file)
-{
-    if (file->path && !file->was_there) {
-        unlink(file->path);
+    reader->folder = folder;
+    reader->handle = handle;
+    if (policy) {
+        reader->policy = *policy;
     }
-}
-
-/* What is to be kept and stored of one bundle. */
-struct ingest_job {
-    const void *packed;
-    size_t packed_count;
-    const char *minisig; /* NULL: unsigned */
-    size_t minisig_count;
-    const struct store_bundle *row;
-    const struct observation *observations;
-    size_t observation_count;
-};
-
-static enum status job_store(struct collector_folder *folder, const struct ingest_job *job,
-                             struct store_put_result *out, struct why *why)
-{
-    struct kept_file packed = {0};
-    struct kept_file minisig = {0};
-    char name[BUNDLE_PATH_BYTES];
-    char minisig_name[BUNDLE_PATH_BYTES + 8];
     enum status status = STATUS_OK;
-    int lock = collector_folder_lock(folder);
-    collector_bundle_path(job->row->hash, name);
-    snprintf(minisig_name, sizeof minisig_name, "%s.minisig", name);
-    if (job->minisig) {
-        status = kept_publish(folder, minisig_name, job->minisig, job->minisig_count, &minisig, why);
+    if (!handle) {
+        status = folder->store->open(folder->path, true, &bin_length_s, &reader->handle, why);
+        reader->owns_handle = status == STATUS_OK;
     }
     if (status == STATUS_OK) {
-        status = kept_publish(folder, name, job->packed, job->packed_count, &packed, why);
+        status = sealed_opener_open(folder, &reader->opener, why);
     }
     if (status == STATUS_OK) {
-        status = store_put_one(folder->store, folder->handle, job->row, job->observations,
-                               job->observation_count, out, why);
+        *out = reader;
+    } else {
+        ingest_reader_free(reader);
     }
-    if (status != STATUS_OK) {
-        kept_withdraw(&minisig);
-        kept_withdraw(&packed);
-    }
-    collector_folder_unlock(lock);
-    free(packed.path);
-    free(minisig.path);
     return status;
+}
+
+void ingest_reader_free(struct ingest_reader *reader)
+{
+    if (!reader) {
+        return;
+    }
+    if (reader->owns_handle) {
+        reader->folder->store->close(reader->handle);
+    }
+    sealed_opener_free(reader->opener);
+    buffer_free(&reader->lines);
+    free(reader);
 }
 
 static enum status lines_observe(const struct buffer *lines, const struct public_key *signer,
@@ -133,73 +116,130 @@ static enum status lines_observe(const struct buffer *lines, const struct public
     return STATUS_OK;
 }
 
-/* Known bundles need no second unpacking, but a right signature. */
-static enum status known_bundle(struct collector_folder *folder, const struct ingest_bundle *bundle,
-                                const uint8_t hash[SHA256_BYTES], struct store_put_result *out,
-                                struct why *why)
+/* Known bundles need no second unpacking, but a right signature. NOT_FOUND: it is new. */
+static enum status known_find(const struct ingest_reader *reader, struct ingest_job *job)
 {
+    const struct collector_folder *folder = reader->folder;
     struct store_bundle row;
     struct store_put_result result;
     char comment[MINISIG_COMMENT_BYTES_MAX];
-    enum status status = folder->store->find_bundle(folder->handle, folder->log, hash, &row, &result);
+    enum status status = folder->store->find_bundle(reader->handle, folder->log, job->hash, &row, &result);
     if (status != STATUS_OK) {
         return status;
     }
-    status = minisig_verify(bundle->key, bundle->packed, bundle->packed_count, bundle->minisig,
-                            bundle->minisig_count, comment);
+    status = minisig_verify(job->key, job->packed, job->packed_count, job->minisig, job->minisig_count,
+                            comment);
     if (status != STATUS_OK) {
-        why_set(why, "The signature does not match the bundle: send it as it was signed.");
+        why_set(&job->why, "The signature does not match the bundle: send it as it was signed.");
         return status;
     }
-    result.duplicate_count += result.accepted_count;
-    result.accepted_count = 0;
-    *out = result;
+    job->is_known = true;
+    job->result = result;
+    job->result.is_duplicate_bundle = true;
+    job->result.duplicate_count += result.accepted_count;
+    job->result.accepted_count = 0;
     return STATUS_OK;
 }
 
-static enum status new_bundle(struct collector_folder *folder, const struct ingest_bundle *bundle,
-                              struct store_bundle *row, struct store_put_result *out, struct why *why)
+static enum status raws_stage(const struct ingest_reader *reader, struct ingest_job *job)
 {
-    struct buffer lines = {0};
-    struct observation *observations = NULL;
-    enum status status = bundle_open(bundle->key, bundle->packed, bundle->packed_count, bundle->minisig,
-                                     bundle->minisig_count, &row->label, &lines, why);
-    if (status != STATUS_OK) {
-        goto done;
-    }
-    observations = calloc((size_t)row->label.measurement_count, sizeof *observations);
-    status = observations ? lines_observe(&lines, bundle->key, observations, why) : STATUS_NO_MEMORY;
-    if (status != STATUS_OK) {
-        goto done;
-    }
-    struct ingest_job job = {.packed = bundle->packed,
-                             .packed_count = bundle->packed_count,
-                             .minisig = bundle->minisig,
-                             .minisig_count = bundle->minisig_count,
-                             .row = row,
-                             .observations = observations,
-                             .observation_count = (size_t)row->label.measurement_count};
-    status = collector_folder_keep_probe_key(folder, bundle->key, why);
+    char name[BUNDLE_PATH_BYTES];
+    char minisig_name[BUNDLE_PATH_BYTES + 8];
+    collector_bundle_path(job->hash, name);
+    snprintf(minisig_name, sizeof minisig_name, "%s.minisig", name);
+    enum status status = raw_file_stage(reader->folder, minisig_name, job->minisig, job->minisig_count,
+                                        &job->minisig_file, &job->why);
     if (status == STATUS_OK) {
-        status = job_store(folder, &job, out, why);
+        status = raw_file_stage(reader->folder, name, job->packed, job->packed_count, &job->packed_file,
+                                &job->why);
     }
-done:
-    free(observations);
-    buffer_free(&lines);
     return status;
+}
+
+static enum status new_read(struct ingest_reader *reader, struct ingest_job *job)
+{
+    struct bundle_label *label = &job->row.label;
+    reader->lines.count = 0;
+    enum status status = bundle_open(job->key, job->packed, job->packed_count, job->minisig,
+                                     job->minisig_count, label, &reader->lines, &job->why);
+    if (status == STATUS_OK && reader->policy.admit) {
+        status = reader->policy.admit(reader->policy.arg, job->key, label, job->now_us, &job->why);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    job->observation_count = (size_t)label->measurement_count;
+    job->observations = calloc(job->observation_count, sizeof *job->observations);
+    if (!job->observations) {
+        return STATUS_NO_MEMORY;
+    }
+    status = lines_observe(&reader->lines, job->key, job->observations, &job->why);
+    return status == STATUS_OK ? raws_stage(reader, job) : status;
+}
+
+static enum status job_prepare(struct ingest_reader *reader, struct ingest_job *job)
+{
+    enum status status = STATUS_OK;
+    if (!job->key) {
+        status = sealed_open(reader->opener, job);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    sha256(job->packed, job->packed_count, job->hash);
+    memcpy(job->row.hash, job->hash, SHA256_BYTES);
+    memcpy(job->row.log, reader->folder->log, sizeof job->row.log);
+    public_key_name(job->key, job->row.probe);
+    public_key_format(job->key, job->row.public_key);
+    job->row.is_signed = true;
+    job->row.received_us = job->now_us;
+    status = known_find(reader, job);
+    return status == STATUS_NOT_FOUND ? new_read(reader, job) : status;
+}
+
+void ingest_prepare(struct ingest_reader *reader, struct ingest_job *job)
+{
+    job->status = job_prepare(reader, job);
+    if (reader->lines.room > LINES_ROOM_KEPT_BYTES) {
+        buffer_free(&reader->lines);
+    }
+}
+
+void ingest_job_end(struct ingest_job *job)
+{
+    raw_file_end(&job->packed_file);
+    raw_file_end(&job->minisig_file);
+    free(job->observations);
+    job->observations = NULL;
+    buffer_free(&job->opened);
 }
 
 enum status ingest_bundle(struct collector_folder *folder, const struct ingest_bundle *bundle, int64_t now_us,
                           uint8_t out_hash[SHA256_BYTES], struct store_put_result *out, struct why *why)
 {
-    struct store_bundle row = {.is_signed = true, .received_us = now_us};
-    sha256(bundle->packed, bundle->packed_count, row.hash);
-    memcpy(row.log, folder->log, sizeof row.log);
-    memcpy(out_hash, row.hash, SHA256_BYTES);
-    public_key_name(bundle->key, row.probe);
-    public_key_format(bundle->key, row.public_key);
-    enum status status = known_bundle(folder, bundle, row.hash, out, why);
-    return status == STATUS_NOT_FOUND ? new_bundle(folder, bundle, &row, out, why) : status;
+    struct ingest_reader *reader = NULL;
+    struct ingest_job job = {.packed = bundle->packed,
+                             .packed_count = bundle->packed_count,
+                             .minisig = bundle->minisig,
+                             .minisig_count = bundle->minisig_count,
+                             .key = bundle->key,
+                             .now_us = now_us};
+    struct ingest_job *jobs[] = {&job};
+    enum status status = ingest_reader_open(folder, folder->handle, NULL, &reader, why);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    ingest_prepare(reader, &job);
+    ingest_commit(folder, jobs, 1);
+    memcpy(out_hash, job.hash, SHA256_BYTES);
+    if (job.status == STATUS_OK) {
+        *out = job.result;
+    } else {
+        why_set(why, "%s", job.why.text);
+    }
+    ingest_job_end(&job);
+    ingest_reader_free(reader);
+    return job.status;
 }
 
 static enum status lines_pack(const void *lines, size_t count, struct buffer *out)
@@ -229,13 +269,15 @@ enum status ingest_lines(struct collector_folder *folder, const void *lines, siz
                          const struct observation *observations, size_t observation_count, int64_t now_us,
                          struct store_put_result *out, struct why *why)
 {
-    struct store_bundle row = {.received_us = now_us};
-    struct store_bundle known;
+    char name[BUNDLE_PATH_BYTES];
     struct buffer packed = {0};
-    sha256(lines, count, row.hash);
-    memcpy(row.log, folder->log, sizeof row.log);
-    label_of_observations(observations, observation_count, &row.label);
-    enum status status = folder->store->find_bundle(folder->handle, folder->log, row.hash, &known, out);
+    struct store_bundle known;
+    struct ingest_job job = {.now_us = now_us, .row = {.received_us = now_us}};
+    struct ingest_job *jobs[] = {&job};
+    sha256(lines, count, job.row.hash);
+    memcpy(job.row.log, folder->log, sizeof job.row.log);
+    label_of_observations(observations, observation_count, &job.row.label);
+    enum status status = folder->store->find_bundle(folder->handle, folder->log, job.row.hash, &known, out);
     if (status == STATUS_OK) {
         out->duplicate_count += out->accepted_count;
         out->accepted_count = 0;
@@ -244,14 +286,24 @@ enum status ingest_lines(struct collector_folder *folder, const void *lines, siz
     if (status == STATUS_NOT_FOUND) {
         status = lines_pack(lines, count, &packed);
     }
+    collector_bundle_path(job.row.hash, name);
     if (status == STATUS_OK) {
-        struct ingest_job job = {.packed = packed.bytes,
-                                 .packed_count = packed.count,
-                                 .row = &row,
-                                 .observations = observations,
-                                 .observation_count = observation_count};
-        status = job_store(folder, &job, out, why);
+        status = raw_file_stage(folder, name, packed.bytes, packed.count, &job.packed_file, why);
     }
     buffer_free(&packed);
-    return status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    /* The commit reads the observations, and ends with them: they stay the caller's. */
+    job.observations = (struct observation *)observations;
+    job.observation_count = observation_count;
+    ingest_commit(folder, jobs, 1);
+    job.observations = NULL;
+    if (job.status == STATUS_OK) {
+        *out = job.result;
+    } else {
+        why_set(why, "%s", job.why.text);
+    }
+    ingest_job_end(&job);
+    return job.status;
 }

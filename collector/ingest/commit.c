@@ -1,0 +1,93 @@
+/* Prepared bundles into the store, many in one transaction.
+ * Owner: the jobs are the caller's; the puts live for one call.
+ * Plan: 1 give the raw files their names, 2 make the names last, 3 one transaction of the store, 4 take back the files of
+ * what was not stored.
+ * Why: the raw bytes are published before the transaction commits, so that what the store names is always there; a file
+ * without a row is harmless. One sync serves all bundles of the group. */
+#include <stdlib.h>
+
+#include "collector/ingest/ingest.h"
+
+static bool is_waiting(const struct ingest_job *job)
+{
+    return job->status == STATUS_OK && !job->is_known;
+}
+
+static enum status raws_publish(struct collector_folder *folder, struct ingest_job *job)
+{
+    enum status status = STATUS_OK;
+    if (job->row.is_signed) {
+        status = collector_folder_keep_probe_key(folder, job->key, &job->why);
+    }
+    if (status == STATUS_OK && job->minisig_file.path) {
+        status = raw_file_publish(&job->minisig_file, &job->why);
+    }
+    if (status == STATUS_OK) {
+        status = raw_file_publish(&job->packed_file, &job->why);
+    }
+    return status;
+}
+
+/* Published jobs and their puts, in one order. Returns how many. */
+static size_t puts_fill(struct collector_folder *folder, struct ingest_job *const *jobs, size_t count,
+                        struct ingest_job **out_jobs, struct store_put *out_puts)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct ingest_job *job = jobs[i];
+        if (!is_waiting(job)) {
+            continue;
+        }
+        job->status = raws_publish(folder, job);
+        if (job->status == STATUS_OK) {
+            out_jobs[used] = job;
+            out_puts[used++] = (struct store_put){
+                .bundle = &job->row, .observations = job->observations, .count = job->observation_count};
+        }
+    }
+    return used;
+}
+
+static void puts_store(struct collector_folder *folder, struct ingest_job **jobs, struct store_put *puts,
+                       size_t count)
+{
+    struct why why = {""};
+    enum status status = raw_folder_sync(folder, &why);
+    if (status == STATUS_OK) {
+        status = folder->store->put_bundles(folder->handle, puts, count, &why);
+    }
+    for (size_t i = 0; i < count; i++) {
+        jobs[i]->status = status == STATUS_OK ? puts[i].status : status;
+        jobs[i]->result = puts[i].result;
+        if (jobs[i]->status != STATUS_OK) {
+            jobs[i]->why = status == STATUS_OK ? puts[i].why : why;
+        }
+    }
+}
+
+void ingest_commit(struct collector_folder *folder, struct ingest_job *const *jobs, size_t count)
+{
+    struct ingest_job **published = calloc(count + 1, sizeof *published);
+    struct store_put *puts = calloc(count + 1, sizeof *puts);
+    if (!published || !puts) {
+        for (size_t i = 0; i < count; i++) {
+            jobs[i]->status = is_waiting(jobs[i]) ? STATUS_NO_MEMORY : jobs[i]->status;
+        }
+        goto done;
+    }
+    int lock = collector_folder_lock(folder);
+    size_t used = puts_fill(folder, jobs, count, published, puts);
+    if (used > 0) {
+        puts_store(folder, published, puts, used);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (jobs[i]->status != STATUS_OK) {
+            raw_file_withdraw(&jobs[i]->packed_file);
+            raw_file_withdraw(&jobs[i]->minisig_file);
+        }
+    }
+    collector_folder_unlock(lock);
+done:
+    free(published);
+    free(puts);
+}

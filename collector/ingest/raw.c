@@ -1,0 +1,118 @@
+/* Staged files: one sync each when they are written, one sync of the folder for many names.
+ * Owner: a raw_file owns its two paths, and the temporary file until it is published.
+ * Why: syncing takes time and no processor; workers do it side by side, so that the one writer need not. */
+#include "collector/ingest/raw.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "measurement/base/file.h"
+
+#define RAW_FILE_MODE 0640
+
+static enum status failed(const char *what, const char *path, struct why *why)
+{
+    bool is_full = errno == ENOSPC || errno == EDQUOT;
+    why_set(why, "cannot %s %.120s: %s; %s", what, path, strerror(errno),
+            is_full ? "free some space on that disk" : "check the data folder and its permissions");
+    return is_full ? STATUS_FULL : STATUS_IO;
+}
+
+static bool bytes_write(int fd, const uint8_t *bytes, size_t count)
+{
+    while (count > 0) {
+        ssize_t written = write(fd, bytes, count);
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        bytes += written > 0 ? written : 0;
+        count -= written > 0 ? (size_t)written : 0;
+    }
+    return true;
+}
+
+enum status raw_file_stage(const struct collector_folder *folder, const char *name, const void *bytes,
+                           size_t count, struct raw_file *out, struct why *why)
+{
+    struct raw_file file = {.path = path_join(folder->path, name)};
+    enum status status = STATUS_OK;
+    if (!file.path || asprintf(&file.temporary, "%s.tmp.XXXXXX", file.path) < 0) {
+        free(file.path);
+        return STATUS_NO_MEMORY;
+    }
+    int fd = mkostemp(file.temporary, O_CLOEXEC);
+    if (fd < 0) {
+        status = failed("make", file.path, why);
+        free(file.temporary);
+        file.temporary = NULL;
+    } else if (!bytes_write(fd, bytes, count) || fchmod(fd, RAW_FILE_MODE) < 0 || fdatasync(fd) < 0) {
+        status = failed("write", file.path, why);
+    }
+    if (fd >= 0 && close(fd) < 0 && status == STATUS_OK) {
+        status = failed("write", file.path, why);
+    }
+    if (status == STATUS_OK) {
+        *out = file;
+    } else {
+        raw_file_end(&file);
+    }
+    return status;
+}
+
+enum status raw_file_publish(struct raw_file *file, struct why *why)
+{
+    file->was_there = access(file->path, F_OK) == 0;
+    if (rename(file->temporary, file->path) < 0) {
+        return failed("name", file->path, why);
+    }
+    free(file->temporary);
+    file->temporary = NULL;
+    file->is_published = true;
+    return STATUS_OK;
+}
+
+void raw_file_withdraw(struct raw_file *file)
+{
+    if (file->is_published && !file->was_there) {
+        unlink(file->path);
+    }
+    file->is_published = false;
+}
+
+void raw_file_end(struct raw_file *file)
+{
+    if (file->temporary) {
+        unlink(file->temporary);
+    }
+    free(file->temporary);
+    free(file->path);
+    *file = (struct raw_file){0};
+}
+
+enum status raw_folder_sync(const struct collector_folder *folder, struct why *why)
+{
+    char bundle_path[BUNDLE_PATH_BYTES];
+    uint8_t any[SHA256_BYTES] = {0};
+    collector_bundle_path(any, bundle_path);
+    bundle_path[strcspn(bundle_path, "/")] = 0;
+    char *path = path_join(folder->path, bundle_path);
+    int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    enum status status = STATUS_OK;
+    if (!path) {
+        return STATUS_NO_MEMORY;
+    }
+    /* File systems that cannot sync a folder are left as they are. */
+    if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)) {
+        status = failed("sync", path, why);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(path);
+    return status;
+}

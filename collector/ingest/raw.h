@@ -1,0 +1,29 @@
+/* The raw files of a bundle, beside the store: written and synced where there is time, given their names just before the
+ * transaction that speaks of them commits. */
+#ifndef COLLECTOR_INGEST_RAW_H
+#define COLLECTOR_INGEST_RAW_H
+
+#include "collector/folder.h"
+
+/* Zero-initialise to start; raw_file_end removes what was not published. */
+struct raw_file {
+    char *path;
+    char *temporary; /* NULL: none lies there */
+    bool is_published;
+    bool was_there; /* of a bundle that is stored, or being retried */
+};
+
+/* Writes and syncs the bytes under a name of its own beside `name`, which is relative to the folder. FULL or IO. */
+enum status raw_file_stage(const struct collector_folder *folder, const char *name, const void *bytes,
+                           size_t count, struct raw_file *out, struct why *why);
+/* Gives the file its name; a reader sees it whole or not at all. The name survives power loss only after
+ * raw_folder_sync. */
+enum status raw_file_publish(struct raw_file *file, struct why *why);
+/* Takes back what was published, unless it was there before. */
+void raw_file_withdraw(struct raw_file *file);
+void raw_file_end(struct raw_file *file);
+
+/* Makes all names given so far last. */
+enum status raw_folder_sync(const struct collector_folder *folder, struct why *why);
+
+#endif
