@@ -129,6 +129,23 @@ enum status query_bundle(struct query *query, const uint8_t hash[SHA256_BYTES], 
     return query->store->find_bundle(query->handle, NULL, hash, out, &result);
 }
 
+enum status query_bundle_place(struct query *query, const char *log, const uint8_t hash[SHA256_BYTES],
+                               struct store_bundle *out, struct store_put_result *out_result)
+{
+    return query->store->find_bundle(query->handle, log, hash, out, out_result);
+}
+
+enum status query_bundles(struct query *query, const struct store_bundle_filter *filter,
+                          store_bundle_callback callback, void *arg)
+{
+    return query->store->each_bundle(query->handle, filter, callback, arg);
+}
+
+const char *query_folder(const struct query *query)
+{
+    return query->folder;
+}
+
 void query_bundle_path(const uint8_t hash[SHA256_BYTES], char out[96])
 {
     collector_bundle_path(hash, out);

@@ -35,6 +35,14 @@ enum status query_evidence(struct query *query, const uint8_t identity[SHA256_BY
 /* The bundle's row: who signed it and whether. NOT_FOUND where there is none. For reports that hand its
  * signature on. */
 enum status query_bundle(struct query *query, const uint8_t hash[SHA256_BYTES], struct store_bundle *out);
+/* Where it stands in the log of that name (NULL: any). NOT_FOUND where there is none. */
+enum status query_bundle_place(struct query *query, const char *log, const uint8_t hash[SHA256_BYTES],
+                               struct store_bundle *out, struct store_put_result *out_result);
+/* Bundles by log, then by log_index. */
+enum status query_bundles(struct query *query, const struct store_bundle_filter *filter,
+                          store_bundle_callback callback, void *arg);
+/* The data folder that was opened. */
+const char *query_folder(const struct query *query);
 /* Events as feeds and alerts tell them (collector/feed/feed.h, whose encoders take the list). JSON lists them
  * by onset, without withdrawn ones, and of one event named by its id all revisions. The others list them by
  * their newest message, withdrawn ones too where they were told before, each with its history. `out` is

@@ -1,4 +1,4 @@
-/* dialtone-collector verify: bundles against their signatures, without a store.
+/* dialtone-collector verify: bundles against their signatures, without a store; with --log, the evidence log.
  * Owner: one bundle at a time in memory.
  * Why: anyone who holds the two files can check them; minisign -Vm says the same. */
 #include <inttypes.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "collector/commands/commands.h"
+#include "collector/commands/verify_log.h"
 #include "collector/ingest/import_key.h"
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
@@ -14,7 +15,14 @@
 
 static const struct cli_option options[] = {
     {"key", "KEY", "public key: minisign's text, or a .pub file (else minisign.pub beside the bundle)"},
-    {"data", "DIR", "look keys up in this collector's data folder"},
+    {"data", "DIR", "look keys up in this collector's data folder; with --log: check its log"},
+    {"log", NULL, "check the evidence log: of --data, or of --collector"},
+    {"collector", "URL", "with --log: ask this collector, and believe only what it proves"},
+    {"bundle", "FILE", "with --collector: prove that this .zst is in the log; may be repeated"},
+    {"checkpoint", "FILE", "with --collector: prove that the log extends this older checkpoint"},
+    {"save", "FILE", "with --collector: keep the checkpoint there, for the next time"},
+    {"ca-file", "FILE", "with --collector: whom to trust (the system's)"},
+    {"pruned", NULL, "with --log --data: bundles that are not kept any more are no fault"},
     {0},
 };
 
@@ -65,16 +73,25 @@ static enum status file_verify(const char *path, const struct public_key *given,
     return status;
 }
 
-static enum exit_status run(int argc, char **argv)
+static enum exit_status log_verify(const struct cli_arguments *arguments)
 {
-    struct cli_arguments *arguments = NULL;
+    bool has_data = cli_value(arguments, "data") != NULL;
+    bool has_collector = cli_value(arguments, "collector") != NULL;
+    if (has_data == has_collector) {
+        return cli_fail(EXIT_USAGE, "verify: --log needs either --data DIR or --collector URL");
+    }
+    if (cli_operand_count(arguments) > 0) {
+        return cli_fail(EXIT_USAGE, "verify: --log takes no file; name bundles with --bundle FILE");
+    }
+    return has_data ? verify_log_folder(arguments) : verify_log_remote(arguments);
+}
+
+static enum exit_status files_verify(const struct cli_arguments *arguments)
+{
     struct public_key key;
     struct why why = {""};
     enum exit_status result = EXIT_NOTHING_WRONG;
-    enum status status = cli_parse(&command_verify, options, argc, argv, &arguments);
-    if (status != STATUS_OK) {
-        return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
-    }
+    enum status status = STATUS_OK;
     const char *given = cli_value(arguments, "key");
     if (cli_operand_count(arguments) == 0) {
         result =
@@ -91,22 +108,45 @@ static enum exit_status run(int argc, char **argv)
             result = exit_of_status(status) > result ? exit_of_status(status) : result;
         }
     }
+    return result;
+}
+
+static enum exit_status run(int argc, char **argv)
+{
+    struct cli_arguments *arguments = NULL;
+    enum status status = cli_parse(&command_verify, options, argc, argv, &arguments);
+    if (status != STATUS_OK) {
+        return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
+    }
+    enum exit_status result = cli_value(arguments, "log") ? log_verify(arguments) : files_verify(arguments);
     cli_free(arguments);
     return result;
 }
 
 const struct cli_command command_verify = {
     .name = "verify",
-    .summary = "check bundles against their signatures",
+    .summary = "check bundles against their signatures, and the evidence log",
     .help =
         "usage: dialtone-collector verify [--key KEY | --data DIR] FILE...\n"
+        "       dialtone-collector verify --log --data DIR [--pruned]\n"
+        "       dialtone-collector verify --log --collector URL [--key KEY] [--bundle FILE]... "
+        "[--checkpoint OLD]\n"
         "\n"
         "Checks each FILE against FILE.minisig: both signatures, the label, the number of lines.\n"
         "\n"
-        "Exit status: 0 all are good; 1 one is not what was signed; 2 usage, a file or a key is missing.\n"
+        "With --log, the Merkle tree over all bundles that a collector took. Of a data folder: every entry, the\n"
+        "bundle behind it, and every checkpoint that was ever signed; what was altered, lost or exchanged is named.\n"
+        "Of a collector: that its checkpoint is signed by its key (KEY is the collector's here), that FILE is in the\n"
+        "log, and that the log only grew since the checkpoint OLD, which --save keeps.\n"
+        "\n"
+        "Exit status: 0 all are good; 1 one is not what was signed; 2 usage, a file or a key is missing; 4 the\n"
+        "collector cannot be reached.\n"
         "\n"
         "Examples:\n"
         "  dialtone-collector verify --key RWQ... 000001.jsonl.zst\n"
-        "  minisign -Vm 000001.jsonl.zst -P RWQ...      (the same, with minisign)\n",
+        "  minisign -Vm 000001.jsonl.zst -P RWQ...      (the same, with minisign)\n"
+        "  dialtone-collector verify --log --data /var/lib/dialtone\n"
+        "  dialtone-collector verify --log --collector https://collector.example.org --key RWQ... \\\n"
+        "      --bundle 000001.jsonl.zst --checkpoint last.txt --save last.txt\n",
     .run = run,
 };
