@@ -104,6 +104,9 @@ typedef enum status (*store_bundle_callback)(const struct store_bundle *row, con
 typedef enum status (*store_region_callback)(const struct store_region *row, void *arg);
 typedef enum status (*store_state_callback)(const struct bin_state *row, void *arg);
 typedef enum status (*store_event_callback)(const struct event *row, void *arg);
+/* A statement about probes' keys; what it says is collector/trust/'s. */
+typedef enum status (*store_trust_callback)(const char *id, int64_t time_us, const char *text, void *arg);
+#define STORE_TRUST_BYTES_MAX 2048 /* of its text */
 /* `first_us` is the time of the earliest of the region's new measurements. */
 typedef enum status (*store_dirty_callback)(const char *region, int64_t first_us, void *arg);
 
@@ -146,6 +149,11 @@ struct store {
     /* Bundles by log, then by log_index. */
     enum status (*each_bundle)(struct store_handle *handle, const struct store_bundle_filter *filter,
                                store_bundle_callback callback, void *arg);
+    /* Statements about probes' keys (collector/trust/), each known by its id: putting one again changes nothing. By time,
+     * then by id. As durable as bundles. */
+    enum status (*put_trust)(struct store_handle *handle, const char *id, int64_t time_us, const char *text,
+                             struct why *why);
+    enum status (*each_trust)(struct store_handle *handle, store_trust_callback callback, void *arg);
 };
 
 extern const struct store *const store_registry[];

@@ -3,6 +3,7 @@
  * Why: columns scan a hundred million rows where one file would not; what it guarantees stands in its header.
  */
 #include "collector/store/clickhouse/clickhouse_store.h"
+#include "collector/store/clickhouse/trust.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,4 +96,6 @@ const struct store store_clickhouse = {
     .each_measurement = clickhouse_each_measurement,
     .find_bundle = clickhouse_find_bundle,
     .each_bundle = clickhouse_each_bundle,
+    .put_trust = clickhouse_put_trust,
+    .each_trust = clickhouse_each_trust,
 };

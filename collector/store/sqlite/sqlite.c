@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "collector/store/sqlite/sqlite_store.h"
+#include "collector/store/sqlite/trust.h"
 #include "measurement/base/file.h"
 
 #define BUSY_WAIT_MS 10000
@@ -142,4 +143,6 @@ const struct store store_sqlite = {
     .each_measurement = sqlite_each_measurement,
     .find_bundle = sqlite_find_bundle,
     .each_bundle = sqlite_each_bundle,
+    .put_trust = sqlite_put_trust,
+    .each_trust = sqlite_each_trust,
 };

@@ -439,6 +439,48 @@ static void test_find_by_name(void **state)
     assert_null(store_find("no such store"));
 }
 
+struct trust_row {
+    char id[16];
+    int64_t time_us;
+    char text[64];
+};
+
+struct trust_rows {
+    struct trust_row rows[8];
+    size_t count;
+};
+
+static enum status trust_keep(const char *id, int64_t time_us, const char *text, void *arg)
+{
+    struct trust_rows *rows = arg;
+    assert_in_range(rows->count, 0, 7);
+    struct trust_row *row = &rows->rows[rows->count++];
+    row->time_us = time_us;
+    snprintf(row->id, sizeof row->id, "%s", id);
+    snprintf(row->text, sizeof row->text, "%s", text);
+    return STATUS_OK;
+}
+
+static void test_statements_about_keys(void **state)
+{
+    struct opened *opened = *state;
+    struct trust_rows seen = {.count = 0};
+    struct why why = {""};
+    assert_int_equal(opened->store->each_trust(opened->handle, trust_keep, &seen), STATUS_OK);
+    assert_int_equal(seen.count, 0);
+    assert_int_equal(opened->store->put_trust(opened->handle, "b", 20, "{\"a\":\"it's \\\\ \xc3\xa9\"}", &why), STATUS_OK);
+    assert_int_equal(opened->store->put_trust(opened->handle, "a", 20, "second by its id", &why), STATUS_OK);
+    assert_int_equal(opened->store->put_trust(opened->handle, "c", 10, "first by its time", &why), STATUS_OK);
+    assert_int_equal(opened->store->put_trust(opened->handle, "c", 10, "first by its time", &why), STATUS_OK);
+    assert_int_equal(opened->store->each_trust(opened->handle, trust_keep, &seen), STATUS_OK);
+    assert_int_equal(seen.count, 3);
+    assert_string_equal(seen.rows[0].id, "c");
+    assert_int_equal(seen.rows[0].time_us, 10);
+    assert_string_equal(seen.rows[0].text, "first by its time");
+    assert_string_equal(seen.rows[1].id, "a");
+    assert_string_equal(seen.rows[2].text, "{\"a\":\"it's \\\\ \xc3\xa9\"}");
+}
+
 int main(void)
 {
     int failed_count = 0;
@@ -452,6 +494,7 @@ int main(void)
             CASE(test_a_batch_is_judged_one_by_one),
             CASE(test_a_batch_fails_as_a_whole),
             CASE(test_bundles_in_order),
+            CASE(test_statements_about_keys),
             CASE(test_cells_fold_over_bundles),
             CASE(test_regions_and_spans),
             CASE(test_measurement_filters),
