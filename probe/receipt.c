@@ -41,25 +41,47 @@ static enum status signature_check(const json_t *answer, const json_t *receipt, 
     return status;
 }
 
-static enum status receipt_members_check(const json_t *receipt, const uint8_t bundle_hash[SHA256_BYTES],
-                                         struct why *why)
+/* Which hash the receipt names, and whether it is that of a sealed file. */
+static enum status hash_read(const json_t *receipt, uint8_t out[SHA256_BYTES], bool *out_is_sealed)
 {
-    char expected[2 * SHA256_BYTES + 1];
-    const char *bundle = json_member_text(receipt, "bundle");
-    hex_encode(bundle_hash, SHA256_BYTES, expected);
-    if (!bundle || json_member_int(receipt, "log_index", -1) < 0 || !json_member_text(receipt, "received")) {
+    const char *bundle = json_member_text(receipt, "bundle"), *sealed = json_member_text(receipt, "sealed");
+    bool is_whole = bundle ? json_member_int(receipt, "log_index", -1) >= 0 : sealed != NULL;
+    if (!is_whole || !json_member_text(receipt, "received"))
+        return STATUS_MALFORMED;
+    *out_is_sealed = !bundle;
+    return hex_decode(bundle ? bundle : sealed, out, SHA256_BYTES);
+}
+
+static enum status receipt_members_check(const json_t *receipt, const uint8_t bundle_hash[SHA256_BYTES],
+                                         const uint8_t *sealed_hash, struct why *why)
+{
+    uint8_t told[SHA256_BYTES];
+    bool is_sealed = false;
+    if (hash_read(receipt, told, &is_sealed) != STATUS_OK) {
         why_set(why, "the collector's answer is no receipt; look at the collector's address");
         return STATUS_MALFORMED;
     }
-    if (strcmp(bundle, expected) != 0) {
+    const uint8_t *expected = is_sealed ? sealed_hash : bundle_hash;
+    if (!expected || memcmp(told, expected, sizeof told) != 0) {
         why_set(why, "the receipt is for another bundle; this one is kept and sent again");
         return STATUS_CONFLICT;
     }
     return STATUS_OK;
 }
 
+enum status receipt_read(const void *body, size_t count, uint8_t out_hash[SHA256_BYTES], bool *out_is_sealed)
+{
+    json_t *answer = NULL;
+    enum status status = json_read(body, count, &answer, NULL);
+    if (status == STATUS_OK)
+        status = hash_read(json_member_object(answer, "receipt"), out_hash, out_is_sealed);
+    json_decref(answer);
+    return status;
+}
+
 enum status receipt_check(const void *body, size_t count, const uint8_t bundle_hash[SHA256_BYTES],
-                          const struct public_key *pinned, struct public_key *out_key, struct why *why)
+                          const uint8_t *sealed_hash, const struct public_key *pinned, struct public_key *out_key,
+                          struct why *why)
 {
     json_t *answer = NULL;
     struct public_key key;
@@ -69,7 +91,7 @@ enum status receipt_check(const void *body, size_t count, const uint8_t bundle_h
         return status == STATUS_NO_MEMORY ? status : STATUS_MALFORMED;
     }
     const json_t *receipt = json_member_object(answer, "receipt");
-    status = receipt_members_check(receipt, bundle_hash, why);
+    status = receipt_members_check(receipt, bundle_hash, sealed_hash, why);
     if (status == STATUS_OK)
         status = key_check(answer, pinned, &key, why);
     if (status == STATUS_OK)

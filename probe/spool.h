@@ -1,20 +1,29 @@
-/* What the probe measured, on its disk until the collector has receipted it: the journal of lines not yet sealed, and
- * sealed bundles. It outlives kill -9 and power loss at any moment; no line is lost and none is in two bundles.
+/* What the probe measured, on its disk until the collector has receipted it: the journal of lines not yet in a bundle,
+ * and bundles, each sealed to the collector's key. It outlives kill -9, power loss at any moment and a full disk; no line
+ * is lost without being counted and none is in two bundles.
  *
- * STATE/spool/pending.jsonl        appended to, fsynced by spool_sync
- * STATE/spool/sealing-G.jsonl      the journal's G-th batch, being cut into bundles
- * STATE/spool/PROBE-SEQ.jsonl.zst  a sealed bundle, with its .minisig beside it
- * STATE/spool/PROBE.pub            the public key that PROBE's bundles are signed with
- * STATE/chain.json                 next sequence, hash of the last bundle, G and how far it is sealed
- * STATE/rejected/                  bundles that the collector refused for good
+ * STATE/spool/pending.jsonl           the ladder's lines: appended to, fsynced by spool_sync
+ * STATE/spool/pending-anomaly.jsonl   results that are not clean
+ * STATE/spool/pending-clean.jsonl     clean results
+ * STATE/spool/sealing-G[-RANK].jsonl  the G-th batch of one of these, being cut into bundles
+ * STATE/spool/NAME.jsonl.zst.age      a bundle sealed to the collector's recipient, as measurement/age.h lays it out
+ * STATE/spool/NAME.jsonl.zst          the same while no recipient is known, with its .minisig beside it
+ *                                     NAME is PROBE-SEQ-R-SHA256: R the rank, then the hash of the .zst
+ * STATE/spool/PROBE.pub               the public key that PROBE's bundles are signed with
+ * STATE/spool/reserve                 room that is given up to make a bundle on a full disk
+ * STATE/exported/NAME                 a mark: this bundle was given to a courier
+ * STATE/chain.json                    next sequence, hash of the last bundle, G and how far it is cut
+ * STATE/rejected/                     bundles that the collector refused for good
  *
- * Sealing, and why a crash at any point costs nothing:
+ * Making bundles, and why a crash at any point costs nothing:
  * 1. pending.jsonl is renamed to sealing-G.jsonl: every line is in one of the two.
- * 2. The lines from the chain's offset on are packed; .zst and .minisig are published under the next sequence. Until
- *    the chain names that sequence as past, nobody uploads them, and after a crash they are removed and made again.
+ * 2. The lines from the chain's offset on are packed, signed, sealed and published under the next sequence. Until the
+ *    chain names that sequence as past, nobody uploads them, and after a crash they are removed and made again.
  * 3. The chain is published: next sequence, hash, offset. This is the moment when the lines change hands.
- * 4. When the offset is at the end, sealing-G.jsonl is removed.
- * Removal after a receipt takes the .zst first: a .minisig alone is what a crash left of it. */
+ * 4. When the offset is at the end, sealing-G.jsonl is overwritten and removed.
+ *
+ * Each rank has bundles of its own, so that what matters less can make room: a bundle evicted leaves a hole in the chain
+ * of `prev`, and the next journal bundle holds a line of test "spool" that says which sequences went and why. */
 #ifndef PROBE_SPOOL_H
 #define PROBE_SPOOL_H
 
@@ -22,20 +31,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "measurement/age.h"
 #include "measurement/bundle.h"
 
 #define SPOOL_LIMIT_DEFAULT_BYTES (INT64_C(64) << 20)
-#define SPOOL_NAME_BYTES          64
+#define SPOOL_NAME_BYTES          96
+#define SPOOL_UNSEALED_MOST_US    (INT64_C(540) * 1000000) /* lines wait so long for a bundle, then spool_is_ripe */
+
+/* What goes first when there is no room: the lower rank, and in it the older bundle. Nothing makes room for its own rank
+ * or a lower one, and nothing evicts the journal. */
+enum spool_rank {
+    SPOOL_CLEAN,   /* results that say ok */
+    SPOOL_ANOMALY, /* all other results */
+    SPOOL_JOURNAL, /* the ladder, and what the spool says of itself */
+};
+#define SPOOL_RANKS 3
 
 struct spool;
 
 struct spool_counts {
     int64_t pending_line_count;
-    int64_t bundle_count;   /* sealed, not receipted */
+    int64_t bundle_count;   /* not receipted */
+    int64_t unsealed_count; /* of these, readable by whoever takes the disk */
+    int64_t exported_count; /* of these, given to a courier */
     int64_t bytes;          /* all of it on the disk */
-    int64_t dropped_count;  /* lines not taken since spool_open: full, or the disk failed */
+    int64_t dropped_count;  /* lines not taken, or evicted before they were in a bundle; ever */
+    int64_t evicted_count;  /* bundles, ever */
     int64_t rejected_count; /* bundles set aside, ever */
     int64_t next_sequence;
+    bool has_recipient;
 };
 
 /* Opens or makes the spool in a state folder and finishes what a crash left. The key is borrowed. Whoever opens it
@@ -44,27 +68,34 @@ enum status spool_open(const char *state_folder, const struct secret_key *key, c
                        int64_t limit_bytes, struct spool **out, struct why *why);
 void spool_free(struct spool *spool); /* syncs */
 
-/* Appends one line, given without LF. FULL, counted as dropped, past the limit; essential lines (the ladder) may
- * exceed it by a quarter, so that the record of a long shutdown goes on when web results no longer fit. */
-enum status spool_append(struct spool *spool, const void *line, size_t count, bool is_essential, struct why *why);
+/* From now on bundles are sealed to this key, and those that are not yet sealed are now. */
+enum status spool_seal_to(struct spool *spool, const struct age_recipient *recipient, struct why *why);
+
+/* Appends one line, given without LF; where there is no room, of the limit or of the disk, after evicting what ranks
+ * lower. FULL, counted as dropped, where nothing does. Journal lines may exceed the limit by a quarter. A line that is
+ * not of the journal is clean where its verdict is ok and names no method. */
+enum status spool_append(struct spool *spool, const void *line, size_t count, bool is_journal, struct why *why);
 enum status spool_sync(struct spool *spool, struct why *why);
-/* Whether a bundle's worth of lines is pending. */
+/* Whether a bundle's worth of lines is pending, or one waits since SPOOL_UNSEALED_MOST_US or since an
+ * earlier run. */
 bool spool_is_ripe(const struct spool *spool);
-/* Seals all pending lines into bundles. OK too where there are none. */
+/* Makes bundles of all pending lines. OK too where there are none. */
 enum status spool_seal(struct spool *spool, struct why *why);
 
 struct spool_bundle {
-    char name[SPOOL_NAME_BYTES]; /* without ".jsonl.zst" */
-    char public_key[PUBLIC_KEY_TEXT_BYTES];
-    uint8_t hash[SHA256_BYTES];
-    struct buffer packed;
-    struct buffer minisig;
+    char name[SPOOL_NAME_BYTES];            /* without ending */
+    char public_key[PUBLIC_KEY_TEXT_BYTES]; /* of the probe that signed it */
+    bool is_sealed;
+    uint8_t hash[SHA256_BYTES];      /* of the .zst */
+    uint8_t file_hash[SHA256_BYTES]; /* of the bytes in `packed` */
+    struct buffer packed;            /* the .zst, or the .age that holds it */
+    struct buffer minisig;           /* empty where sealed: it is inside */
 };
 
 /* The first bundle in order of sequence; NOT_FOUND where none waits. */
 enum status spool_first(struct spool *spool, struct spool_bundle *out, struct why *why);
 void spool_bundle_free(struct spool_bundle *bundle);
-/* Only with a verified receipt in hand. */
+/* Only with a verified receipt in hand. No error where it is gone. */
 enum status spool_remove(struct spool *spool, const char *name, struct why *why);
 /* Moves a bundle that the collector refuses for good to STATE/rejected/. */
 enum status spool_reject(struct spool *spool, const char *name, struct why *why);

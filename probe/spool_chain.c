@@ -17,6 +17,8 @@ static enum status chain_decode(const json_t *object, struct spool_chain *out)
         .next_sequence = json_member_int(object, "next_sequence", 0),
         .generation = json_member_int(object, "generation", -1),
         .offset_bytes = json_member_int(object, "offset_bytes", -1),
+        .evicted_count = json_member_int(object, "evicted_bundles", 0),
+        .dropped_count = json_member_int(object, "dropped_lines", 0),
     };
     const char *key_name = json_member_text(object, "key");
     const char *hash = json_member_text(object, "previous_sha256");
@@ -54,9 +56,11 @@ enum status spool_chain_publish(const char *path, const struct spool_chain *chai
     struct buffer text = {0};
     char hash[2 * SHA256_BYTES + 1];
     hex_encode(chain->previous_hash, SHA256_BYTES, hash);
-    json_t *object = json_pack("{s:s, s:I, s:s, s:I, s:I}", "key", chain->key_name, "next_sequence",
+    json_t *object = json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I}", "key", chain->key_name, "next_sequence",
                                (json_int_t)chain->next_sequence, "previous_sha256", hash, "generation",
-                               (json_int_t)chain->generation, "offset_bytes", (json_int_t)chain->offset_bytes);
+                               (json_int_t)chain->generation, "offset_bytes", (json_int_t)chain->offset_bytes,
+                               "evicted_bundles", (json_int_t)chain->evicted_count, "dropped_lines",
+                               (json_int_t)chain->dropped_count);
     enum status status = object ? json_write(object, &text) : STATUS_NO_MEMORY;
     buffer_text(&text, "\n");
     if (status == STATUS_OK)

@@ -11,6 +11,8 @@ struct spool_chain {
     uint8_t previous_hash[SHA256_BYTES];
     int64_t generation;   /* of the batch that the last bundle was cut from */
     int64_t offset_bytes; /* of that batch: what stands before is in bundles */
+    int64_t evicted_count; /* bundles evicted so far, as of when this was published */
+    int64_t dropped_count; /* lines */
 };
 
 /* NOT_FOUND where there is no file. */

@@ -72,11 +72,11 @@ static void label_times(struct bundle_label *label, const void *lines, size_t co
     }
 }
 
-/* Packs as many of the lines as fit; *cut is what was packed, or one line that fits in no bundle (TOO_LARGE). */
-static enum status lines_pack(const struct spool *spool, const struct buffer *part, struct cut *cut,
+/* Packs as many of the lines as fit, at most `line_max`; *cut is what was packed, or one line that fits in no bundle
+ * (TOO_LARGE). */
+static enum status lines_pack(const struct spool *spool, const struct buffer *part, size_t line_max, struct cut *cut,
                               struct buffer *packed, struct buffer *minisig)
 {
-    size_t line_max = BUNDLE_MEASUREMENTS_MAX;
     for (;;) {
         *cut = lines_cut(part, line_max);
         struct bundle_label label = {.sequence = spool->chain.next_sequence};
@@ -92,51 +92,69 @@ static enum status lines_pack(const struct spool *spool, const struct buffer *pa
     }
 }
 
-static enum status bundle_publish(const struct spool *spool, const struct buffer *packed,
-                                  const struct buffer *minisig, struct why *why)
-{
-    char name[SPOOL_NAME_BYTES];
-    snprintf(name, sizeof name, "%s-%010" PRId64, spool->key_name, spool->chain.next_sequence);
-    char *packed_path = spool_path(spool, name, SPOOL_PACKED);
-    char *minisig_path = spool_path(spool, name, SPOOL_MINISIG);
-    enum status status = packed_path && minisig_path ? STATUS_OK : STATUS_NO_MEMORY;
-    if (status == STATUS_OK)
-        status = file_publish(packed_path, packed->bytes, packed->count, 0600, why);
-    if (status == STATUS_OK)
-        status = file_publish(minisig_path, minisig->bytes, minisig->count, 0600, why);
-    free(packed_path);
-    free(minisig_path);
-    return status;
-}
+/* A batch in work. */
+struct batch {
+    int fd;
+    int64_t generation;
+    int64_t size_bytes;
+    enum spool_rank rank;
+};
 
-/* Makes one bundle of the part, or passes over one line that fits in none, and moves the chain. */
-static enum status part_seal(struct spool *spool, int64_t generation, int64_t offset_bytes,
-                             const struct buffer *part, struct why *why)
+/* Makes one bundle of the part, or passes over one line that fits in none, and moves the chain. What fails leaves all as
+ * it was. */
+static enum status part_seal_once(struct spool *spool, const struct batch *batch, int64_t offset_bytes,
+                                  const struct buffer *part, size_t line_max, struct cut *cut, struct why *why)
 {
     struct buffer packed = {0}, minisig = {0};
-    struct cut cut = {0};
     struct spool_chain next = spool->chain;
-    enum status status = lines_pack(spool, part, &cut, &packed, &minisig);
+    char name[SPOOL_NAME_BYTES] = "";
+    enum status status = spool->is_untidy ? spool_tidy(spool, why) : STATUS_OK;
+    if (status == STATUS_OK)
+        status = lines_pack(spool, part, line_max, cut, &packed, &minisig);
     bool is_dropped = status == STATUS_TOO_LARGE;
     if (status == STATUS_OK) {
-        status = bundle_publish(spool, &packed, &minisig, why);
+        status = spool_bundle_publish(spool, batch->rank, &packed, &minisig, name, why);
         next.next_sequence++;
         sha256(packed.bytes, packed.count, next.previous_hash);
     } else if (!is_dropped) {
         why_set(why, "a bundle could not be made (%s); free some memory and try again", status_name(status));
     }
     if (status == STATUS_OK || is_dropped) {
-        next.generation = generation;
-        next.offset_bytes = offset_bytes + (int64_t)cut.bytes;
+        next.generation = batch->generation;
+        next.offset_bytes = offset_bytes + (int64_t)cut->bytes;
+        next.evicted_count = spool->counts.evicted_count;
+        next.dropped_count = spool->counts.dropped_count + is_dropped;
         status = spool_chain_publish(spool->chain_path, &next, why);
+        if (status != STATUS_OK && !is_dropped)
+            (void)spool_bundle_unlink(spool, name, NULL);
     }
     if (status == STATUS_OK) {
         spool->chain = next;
-        spool->counts.dropped_count += is_dropped;
+        spool->counts.dropped_count = next.dropped_count;
+    } else {
+        spool->is_untidy = true;
     }
     buffer_free(&packed);
     buffer_free(&minisig);
     return status;
+}
+
+/* On a full disk: evict, give up the reserve, make smaller bundles. */
+static enum status part_seal(struct spool *spool, const struct batch *batch, int64_t offset_bytes,
+                             const struct buffer *part, struct why *why)
+{
+    size_t line_max = BUNDLE_MEASUREMENTS_MAX;
+    for (;;) {
+        struct cut cut = {0};
+        enum status status = part_seal_once(spool, batch, offset_bytes, part, line_max, &cut, why);
+        if (status != STATUS_FULL)
+            return status;
+        if (spool_room_make(spool, batch->rank))
+            continue;
+        if (cut.line_count <= 1)
+            return status;
+        line_max = (cut.line_count + 3) / 4;
+    }
 }
 
 static enum status part_read(int fd, int64_t offset_bytes, struct buffer *part)
@@ -156,50 +174,94 @@ static enum status part_read(int fd, int64_t offset_bytes, struct buffer *part)
     return STATUS_OK;
 }
 
-static enum status batch_seal(struct spool *spool, int fd, int64_t generation, int64_t size_bytes, struct why *why)
+static enum status batch_cut(struct spool *spool, const struct batch *batch, struct why *why)
 {
     struct buffer part = {0};
     enum status status = STATUS_OK;
     for (;;) {
-        int64_t offset_bytes = spool->chain.generation == generation ? spool->chain.offset_bytes : 0;
-        if (offset_bytes >= size_bytes || status != STATUS_OK)
+        int64_t offset_bytes = spool->chain.generation == batch->generation ? spool->chain.offset_bytes : 0;
+        if (offset_bytes >= batch->size_bytes || status != STATUS_OK)
             break;
-        status = part_read(fd, offset_bytes, &part);
+        status = part_read(batch->fd, offset_bytes, &part);
         if (status != STATUS_OK)
             why_set(why, "the spool cannot be read (%s); check the disk", status_name(status));
         else if (lines_cut(&part, 1).line_count == 0)
             break; /* a tail without its end: not a line */
         else
-            status = part_seal(spool, generation, offset_bytes, &part, why);
+            status = part_seal(spool, batch, offset_bytes, &part, why);
     }
     buffer_free(&part);
     return status;
 }
 
-enum status spool_seal_batch(struct spool *spool, int64_t generation, struct why *why)
+/* What stands in bundles now must not stay readable in the blocks that are given back. Flash may keep them all the
+ * same; and where it fails, nothing else depends on it. */
+static void file_blank(int fd, int64_t size_bytes)
 {
+    static const uint8_t zeros[65536];
+    int64_t at = 0;
+    while (at < size_bytes) {
+        size_t count = size_bytes - at < (int64_t)sizeof zeros ? (size_t)(size_bytes - at) : sizeof zeros;
+        ssize_t written = pwrite(fd, zeros, count, at);
+        if (written <= 0)
+            return;
+        at += written;
+    }
+    (void)fdatasync(fd);
+}
+
+enum status spool_batch_seal(struct spool *spool, int64_t generation, enum spool_rank rank, struct why *why)
+{
+    char name[SPOOL_NAME_BYTES];
     enum status status = STATUS_OK;
-    char *path = spool_batch_path(spool, generation);
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    spool_batch_format(generation, rank, name);
+    char *path = spool_path(spool, name, "");
+    struct batch batch = {.fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1, .generation = generation, .rank = rank};
     struct stat found;
     if (!path) {
         status = STATUS_NO_MEMORY;
-    } else if (fd < 0 || fstat(fd, &found) != 0) {
-        why_set(why, "cannot open %s: %s; check the disk", path, strerror(errno));
-        status = STATUS_IO;
+    } else if (batch.fd < 0 || fstat(batch.fd, &found) != 0) {
+        status = spool_io_failed(why, "open", path);
     } else {
+        int64_t whole_bytes;
+        status = spool_lines_measure(batch.fd, path, &spool->batch_line_count, &whole_bytes, why);
+        batch.size_bytes = found.st_size;
         spool->batch_bytes = found.st_size;
-        status = batch_seal(spool, fd, generation, found.st_size, why);
+        spool->batch_rank = rank;
+        if (status == STATUS_OK)
+            status = batch_cut(spool, &batch, why);
     }
     if (status == STATUS_OK) {
+        if (spool->has_recipient)
+            file_blank(batch.fd, batch.size_bytes);
         spool->batch_bytes = 0;
-        if (unlink(path) != 0) {
-            why_set(why, "cannot remove %s: %s; check the disk", path, strerror(errno));
-            status = STATUS_IO;
-        }
+        if (unlink(path) != 0)
+            status = spool_io_failed(why, "remove", path);
     }
-    if (fd >= 0)
-        close(fd);
+    if (batch.fd >= 0)
+        close(batch.fd);
     free(path);
+    return status;
+}
+
+enum status spool_batch_drop(struct spool *spool, struct why *why)
+{
+    enum status status = STATUS_OK;
+    for (int64_t generation = spool->chain.generation; generation <= spool->chain.generation + 1; generation++) {
+        char name[SPOOL_NAME_BYTES];
+        spool_batch_format(generation, spool->batch_rank, name);
+        char *path = spool_path(spool, name, "");
+        if (!path)
+            status = STATUS_NO_MEMORY;
+        else if (unlink(path) != 0 && errno != ENOENT)
+            status = spool_io_failed(why, "remove", path);
+        free(path);
+    }
+    if (status == STATUS_OK) {
+        spool->counts.dropped_count += spool->batch_line_count;
+        spool->evicted.line_count += spool->batch_line_count;
+        spool->batch_bytes = 0;
+        spool->batch_line_count = 0;
+    }
     return status;
 }

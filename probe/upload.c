@@ -138,6 +138,7 @@ static enum status accepted(struct upload *upload, const struct fetch_response *
     struct public_key key;
     struct why why = {0};
     enum status status = receipt_check(response->body, response->body_bytes, upload->bundle.hash,
+                                       upload->bundle.is_sealed ? upload->bundle.file_hash : NULL,
                                        upload->is_pinned ? &upload->pinned : NULL, &key, &why);
     if (status == STATUS_OK)
         status = receipt_keep(upload, response, &key, &why);
@@ -219,7 +220,7 @@ static enum status bundle_send(struct upload *upload)
     if (!upload->signature)
         return STATUS_NO_MEMORY;
     const struct fetch_header headers[] = {
-        {"Content-Type", "application/zstd"},
+        {"Content-Type", upload->bundle.is_sealed ? "application/age" : "application/zstd"},
         {"Dialtone-Signature", upload->signature},
         {"Dialtone-Key", upload->bundle.public_key},
     };
@@ -227,7 +228,7 @@ static enum status bundle_send(struct upload *upload)
         .method = "POST",
         .url = upload->url,
         .headers = headers,
-        .header_count = sizeof headers / sizeof headers[0],
+        .header_count = upload->bundle.is_sealed ? 1 : sizeof headers / sizeof headers[0], /* the rest is inside */
         .body = upload->bundle.packed.bytes,
         .body_bytes = upload->bundle.packed.count,
         .timeout_us = upload->config.timeout_us > 0 ? upload->config.timeout_us : TIMEOUT_DEFAULT_US,

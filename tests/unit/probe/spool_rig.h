@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_PROBE_SPOOL_RIG_H
 #define TESTS_UNIT_PROBE_SPOOL_RIG_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -31,6 +32,7 @@
 struct fixture {
     char folder[64];
     struct secret_key key;
+    struct age_identity identity; /* the collector's */
     struct spool *spool;
 };
 
@@ -60,6 +62,7 @@ static inline int setup_folder(void **state)
     snprintf(fixture->folder, sizeof fixture->folder, "/tmp/dialtone-spool-XXXXXX");
     assert_non_null(mkdtemp(fixture->folder));
     assert_int_equal(key_make(&random, &fixture->key), STATUS_OK);
+    assert_int_equal(age_identity_make(&random, &fixture->identity), STATUS_OK);
     spool_reopen(fixture);
     *state = fixture;
     return 0;
@@ -118,22 +121,57 @@ static inline void lines_count(struct census *census, const void *bytes, size_t 
     }
 }
 
-/* Opens every bundle as the collector would, checks the chain, and removes it. */
+/* What measurement/age.h says that a sealed bundle holds, taken apart. */
+static inline void bundle_unseal(const struct fixture *fixture, struct spool_bundle *bundle)
+{
+    struct buffer plain = {0};
+    struct reader line;
+    assert_int_equal(age_open(&fixture->identity, bundle->packed.bytes, bundle->packed.count, 8u << 20, &plain, NULL),
+                     STATUS_OK);
+    struct reader left = reader_of(plain.bytes, plain.count);
+    assert_true(reader_line(&left, &line) && reader_line(&left, &line));
+    assert_int_equal(line.left_bytes, PUBLIC_KEY_TEXT_BYTES - 1);
+    memcpy(bundle->public_key, line.bytes, line.left_bytes);
+    for (int i = 0; i < 4; i++) {
+        assert_true(reader_line(&left, &line));
+        buffer_append(&bundle->minisig, line.bytes, line.left_bytes);
+        buffer_text(&bundle->minisig, "\n");
+    }
+    bundle->packed.count = 0;
+    buffer_append(&bundle->packed, left.bytes, left.left_bytes);
+    buffer_free(&plain);
+}
+
+/* Opens a bundle as the collector would. */
+static inline void bundle_check(const struct fixture *fixture, struct spool_bundle *bundle, struct bundle_label *label,
+                                struct buffer *lines)
+{
+    struct public_key key;
+    uint8_t hash[SHA256_BYTES];
+    sha256(bundle->packed.bytes, bundle->packed.count, hash);
+    assert_memory_equal(hash, bundle->file_hash, sizeof hash);
+    if (bundle->is_sealed)
+        bundle_unseal(fixture, bundle);
+    sha256(bundle->packed.bytes, bundle->packed.count, hash);
+    assert_memory_equal(hash, bundle->hash, sizeof hash);
+    assert_int_equal(public_key_parse(bundle->public_key, &key), STATUS_OK);
+    assert_int_equal(bundle_open(&key, bundle->packed.bytes, bundle->packed.count, (const char *)bundle->minisig.bytes,
+                                 bundle->minisig.count, label, lines, NULL),
+                     STATUS_OK);
+}
+
+/* Opens every bundle, checks the chain, and removes it. */
 static inline void bundles_take(struct fixture *fixture, struct census *census)
 {
     for (;;) {
         struct spool_bundle bundle = {0};
         struct bundle_label label;
         struct buffer lines = {0};
-        struct public_key key;
         enum status status = spool_first(fixture->spool, &bundle, NULL);
         if (status == STATUS_NOT_FOUND)
             return;
         assert_int_equal(status, STATUS_OK);
-        assert_int_equal(public_key_parse(bundle.public_key, &key), STATUS_OK);
-        assert_int_equal(bundle_open(&key, bundle.packed.bytes, bundle.packed.count,
-                                     (const char *)bundle.minisig.bytes, bundle.minisig.count, &label, &lines, NULL),
-                         STATUS_OK);
+        bundle_check(fixture, &bundle, &label, &lines);
         assert_int_equal(label.sequence, census->last_sequence + 1);
         assert_memory_equal(label.previous_hash, census->last_hash, SHA256_BYTES);
         census->last_sequence = label.sequence;
@@ -192,6 +230,27 @@ static inline bool has_file(const struct fixture *fixture, const char *name)
     bool found = access(path, F_OK) == 0;
     free(path);
     return found;
+}
+
+/* "spool/NAME.ENDING" of the bundle with that sequence. */
+static inline void bundle_file(const struct fixture *fixture, int sequence, const char *ending, char out[160])
+{
+    char *folder = path_of(fixture, "spool"), key_name[KEY_NAME_BYTES], start[64];
+    public_key_name(&fixture->key.public_key, key_name);
+    snprintf(start, sizeof start, "%s-%010d-", key_name, sequence);
+    DIR *directory = opendir(folder);
+    const struct dirent *entry;
+    assert_non_null(directory);
+    out[0] = '\0';
+    while ((entry = readdir(directory))) {
+        size_t length = strlen(entry->d_name), ending_length = strlen(ending);
+        if (strncmp(entry->d_name, start, strlen(start)) == 0 && length > ending_length &&
+            strcmp(entry->d_name + length - ending_length, ending) == 0)
+            snprintf(out, 160, "spool/%.150s", entry->d_name);
+    }
+    closedir(directory);
+    free(folder);
+    assert_true(out[0]);
 }
 
 #define SPOOL_TEST(name) cmocka_unit_test_setup_teardown(name, setup_folder, teardown_folder)

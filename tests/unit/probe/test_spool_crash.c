@@ -53,12 +53,11 @@ static void half_sealed_batch_is_finished(void **state)
     assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
     spool_kill(fixture);
     /* Back to that moment: the second bundle is there in part, the chain names only the first. */
-    char *chain_path = path_of(fixture, "chain.json"), name[128], key_name[KEY_NAME_BYTES];
+    char *chain_path = path_of(fixture, "chain.json"), name[160];
     assert_int_equal(spool_chain_read(chain_path, &chain, NULL), STATUS_OK);
     assert_int_equal(chain.next_sequence, 3);
     struct buffer packed = {0}, whole = {0};
-    public_key_name(&fixture->key.public_key, key_name);
-    snprintf(name, sizeof name, "spool/%s-0000000001.jsonl.zst", key_name);
+    bundle_file(fixture, 1, ".jsonl.zst", name);
     char *packed_path = path_of(fixture, name), *whole_path = path_of(fixture, "whole.jsonl");
     assert_int_equal(file_read(packed_path, 1 << 22, &packed, NULL), STATUS_OK);
     assert_int_equal(file_read(whole_path, 1 << 22, &whole, NULL), STATUS_OK);
@@ -68,7 +67,7 @@ static void half_sealed_batch_is_finished(void **state)
     for (int lines = 0; lines < 1000; chain.offset_bytes++)
         lines += whole.bytes[chain.offset_bytes] == '\n';
     assert_int_equal(spool_chain_publish(chain_path, &chain, NULL), STATUS_OK);
-    snprintf(name, sizeof name, "spool/%s-0000000002.jsonl.zst.minisig", key_name);
+    bundle_file(fixture, 2, ".jsonl.zst.minisig", name);
     remove_file(fixture, name);
     copy_file(fixture, "whole.jsonl", "spool/sealing-1.jsonl");
     spool_reopen(fixture);
@@ -148,23 +147,58 @@ static void leftovers_are_swept(void **state)
     expect_each_once(&census, 10);
 }
 
-/* Its signature or the chain could not be written: it is not handed out, and made anew. */
+/* Killed before the chain named it: it is not handed out, and made anew. */
 static void half_made_bundle_is_not_sent(void **state)
 {
     struct fixture *fixture = *state;
     static struct census census;
     struct spool_bundle bundle = {0};
-    char name[128], key_name[KEY_NAME_BYTES];
+    char names[2][160], key_name[KEY_NAME_BYTES];
     census = (struct census){0};
     public_key_name(&fixture->key.public_key, key_name);
-    snprintf(name, sizeof name, "spool/%s-0000000001.jsonl.zst", key_name);
-    write_file(fixture, name, "half-made");
-    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
-    assert_int_equal(spool_count(fixture->spool).bundle_count, 0);
-    assert_int_equal(spool_first(fixture->spool, &bundle, NULL), STATUS_NOT_FOUND);
+    snprintf(names[0], sizeof names[0], "spool/%s-0000000001.jsonl.zst", key_name); /* as an older version names it */
+    snprintf(names[1], sizeof names[1], "spool/%s-0000000001-2-%064d.jsonl.zst.age", key_name, 0);
+    for (int i = 0; i < 2; i++) {
+        write_file(fixture, names[i], "half-made");
+        assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+        assert_int_equal(spool_count(fixture->spool).bundle_count, 0);
+        assert_int_equal(spool_first(fixture->spool, &bundle, NULL), STATUS_NOT_FOUND);
+    }
+    spool_kill(fixture);
+    spool_reopen(fixture);
+    assert_false(has_file(fixture, names[0]));
+    assert_false(has_file(fixture, names[1]));
     lines_append(fixture, 0, 4);
     assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
     bundles_take(fixture, &census);
+    expect_each_once(&census, 4);
+}
+
+/* Killed between the sealed form and the removal of the open one. */
+static void a_bundle_in_both_forms_is_sent_once(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    char name[160], copy[200];
+    census = (struct census){0};
+    lines_append(fixture, 0, 4);
+    assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    bundle_file(fixture, 1, ".jsonl.zst", name);
+    snprintf(copy, sizeof copy, "%s.minisig", name);
+    copy_file(fixture, name, "packed");
+    copy_file(fixture, copy, "minisig");
+    assert_int_equal(spool_seal_to(fixture->spool, &fixture->identity.recipient, NULL), STATUS_OK);
+    assert_false(has_file(fixture, name));
+    assert_false(has_file(fixture, copy));
+    spool_kill(fixture);
+    copy_file(fixture, "packed", name);
+    copy_file(fixture, "minisig", copy);
+    spool_reopen(fixture);
+    assert_false(has_file(fixture, name));
+    assert_false(has_file(fixture, copy));
+    assert_int_equal(spool_count(fixture->spool).unsealed_count, 0);
+    bundles_take(fixture, &census);
+    assert_int_equal(census.bundle_count, 1);
     expect_each_once(&census, 4);
 }
 
@@ -287,6 +321,7 @@ int main(void)
         SPOOL_TEST(sealed_batch_is_not_sealed_again),
         SPOOL_TEST(leftovers_are_swept),
         SPOOL_TEST(half_made_bundle_is_not_sent),
+        SPOOL_TEST(a_bundle_in_both_forms_is_sent_once),
         SPOOL_TEST(a_full_disk_leaves_whole_lines),
         SPOOL_TEST(a_full_disk_delays_sealing),
         SPOOL_TEST(kill_loses_and_doubles_nothing),

@@ -341,7 +341,7 @@ static void damaged_receipts_are_malformed(void **state)
     uint8_t hash[SHA256_BYTES] = {0};
     struct public_key key;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        assert_int_equal(receipt_check(texts[i], strlen(texts[i]), hash, NULL, &key, NULL), STATUS_MALFORMED);
+        assert_int_equal(receipt_check(texts[i], strlen(texts[i]), hash, NULL, NULL, &key, NULL), STATUS_MALFORMED);
 }
 
 int main(void)
