@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "collector/commands/commands.h"
-#include "collector/serve/server.h"
+#include "collector/serve/service.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:8047"
 
@@ -29,10 +29,10 @@ static const struct cli_option options[] = {
     {0},
 };
 
-static enum exit_status serve(const struct server_config *config, const char *data, int64_t bin_length_s)
+static enum exit_status serve(const struct service_config *config, const char *data, int64_t bin_length_s)
 {
     struct collector_folder folder = {0};
-    struct server *server = NULL;
+    struct service *service = NULL;
     struct why why = {""};
     enum status status = collector_folder_open(data, bin_length_s, &folder, &why);
     if (status == STATUS_OK && bin_length_s != 0 && bin_length_s != folder.bin_length_s) {
@@ -40,12 +40,12 @@ static enum exit_status serve(const struct server_config *config, const char *da
                   (long long)bin_length_s, (long long)folder.bin_length_s);
     }
     if (status == STATUS_OK) {
-        status = server_open(config, &folder, &server, &why);
+        status = service_open(config, &folder, &service, &why);
     }
     if (status == STATUS_OK) {
-        status = server_run(server);
+        status = service_run(service);
     }
-    server_free(server);
+    service_free(service);
     collector_folder_close(&folder);
     if (status != STATUS_OK) {
         return cli_fail(exit_of_status(status), "%s", why.text[0] ? why.text : status_name(status));
@@ -53,10 +53,10 @@ static enum exit_status serve(const struct server_config *config, const char *da
     return EXIT_NOTHING_WRONG;
 }
 
-static struct server_config config_read(const struct cli_arguments *arguments)
+static struct service_config config_read(const struct cli_arguments *arguments)
 {
     const char *listen = cli_value(arguments, "listen");
-    return (struct server_config){
+    return (struct service_config){
         .listen = listen ? listen : LISTEN_DEFAULT,
         .targets_path = cli_value(arguments, "targets"),
         .certificate_path = cli_value(arguments, "cert"),
@@ -84,7 +84,7 @@ static enum exit_status run(int argc, char **argv)
     if (status != STATUS_OK) {
         return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
     }
-    struct server_config config = config_read(arguments);
+    struct service_config config = config_read(arguments);
     if (command_data_folder(&command_serve, arguments, &data) != STATUS_OK ||
         command_bin_length(arguments, &bin_length_s) != STATUS_OK) {
         result = EXIT_USAGE;

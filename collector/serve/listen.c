@@ -10,10 +10,11 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "collector/serve/parts.h"
 
-#define BACKLOG 256
+#define BACKLOG 1024
 
 static bool is_loopback(const struct sockaddr_storage *address)
 {
@@ -58,20 +59,30 @@ static enum status address_parse(const char *text, struct sockaddr_storage *out,
     return STATUS_OK;
 }
 
-static struct bufferevent *connection_make(struct event_base *base, void *arg)
+static struct bufferevent *socket_make(struct server *server, struct event_base *base)
 {
-    struct server *server = arg;
-    connection_limits_accepted(server->limits);
     if (!server->tls) {
         return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     }
-    SSL *session = SSL_new(server->tls);
+    SSL *session = tls_server_session(server->tls);
     struct bufferevent *connection =
         session ? bufferevent_openssl_socket_new(base, -1, session, BUFFEREVENT_SSL_ACCEPTING,
                                                  BEV_OPT_CLOSE_ON_FREE)
                 : NULL;
     if (connection) {
         bufferevent_openssl_set_allow_dirty_shutdown(connection, 1);
+    }
+    return connection;
+}
+
+/* NULL: evhttp closes the socket. */
+static struct bufferevent *connection_make(struct event_base *base, void *arg)
+{
+    struct server *server = arg;
+    struct bufferevent *connection = socket_make(server, base);
+    if (connection && connections_add(server->connections, connection) != STATUS_OK) {
+        bufferevent_free(connection);
+        return NULL;
     }
     return connection;
 }
@@ -87,35 +98,80 @@ static int port_of(evutil_socket_t fd)
                                              : ((struct sockaddr_in *)&local)->sin_port);
 }
 
-enum status listen_open(struct server *server, struct why *why)
+static void port_set(struct sockaddr_storage *address, int port)
 {
-    struct sockaddr_storage address;
-    int address_bytes = 0;
-    enum status status = address_parse(server->config->listen, &address, &address_bytes, why);
-    if (status != STATUS_OK) {
-        return status;
+    if (address->ss_family == AF_INET6) {
+        ((struct sockaddr_in6 *)address)->sin6_port = htons((uint16_t)port);
+    } else {
+        ((struct sockaddr_in *)address)->sin_port = htons((uint16_t)port);
     }
-    if (!server->tls && !server->config->allow_plain_http && !is_loopback(&address)) {
+}
+
+/* Our loops share one port; another program that shares its ports must not share ours unseen. A socket that does not
+ * share finds out. */
+static bool is_taken(const struct sockaddr_storage *address, int address_bytes)
+{
+    int one = 1;
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_in_use = false;
+    if (fd >= 0) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        is_in_use = bind(fd, (const struct sockaddr *)address, (socklen_t)address_bytes) != 0 ||
+                    listen(fd, 1) != 0;
+        int error = errno;
+        close(fd);
+        errno = error;
+    }
+    return is_in_use;
+}
+
+static enum status address_judge(const struct server *server, const struct sockaddr_storage *address,
+                                 int address_bytes, struct why *why)
+{
+    if (!server->tls && !server->config->allow_plain_http && !is_loopback(address)) {
         why_set(
             why,
             "plain HTTP beyond this machine shows who uploads; give --cert and --key, or --allow-plain-http "
             "behind a proxy that speaks TLS");
         return STATUS_REFUSED;
     }
-    struct evconnlistener *listener =
-        evconnlistener_new_bind(loop_base(server->loop), NULL, NULL,
-                                LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG,
-                                (struct sockaddr *)&address, address_bytes);
-    if (!listener) {
+    if (server->service->port == 0 && is_taken(address, address_bytes)) {
         why_set(why, "cannot listen on %.80s: %s; is another collector running there?",
                 server->config->listen, strerror(errno));
         return STATUS_IO;
     }
-    server->port = port_of(evconnlistener_get_fd(listener));
+    return STATUS_OK;
+}
+
+enum status listen_open(struct server *server, struct why *why)
+{
+    struct sockaddr_storage address;
+    int address_bytes = 0;
+    enum status status = address_parse(server->config->listen, &address, &address_bytes, why);
+    if (status == STATUS_OK) {
+        status = address_judge(server, &address, address_bytes, why);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (server->service->port != 0) {
+        port_set(&address, server->service->port);
+    }
+    server->listener = evconnlistener_new_bind(
+        loop_base(server->loop), NULL, NULL,
+        LEV_OPT_REUSEABLE | LEV_OPT_REUSEABLE_PORT | LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG,
+        (struct sockaddr *)&address, address_bytes);
+    if (!server->listener) {
+        why_set(why, "cannot listen on %.80s: %s; is another collector running there?",
+                server->config->listen, strerror(errno));
+        return STATUS_IO;
+    }
+    server->service->port = port_of(evconnlistener_get_fd(server->listener));
     evhttp_set_bevcb(server->http, connection_make, server);
-    if (!evhttp_bind_listener(server->http, listener)) {
-        evconnlistener_free(listener);
+    if (!evhttp_bind_listener(server->http, server->listener)) {
+        evconnlistener_free(server->listener);
+        server->listener = NULL;
         return STATUS_NO_MEMORY;
     }
-    return connection_limits_open(server->loop, listener, server->port, &server->limits);
+    return STATUS_OK;
 }

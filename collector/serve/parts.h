@@ -4,36 +4,67 @@
 
 #include <event2/http.h>
 #include <openssl/types.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
+#include "collector/ingest/pipeline.h"
+#include "collector/serve/connection.h"
+#include "collector/serve/mailbox.h"
 #include "collector/serve/reply.h"
-#include "collector/serve/server.h"
+#include "collector/serve/service.h"
+
+#define SERVICE_LOOPS_MOST 16
 
 struct control_service;
-struct alerts;
-struct detect_timer;
-struct connection_limits;
+struct evconnlistener;
 struct geo;
+struct judge;
+struct tls_server;
+struct upload;
 
+/* One loop and what its thread owns. Everything that the others share is behind `service`, and stands still while it
+ * runs, or has locks of its own. */
 struct server {
-    const struct server_config *config;
-    struct collector_folder *folder;
+    struct service *service;
+    const struct service_config *config;
+    const struct collector_folder *folder; /* its store handle is the writer's: read through `query` */
+    const struct secret_key *key;
+    const char *key_name;
     struct query *query; /* a reader of its own: what the API shows is what reports see */
-    struct secret_key key;
     struct clock clock;
     struct loop *loop;
+    struct mailbox *mailbox;
     struct evhttp *http;
-    SSL_CTX *tls; /* NULL: plain HTTP */
-    int port;
-    struct geo *geo;
+    struct evconnlistener *listener;
+    struct connections *connections;
     struct control_service *control;
-    struct detect_timer *detect;
-    struct connection_limits *limits;
-    struct alerts *alerts; /* NULL: nobody is told */
-    char key_name[KEY_NAME_BYTES];
+    const struct geo *geo;
+    struct tls_server *tls; /* NULL: plain HTTP */
+    struct upload *uploads; /* bundles of this loop that the pipeline has */
+    struct loop_timer *draining;
+    int64_t drain_until_us;
+    pthread_t thread;
+    bool is_running;
 };
 
-/* A route answers the request, now or later. `rest` is the path behind the route's own, "" where it is the
- * whole. */
+struct service {
+    const struct service_config *config;
+    struct collector_folder *folder;
+    struct secret_key key;
+    char key_name[KEY_NAME_BYTES];
+    struct clock clock;
+    struct geo *geo;
+    struct tls_server *tls;
+    struct pipeline *pipeline;
+    struct judge *judge;
+    atomic_size_t held_bytes;
+    int port;
+    int server_count;
+    struct server servers[SERVICE_LOOPS_MOST];
+};
+
+/* A route answers the request, now or later, in the thread of `server`. `rest` is the path behind the route's own, ""
+ * where it is the whole. */
 typedef void (*route_handler)(struct server *server, struct evhttp_request *request, const char *rest);
 void route_bundles(struct server *server, struct evhttp_request *request, const char *rest);
 void route_control(struct server *server, struct evhttp_request *request, const char *rest);
@@ -46,30 +77,36 @@ void route_measurements(struct server *server, struct evhttp_request *request, c
 void route_health(struct server *server, struct evhttp_request *request, const char *rest);
 void route_site(struct server *server, struct evhttp_request *request, const char *rest);
 
-/* listen.c: the socket and the connections. */
+/* server.c: one loop. The first one to open decides the port. */
+enum status server_open(struct service *service, struct server *server, struct why *why);
+/* In the loop's thread: takes no more connections, and stops the loop once all are answered, or too late. */
+void server_drain(struct server *server);
+void server_free(struct server *server);
+
+/* listen.c: the socket, one a loop on the same port. */
 enum status listen_open(struct server *server, struct why *why);
 
-/* tls_server.c */
-enum status tls_server_open(const char *certificate_path, const char *key_path, SSL_CTX **out,
+/* tls_server.c: the certificate that new connections get, of any thread. */
+enum status tls_server_open(const char *certificate_path, const char *key_path, struct tls_server **out,
                             struct why *why);
+/* Reads both files again; on failure the old ones stay in use. */
+enum status tls_server_reload(struct tls_server *tls, struct why *why);
+/* NULL: no memory. */
+SSL *tls_server_session(struct tls_server *tls);
+void tls_server_free(struct tls_server *tls);
 
-/* limits.c: closes connections that live too long, and stops accepting while too many are open. */
-struct evconnlistener;
-enum status connection_limits_open(struct loop *loop, struct evconnlistener *listener, int port,
-                                   struct connection_limits **out);
-void connection_limits_free(struct connection_limits *limits);
-void connection_limits_accepted(struct connection_limits *limits);
-
-/* detect_timer.c: judges dirty regions soon after a bundle, and the active ones every half bin. */
-enum status detect_timer_open(struct server *server, struct detect_timer **out);
-void detect_timer_free(struct detect_timer *timer);
-void detect_timer_dirty(struct detect_timer *timer);
+/* judge.c: a thread that judges dirty regions soon after a bundle, and the active ones every half bin, and tells
+ * alerts. */
+enum status judge_open(struct service *service, struct judge **out, struct why *why);
+/* From any thread: there are new rows. */
+void judge_dirty(struct judge *judge);
+void judge_free(struct judge *judge);
 
 /* route_control.c */
 enum status control_service_open(struct server *server, struct control_service **out, struct why *why);
 void control_service_free(struct control_service *service);
 
-/* geo.c: country and network of an address. */
+/* geo.c: country and network of an address. Any thread may ask. */
 enum status geo_open(const char *geo_path, const char *asn_path, struct geo **out, struct why *why);
 void geo_free(struct geo *geo);
 void geo_find(const struct geo *geo, const char *address, char country[COUNTRY_BYTES], uint32_t *asn);

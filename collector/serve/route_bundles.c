@@ -1,29 +1,40 @@
 /* POST /v1/bundles: a signed bundle in, a signed receipt out.
- * Owner: evhttp owns the body until the request is answered.
+ * Owner: an upload owns what was sent until it is answered; while the pipeline has it, the loop only knows of it. The asker
+ * may hang up meanwhile: the bundle is stored all the same, and the same bundle gets the same receipt later.
  * Why: a receipt is only written after the store has committed, durably. */
 #include <event2/buffer.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "collector/ingest/ingest.h"
 #include "collector/ingest/receipt.h"
 #include "collector/serve/parts.h"
+#include "measurement/age.h"
 
-/* What the headers give. */
 struct upload {
+    struct pipeline_job job;
+    struct mail mail;
+    struct server *server;
+    struct evhttp_request *request; /* NULL: the asker hung up */
     struct public_key key;
     struct buffer minisig;
+    struct buffer body;
+    struct upload *next;
+    struct upload *previous;
 };
+
+static void upload_free(struct upload *upload)
+{
+    ingest_job_end(&upload->job.ingest);
+    buffer_free(&upload->minisig);
+    buffer_free(&upload->body);
+    free(upload);
+}
 
 static enum status headers_read(struct evhttp_request *request, struct upload *out, struct why *why)
 {
     const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
     const char *key = evhttp_find_header(headers, "Dialtone-Key");
     const char *signature = evhttp_find_header(headers, "Dialtone-Signature");
-    const char *encoding = evhttp_find_header(headers, "Content-Encoding");
-    if (encoding && strcasecmp(encoding, "identity") != 0) {
-        why_set(why, "Content-Encoding is not understood; send the .zst as it was signed");
-        return STATUS_UNSUPPORTED;
-    }
     if (!key || !signature) {
         why_set(why, "the header %s is missing; send the probe's public key and the .minisig in base64url",
                 key ? "Dialtone-Signature" : "Dialtone-Key");
@@ -41,67 +52,175 @@ static enum status headers_read(struct evhttp_request *request, struct upload *o
     return STATUS_OK;
 }
 
-static enum status body_check(const uint8_t *bytes, size_t count, struct why *why)
+static enum status body_check(struct evhttp_request *request, const struct buffer *body, struct why *why)
 {
-    if (count == 0) {
+    const char *encoding = evhttp_find_header(evhttp_request_get_input_headers(request), "Content-Encoding");
+    if (encoding && strcasecmp(encoding, "identity") != 0) {
+        why_set(why, "Content-Encoding is not understood; send the .zst as it was signed");
+        return STATUS_UNSUPPORTED;
+    }
+    if (body->count == 0) {
         why_set(why, "the body is empty; send the .zst");
         return STATUS_MALFORMED;
     }
-    if (count > BUNDLE_PACKED_BYTES_MAX) {
-        why_set(why, "the bundle has %zu bytes, at most %u are taken; send smaller ones", count,
+    if (body->count > BUNDLE_PACKED_BYTES_MAX) {
+        why_set(why, "the bundle has %zu bytes, at most %u are taken; send smaller ones", body->count,
                 BUNDLE_PACKED_BYTES_MAX);
         return STATUS_TOO_LARGE;
     }
-    if (count < 4 || memcmp(bytes, "\x28\xb5\x2f\xfd", 4) != 0) { /* RFC 8878 section 3.1.1 */
+    bool is_zstd = body->count >= 4 && memcmp(body->bytes, "\x28\xb5\x2f\xfd", 4) == 0; /* RFC 8878, 3.1.1 */
+    if (!is_zstd && !age_is_sealed(body->bytes, body->count)) {
         why_set(why, "the body is no zstd frame; send the .zst of a bundle");
         return STATUS_UNSUPPORTED;
     }
     return STATUS_OK;
 }
 
-static enum status upload_take(struct server *server, struct evhttp_request *request,
-                               uint8_t hash[SHA256_BYTES], struct store_put_result *result, struct why *why)
+static enum status body_take(struct evhttp_request *request, struct buffer *out)
 {
     struct evbuffer *body = evhttp_request_get_input_buffer(request);
-    struct upload upload = {0};
     size_t count = evbuffer_get_length(body);
-    const uint8_t *bytes = evbuffer_pullup(body, -1);
-    enum status status = body_check(bytes, count, why);
-    if (status == STATUS_OK) {
-        status = headers_read(request, &upload, why);
+    uint8_t *room = buffer_reserve(out, count);
+    if (!room) {
+        return STATUS_NO_MEMORY;
     }
+    evbuffer_remove(body, room, count);
+    out->count = count;
+    return STATUS_OK;
+}
+
+static enum status upload_read(struct upload *upload, struct why *why)
+{
+    struct ingest_job *job = &upload->job.ingest;
+    enum status status = body_take(upload->request, &upload->body);
     if (status == STATUS_OK) {
-        struct ingest_bundle bundle = {bytes, count, (const char *)upload.minisig.bytes, upload.minisig.count,
-                                       &upload.key};
-        status = ingest_bundle(server->folder, &bundle, clock_wall_us(&server->clock), hash, result, why);
+        status = body_check(upload->request, &upload->body, why);
     }
-    buffer_free(&upload.minisig);
+    bool is_sealed = status == STATUS_OK && age_is_sealed(upload->body.bytes, upload->body.count);
+    if (status == STATUS_OK && !is_sealed) {
+        status = headers_read(upload->request, upload, why);
+    }
+    job->packed = upload->body.bytes;
+    job->packed_count = upload->body.count;
+    job->minisig = is_sealed ? NULL : (const char *)upload->minisig.bytes;
+    job->minisig_count = upload->minisig.count;
+    job->key = is_sealed ? NULL : &upload->key;
+    job->now_us = clock_wall_us(&upload->server->clock);
     return status;
+}
+
+static void refuse(struct server *server, struct evhttp_request *request, enum status status,
+                   const struct why *why)
+{
+    log_event(&server->config->log, LOG_LEVEL_WARN, "bundle_refused", "status=%s reason=\"%s\"",
+              status_name(status), why->text);
+    if (request) {
+        reply_status(request, status, why->text[0] ? why->text : status_name(status));
+    }
+}
+
+static void answer(struct upload *upload)
+{
+    struct server *server = upload->server;
+    const struct ingest_job *job = &upload->job.ingest;
+    struct buffer receipt = {0};
+    enum status status = job->status;
+    if (status == STATUS_OK) {
+        status = receipt_write(server->key, job->hash, &job->result, &receipt);
+    }
+    if (status != STATUS_OK) {
+        buffer_free(&receipt);
+        refuse(server, upload->request, status, &job->why);
+        return;
+    }
+    if (!job->result.is_duplicate_bundle) {
+        log_event(&server->config->log, LOG_LEVEL_INFO, "bundle_stored",
+                  "log_index=%lld accepted=%zu duplicate=%zu", (long long)job->result.log_index,
+                  job->result.accepted_count, job->result.duplicate_count);
+    }
+    if (upload->request) {
+        reply_bytes(upload->request, job->result.is_duplicate_bundle ? 200 : 201, "application/json", &receipt);
+    }
+    buffer_free(&receipt);
+}
+
+/* In the loop that took the upload. */
+static void upload_deliver(struct mail *mail)
+{
+    struct upload *upload = (struct upload *)((char *)mail - offsetof(struct upload, mail));
+    struct upload **place = upload->previous ? &upload->previous->next : &upload->server->uploads;
+    *place = upload->next;
+    if (upload->next) {
+        upload->next->previous = upload->previous;
+    }
+    if (upload->request) {
+        evhttp_connection_set_closecb(evhttp_request_get_connection(upload->request), NULL, NULL);
+    }
+    answer(upload);
+    upload_free(upload);
+}
+
+/* In a thread of the pipeline. */
+static void upload_told(struct pipeline_job *job)
+{
+    struct upload *upload = (struct upload *)((char *)job - offsetof(struct upload, job));
+    if (job->ingest.status == STATUS_OK && !job->ingest.result.is_duplicate_bundle) {
+        judge_dirty(upload->server->service->judge);
+    }
+    mailbox_post(upload->server->mailbox, &upload->mail);
+}
+
+static void on_hangup(struct evhttp_connection *connection, void *arg)
+{
+    struct upload *upload = arg;
+    (void)connection;
+    upload->request = NULL;
+}
+
+static void upload_list(struct upload *upload)
+{
+    struct server *server = upload->server;
+    upload->next = server->uploads;
+    if (server->uploads) {
+        server->uploads->previous = upload;
+    }
+    server->uploads = upload;
+    evhttp_connection_set_closecb(evhttp_request_get_connection(upload->request), on_hangup, upload);
+}
+
+static void upload_unlist(struct upload *upload)
+{
+    evhttp_connection_set_closecb(evhttp_request_get_connection(upload->request), NULL, NULL);
+    upload->server->uploads = upload->next;
+    if (upload->next) {
+        upload->next->previous = NULL;
+    }
 }
 
 void route_bundles(struct server *server, struct evhttp_request *request, const char *rest)
 {
-    (void)rest;
     struct why why = {""};
-    struct store_put_result result = {0};
-    struct buffer receipt = {0};
-    uint8_t hash[SHA256_BYTES] = {0};
-    enum status status = upload_take(server, request, hash, &result, &why);
-    if (status == STATUS_OK) {
-        status = receipt_write(&server->key, hash, &result, &receipt);
-    }
-    if (status != STATUS_OK) {
-        log_event(&server->config->log, LOG_LEVEL_WARN, "bundle_refused", "status=%s reason=\"%s\"",
-                  status_name(status), why.text);
-        buffer_free(&receipt);
-        reply_status(request, status, why.text[0] ? why.text : status_name(status));
+    struct upload *upload = calloc(1, sizeof *upload);
+    (void)rest;
+    if (!upload) {
+        reply_status(request, STATUS_NO_MEMORY, "out of memory; try again later");
         return;
     }
-    if (!result.is_duplicate_bundle) {
-        log_event(&server->config->log, LOG_LEVEL_INFO, "bundle_stored",
-                  "log_index=%lld accepted=%zu duplicate=%zu", (long long)result.log_index,
-                  result.accepted_count, result.duplicate_count);
-        detect_timer_dirty(server->detect);
+    upload->server = server;
+    upload->request = request;
+    upload->mail.deliver = upload_deliver;
+    upload->job.told = upload_told;
+    enum status status = upload_read(upload, &why);
+    if (status != STATUS_OK) {
+        refuse(server, request, status, &why);
+        upload_free(upload);
+        return;
     }
-    reply_bytes(request, result.is_duplicate_bundle ? 200 : 201, "application/json", &receipt);
+    upload_list(upload); /* first: it may be told before the submission returns */
+    if (pipeline_submit(server->service->pipeline, &upload->job) != STATUS_OK) {
+        upload_unlist(upload);
+        upload_free(upload);
+        reply_header(request, "Retry-After", "2");
+        reply_error(request, 503, "busy", "more bundles are on their way in than the store can take; try again soon");
+    }
 }

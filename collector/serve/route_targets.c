@@ -82,12 +82,12 @@ static enum status signature_add(struct server *server, struct evhttp_request *r
     struct buffer minisig = {0};
     struct buffer text = {0};
     char key[PUBLIC_KEY_TEXT_BYTES];
-    enum status status = minisig_sign(&server->key, body->bytes, body->count, "dialtone targets", &minisig);
+    enum status status = minisig_sign(server->key, body->bytes, body->count, "dialtone targets", &minisig);
     if (status == STATUS_OK) {
         base64url_append(&text, minisig.bytes, minisig.count);
         char *value = buffer_take_text(&text);
         status = value ? STATUS_OK : STATUS_NO_MEMORY;
-        public_key_format(&server->key.public_key, key);
+        public_key_format(&server->key->public_key, key);
         if (value) {
             reply_header(request, "Dialtone-Signature", value);
             reply_header(request, "Dialtone-Key", key);

@@ -1,23 +1,19 @@
-/* The service: what it holds, its routes, its life.
- * Owner: the server owns everything in it but the folder and the configuration.
- * Why: one loop and one writer; a request that needs time waits in the loop, the others go on. */
-#include "collector/serve/server.h"
-
+/* One loop of the service: its routes, its connections, its life.
+ * Owner: the server owns everything that only its thread touches; the service owns the rest.
+ * Why: loops share nothing that is not safe to share, so that a request never waits for another loop's. */
 #include <event2/event.h>
 #include <event2/http.h>
-#include <openssl/ssl.h>
-#include <signal.h>
-#include <stdlib.h>
+#include <event2/listener.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#include "collector/alert/alert.h"
+#include "collector/serve/head_check.h"
 #include "collector/serve/parts.h"
-#include "measurement/bundle.h"
 
-#define HEADER_BYTES_MAX 16384
-/* A little above a bundle, so that one that is a little too large is told so in our words. */
-#define BODY_BYTES_MAX (BUNDLE_PACKED_BYTES_MAX + (1u << 20))
-#define IDLE_S         60
+#define ANSWER_IDLE_S      60 /* an answer of which nothing is taken */
+#define DRAIN_US           (10 * US_PER_S)
+#define DRAIN_LOOK_US      (US_PER_S / 20)
+#define DESCRIPTORS_SPARED 256 /* for the store, files and the control's own connections */
 
 #define METHOD_READ (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD)
 
@@ -65,6 +61,7 @@ static void on_request(struct evhttp_request *request, void *arg)
     if (!route) {
         route = &site;
     }
+    connections_request(server->connections, request);
     if (method & route->methods) {
         route->handle(server, request, rest);
         return;
@@ -80,115 +77,94 @@ static void on_request(struct evhttp_request *request, void *arg)
     reply_error(request, 405, "method_not_allowed", "this path does not take that method");
 }
 
+/* This loop's share of the descriptors that the process may have. */
+static struct connection_bounds bounds_of(const struct service *service)
+{
+    struct connection_bounds bounds = connection_bounds_default();
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        rlim_t free_count = files.rlim_cur > 2 * DESCRIPTORS_SPARED ? files.rlim_cur - DESCRIPTORS_SPARED
+                                                                     : files.rlim_cur / 2;
+        bounds.count_most = free_count < (rlim_t)bounds.count_most ? (int)free_count : bounds.count_most;
+    }
+    bounds.count_most = bounds.count_most / service->server_count + 1;
+    return bounds;
+}
+
 static enum status http_open(struct server *server, struct why *why)
 {
+    struct connection_bounds bounds = bounds_of(server->service);
     server->http = evhttp_new(loop_base(server->loop));
     if (!server->http) {
         return STATUS_NO_MEMORY;
     }
-    evhttp_set_max_headers_size(server->http, HEADER_BYTES_MAX);
-    evhttp_set_max_body_size(server->http, BODY_BYTES_MAX);
-    evhttp_set_timeout(server->http, IDLE_S);
+    evhttp_set_max_headers_size(server->http, HEAD_BYTES_MAX);
+    evhttp_set_max_body_size(server->http, (ev_ssize_t)bounds.body_bytes_most);
+    evhttp_set_timeout(server->http, ANSWER_IDLE_S);
     evhttp_set_allowed_methods(server->http, METHOD_READ | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
                                                  EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
     evhttp_set_gencb(server->http, on_request, server);
-    return listen_open(server, why);
+    enum status status = connections_open(server->loop, &bounds, &server->service->held_bytes,
+                                          &server->connections);
+    return status == STATUS_OK ? listen_open(server, why) : status;
 }
 
-static enum status hooks_open(struct server *server, struct why *why)
+enum status server_open(struct service *service, struct server *server, struct why *why)
 {
-    struct alert_settings settings = alert_settings_default();
-    public_key_name(&server->key.public_key, server->key_name);
-    settings.config_path = server->config->alerts_path;
-    settings.data_folder = server->folder->path;
-    settings.collector = server->key_name;
-    settings.query = server->query;
-    settings.loop = server->loop;
-    settings.log = &server->config->log;
-    return alerts_open(&settings, &server->alerts, why);
-}
-
-static enum status parts_open(struct server *server, struct why *why)
-{
-    const struct server_config *config = server->config;
-    enum status status = collector_folder_key(server->folder, &server->key, why);
-    if (status == STATUS_OK) {
-        status = query_open(server->folder->path, &server->query, why);
-    }
-    if (status == STATUS_OK) {
-        status = geo_open(config->geo_path, config->asn_path, &server->geo, why);
-    }
-    if (status == STATUS_OK && config->certificate_path) {
-        status = tls_server_open(config->certificate_path, config->key_path, &server->tls, why);
-    }
+    *server = (struct server){.service = service,
+                              .config = service->config,
+                              .folder = service->folder,
+                              .key = &service->key,
+                              .key_name = service->key_name,
+                              .clock = service->clock,
+                              .geo = service->geo,
+                              .tls = service->tls};
+    enum status status = query_open(service->folder->path, &server->query, why);
     if (status == STATUS_OK) {
         status = loop_open(&server->loop);
     }
     if (status == STATUS_OK) {
-        status = control_service_open(server, &server->control, why);
+        status = mailbox_open(server->loop, &server->mailbox);
     }
     if (status == STATUS_OK) {
-        status = detect_timer_open(server, &server->detect);
-    }
-    if (status == STATUS_OK && config->alerts_path) {
-        status = hooks_open(server, why);
+        status = control_service_open(server, &server->control, why);
     }
     return status == STATUS_OK ? http_open(server, why) : status;
 }
 
-enum status server_open(const struct server_config *config, struct collector_folder *folder,
-                        struct server **out, struct why *why)
+static void drain_look(void *arg)
 {
-    struct server *server = calloc(1, sizeof *server);
-    if (!server) {
-        return STATUS_NO_MEMORY;
-    }
-    server->config = config;
-    server->folder = folder;
-    server->clock = clock_system();
-    enum status status = parts_open(server, why);
-    if (status == STATUS_OK) {
-        *out = server;
+    struct server *server = arg;
+    bool is_late = clock_monotonic_us(&server->clock) > server->drain_until_us;
+    server->draining = NULL;
+    if (is_late || (connections_count(server->connections) == 0 && !server->uploads)) {
+        loop_stop(server->loop);
     } else {
-        server_free(server);
+        loop_after(server->loop, DRAIN_LOOK_US, drain_look, server, &server->draining);
     }
-    return status;
 }
 
-enum status server_run(struct server *server)
+void server_drain(struct server *server)
 {
-    signal(SIGPIPE, SIG_IGN);
-    enum status status = loop_stop_on_signals(server->loop);
-    if (status == STATUS_OK) {
-        log_event(&server->config->log, LOG_LEVEL_INFO, "listening", "port=%d tls=%s bin_length_s=%lld",
-                  server->port, server->tls ? "yes" : "no", (long long)server->folder->bin_length_s);
-        status = loop_run(server->loop);
+    if (server->draining || !server->http) {
+        return;
     }
-    log_event(&server->config->log, LOG_LEVEL_INFO, "stopped", "status=%s", status_name(status));
-    return status;
-}
-
-int server_port(const struct server *server)
-{
-    return server->port;
+    evconnlistener_disable(server->listener);
+    connections_drain(server->connections);
+    server->drain_until_us = clock_monotonic_us(&server->clock) + DRAIN_US;
+    drain_look(server);
 }
 
 void server_free(struct server *server)
 {
-    if (!server) {
-        return;
-    }
     control_service_free(server->control);
-    connection_limits_free(server->limits);
     if (server->http) {
-        evhttp_free(server->http);
+        evhttp_free(server->http); /* and the listener, and the connections: who waits for an upload is gone */
+        server->http = NULL;
     }
-    alerts_free(server->alerts);
-    detect_timer_free(server->detect);
+    connections_free(server->connections);
+    mailbox_free(server->mailbox);
     loop_free(server->loop);
-    SSL_CTX_free(server->tls);
-    geo_free(server->geo);
     query_close(server->query);
-    secret_key_wipe(&server->key);
-    free(server);
+    *server = (struct server){0};
 }

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "collector/serve/server.h"
+#include "collector/serve/service.h"
 #include "measurement/base/json.h"
 
 struct scene {
@@ -27,26 +27,26 @@ struct scene {
 static void serve(const char *path, int told)
 {
     struct collector_folder folder = {0};
-    struct server *server = NULL;
+    struct service *service = NULL;
     struct why why = {""};
-    struct server_config config = {
+    struct service_config config = {
         .listen = "127.0.0.1:0", .allow_private_targets = true, .resolvers = "127.0.0.1:9"};
     config.log.clock = clock_system();
     enum status status = collector_folder_open(path, 1, &folder, &why);
     if (status == STATUS_OK) {
-        status = server_open(&config, &folder, &server, &why);
+        status = service_open(&config, &folder, &service, &why);
     }
     if (status != STATUS_OK) {
         fprintf(stderr, "%s\n", why.text);
         _exit(9);
     }
-    int port = server_port(server);
+    int port = service_port(service);
     if (write(told, &port, sizeof port) != sizeof port) {
         _exit(8);
     }
     close(told);
-    status = server_run(server);
-    server_free(server);
+    status = service_run(service);
+    service_free(service);
     collector_folder_close(&folder);
     exit(status == STATUS_OK ? 0 : 7); /* not _exit: a leak of the server is a failure */
 }
@@ -419,13 +419,13 @@ static void test_plain_http_stays_at_home(void **state)
     struct why why = {""};
     assert_int_equal(collector_folder_open(path, 0, &folder, &why), STATUS_OK);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct server_config config = {.listen = cases[i].listen, .resolvers = "127.0.0.1:9"};
-        struct server *server = NULL;
+        struct service_config config = {.listen = cases[i].listen, .resolvers = "127.0.0.1:9"};
+        struct service *service = NULL;
         print_message("%s\n", cases[i].listen);
-        assert_string_equal(status_name(server_open(&config, &folder, &server, &why)),
+        assert_string_equal(status_name(service_open(&config, &folder, &service, &why)),
                             status_name(cases[i].expected));
-        assert_int_equal(server != NULL, cases[i].expected == STATUS_OK);
-        server_free(server);
+        assert_int_equal(service != NULL, cases[i].expected == STATUS_OK);
+        service_free(service);
     }
     collector_folder_close(&folder);
     fixture_folder_free(path);

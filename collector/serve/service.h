@@ -1,16 +1,16 @@
-/* The collector's HTTP service. Design contract section 6. No address of a client is ever logged or kept. */
-#ifndef COLLECTOR_SERVE_SERVER_H
-#define COLLECTOR_SERVE_SERVER_H
+/* The collector's HTTP service. Design contract section 6. No address of a client is ever logged or kept.
+ * Threads: each loop has one and serves its own connections; workers and a writer take bundles in (ingest/pipeline.h);
+ * one judges. What a thread owns no other touches; they write each other letters (mailbox.h). */
+#ifndef COLLECTOR_SERVE_SERVICE_H
+#define COLLECTOR_SERVE_SERVICE_H
 
 #include "collector/folder.h"
 #include "collector/query.h"
 #include "measurement/base/log.h"
-#include "measurement/base/loop.h"
 
-struct evhttp_request;
-
-struct server_config {
+struct service_config {
     const char *listen;           /* "127.0.0.1:8047", "[::1]:8047"; port 0: any free one, told in the log */
+    int loop_count;               /* threads that serve connections, and as many that read bundles; 0: one a processor */
     const char *targets_path;     /* a CSV file, or a folder with global.csv and CC.csv; NULL: none */
     const char *certificate_path; /* PEM; NULL: plain HTTP */
     const char *key_path;
@@ -26,16 +26,16 @@ struct server_config {
     struct log log;
 };
 
-struct server;
+struct service;
 
 /* Borrows folder and config. REFUSED where it would speak plain HTTP to the network unasked. */
-enum status server_open(const struct server_config *config, struct collector_folder *folder,
-                        struct server **out, struct why *why);
-/* Serves until SIGTERM or SIGINT. */
-enum status server_run(struct server *server);
-/* Stops listening and answers no more. */
-void server_free(struct server *server);
+enum status service_open(const struct service_config *config, struct collector_folder *folder,
+                         struct service **out, struct why *why);
+/* Serves until SIGTERM or SIGINT; then takes no more connections, answers what it has been asked, and returns. SIGHUP
+ * reads certificate and key again. */
+enum status service_run(struct service *service);
+void service_free(struct service *service);
 /* The port that it listens on. */
-int server_port(const struct server *server);
+int service_port(const struct service *service);
 
 #endif
