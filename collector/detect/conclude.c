@@ -24,6 +24,8 @@
 #define CONFIRMED_LEAST    0.99
 #define PROBABLE_LEAST     0.9
 #define FEW_PROBES         6u /* fewer: two lines that break in the same hour are not so rare */
+#define FEW_PHONES         2u
+#define SHORT_BINS         6
 #define AGREEMENT_MOST     200u /* probes: beyond, chance does not make a quorum */
 #define RECURRENCE_LEAST   2u /* others at the same hour */
 #define RECURRENCE_DAYS    15
@@ -62,6 +64,8 @@ void conclude_id(struct event *event, int64_t bin_length_s)
 struct share {
     struct bound onset, end;
     uint32_t fail_count;
+    int64_t reached_us; /* when word of it first reached the collector, where that was before it ended; 0: not */
+    bool is_doubtful;   /* that was from within what it, or most, call a cut */
 };
 
 struct tally {
@@ -119,19 +123,45 @@ static void runs_gather(const struct watch *watch, const struct span *span, stru
             share->onset = (struct bound){run->onset_after_us, run->onset_by_us};
         share->end = (struct bound){run->end_after_us, run->end_by_us};
         share->fail_count += run_fail_count(run);
+        bool reaches = run_reaches(run) && (share->reached_us == 0 || run->reached_us < share->reached_us);
+        if (reaches)
+            share->reached_us = run->reached_us;
         for (int kind = SIGN_DNS; kind < SIGN_COUNT; kind++)
             tally->kind_counts[kind] += run->fail_count[kind];
     }
 }
 
-static void evidence_sum(const struct watch *watch, const struct span *span, struct tally *tally,
-                         struct event *event)
+/* Whose word came in while most say that nothing got out: there was a way out, or it is not true. */
+static void doubt_note(const struct watch *watch, struct tally *tally)
+{
+    int64_t slack_us = watch->settings.bin_length_s * US_PER_S / 10;
+    size_t count = 0;
+    for (size_t i = 0; i < watch->roster.probe_count; i++)
+        if (tally->shares[i].fail_count > 0)
+            tally->bounds[count++] = tally->shares[i].end;
+    int64_t end_earliest_us = dating_median_after(tally->bounds, count);
+    for (size_t i = 0; i < watch->roster.probe_count; i++) {
+        struct share *share = &tally->shares[i];
+        int64_t until_us = share->end.after_us > end_earliest_us ? share->end.after_us : end_earliest_us;
+        int64_t clock_us = slack_us + watch->roster.probes[i].ahead_us;
+        share->is_doubtful = share->reached_us != 0 && share->reached_us + clock_us < until_us;
+    }
+}
+
+/* Returns how many probes' word is not counted. */
+static uint32_t evidence_sum(const struct watch *watch, const struct span *span, struct tally *tally,
+                             struct event *event)
 {
     const struct roster *roster = &watch->roster;
+    uint32_t doubtful_count = 0;
     for (size_t i = 0; i < roster->probe_count; i++) {
         uint32_t count = tally->shares[i].fail_count;
         if (count == 0)
             continue;
+        if (tally->shares[i].is_doubtful) {
+            doubtful_count++;
+            continue;
+        }
         uint32_t network = roster->probes[i].network;
         tally->log_odds[network] += fmin(LOG_ODDS_MOST, LOG_ODDS_FAILURE + LOG_ODDS_MORE * (count - 1.0));
         event->network_count += tally->probe_counts[network]++ == 0;
@@ -142,10 +172,17 @@ static void evidence_sum(const struct watch *watch, const struct span *span, str
     double most = span->network == NETWORK_ANY ? LOG_ODDS_MOST : 2 * LOG_ODDS_MOST;
     for (size_t i = 0; i < roster->network_count; i++)
         log_odds += fmin(most, tally->log_odds[i]);
-    uint32_t spared = event->probe_count / WITNESS_ALLOWED;
-    if (span->witness_count > spared)
-        log_odds -= LOG_ODDS_WITNESS * (span->witness_count - spared);
+    uint32_t against = span->witness_count + doubtful_count, spared = event->probe_count / WITNESS_ALLOWED;
+    if (against > spared)
+        log_odds -= LOG_ODDS_WITNESS * (against - spared);
     event->confidence = conclude_sigmoid(log_odds + LOG_ODDS_PRIOR - LOG_ODDS_QUORUM);
+    return doubtful_count;
+}
+
+/* Doubtful ones date an event only where there are no others. */
+static bool is_counted(const struct share *share, const struct event *event)
+{
+    return share->fail_count > 0 && (!share->is_doubtful || event->probe_count == 0);
 }
 
 static void dates_estimate(const struct watch *watch, const struct span *span, struct tally *tally,
@@ -155,7 +192,7 @@ static void dates_estimate(const struct watch *watch, const struct span *span, s
     size_t count = 0;
     struct bound estimate;
     for (size_t i = 0; i < watch->roster.probe_count; i++)
-        if (tally->shares[i].fail_count > 0)
+        if (is_counted(&tally->shares[i], event))
             tally->bounds[count++] = tally->shares[i].onset;
     dating_estimate(tally->bounds, count, bin_us, &estimate);
     event->onset_latest_us = estimate.by_us;
@@ -166,7 +203,7 @@ static void dates_estimate(const struct watch *watch, const struct span *span, s
         return;
     count = 0;
     for (size_t i = 0; i < watch->roster.probe_count; i++)
-        if (tally->shares[i].fail_count > 0 && tally->shares[i].end.by_us != 0)
+        if (is_counted(&tally->shares[i], event) && tally->shares[i].end.by_us != 0)
             tally->bounds[count++] = tally->shares[i].end;
     dating_estimate(tally->bounds, count, bin_us, &estimate);
     event->end_earliest_us = count > 0 ? estimate.after_us : span->last_bin * bin_us;
@@ -187,13 +224,13 @@ static bool onsets_agree(const struct watch *watch, const struct tally *tally, u
     if (probe_count > AGREEMENT_MOST)
         return true;
     for (size_t i = 0; i < roster->probe_count; i++) {
-        if (tally->shares[i].fail_count == 0)
+        if (tally->shares[i].fail_count == 0 || tally->shares[i].is_doubtful)
             continue;
         int64_t time_us = tally->shares[i].onset.by_us;
         uint32_t count = 0, network = roster->probes[i].network;
         bool several = false;
         for (size_t j = 0; j < roster->probe_count; j++) {
-            if (tally->shares[j].fail_count == 0 || !holds(&tally->shares[j].onset, time_us, slack_us))
+            if (tally->shares[j].fail_count == 0 || tally->shares[j].is_doubtful || !holds(&tally->shares[j].onset, time_us, slack_us))
                 continue;
             count++;
             several = several || roster->probes[j].network != network;
@@ -246,18 +283,29 @@ static void hint_set(struct event *event)
     snprintf(event->cause_hint, sizeof event->cause_hint, "%s", hint);
 }
 
-static enum status conclude_failure(const struct watch *watch, const struct span *span, struct event *event)
+/* Two thirds of those heard of it must say so. A third may collude, and hold both phones that are awake: a claim too short
+ * for its receipts to contradict it takes no word against it. */
+static bool majority_holds(const struct span *span, const struct event *event, uint32_t doubtful_count)
+{
+    uint32_t against = doubtful_count + (span->mobile_only ? span->witness_count : 0);
+    bool is_short = span->last_bin >= 0 && span->last_bin - span->first_bin < SHORT_BINS;
+    return event->probe_count > FEW_PHONES || !is_short ? WITNESS_ALLOWED * against <= event->probe_count : against == 0;
+}
+
+static enum status conclude_failure(const struct watch *watch, const struct span *span, struct event *event,
+                                    uint32_t *out_doubtful_count)
 {
     struct tally tally;
     enum status status = tally_make(&watch->roster, &tally);
     if (status != STATUS_OK)
         return status;
     runs_gather(watch, span, &tally);
-    evidence_sum(watch, span, &tally, event);
+    doubt_note(watch, &tally);
+    uint32_t doubtful_count = *out_doubtful_count = evidence_sum(watch, span, &tally, event);
     dates_estimate(watch, span, &tally, event);
     event->kind = kind_of(span, &tally, event);
     bool quorum = event->probe_count >= 2 && event->network_count >= 2;
-    bool agreed = quorum && onsets_agree(watch, &tally, event->probe_count) && !looks_like_power(watch, span, &tally);
+    bool agreed = quorum && majority_holds(span, event, doubtful_count) && onsets_agree(watch, &tally, event->probe_count) && !looks_like_power(watch, span, &tally);
     if (span->network != NETWORK_ANY) {
         event->asn = watch->roster.networks[span->network];
         event->confidence = fmin(event->confidence, OPERATOR_MOST);
@@ -376,17 +424,18 @@ enum status conclude_connectivity(const struct watch *watch, const char *region,
         struct conclusion *conclusion = &(*out)[*count];
         *conclusion = (struct conclusion){.alarm_us = (span->alarm_bin + 1) * bin_us};
         struct event *event = &conclusion->event;
+        uint32_t doubtful_count = 0;
         snprintf(event->region, sizeof event->region, "%s", region);
         if (span->is_silence) {
             conclude_silence(watch, span, event);
         } else {
-            enum status status = conclude_failure(watch, span, event);
+            enum status status = conclude_failure(watch, span, event, &doubtful_count);
             if (status != STATUS_OK)
                 return status;
         }
         hint_set(event);
         conclude_id(event, watch->settings.bin_length_s);
-        explain_connectivity(event, span);
+        explain_connectivity(event, span, doubtful_count);
         (*count)++;
     }
     recurrence_note(watch, *out, *count);

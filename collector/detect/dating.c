@@ -46,6 +46,14 @@ static void one_sided(const struct bound *bounds, size_t count, struct bound *ou
     *out = bounds[count / 2];
 }
 
+int64_t dating_median_after(struct bound *bounds, size_t count)
+{
+    if (count == 0)
+        return 0;
+    qsort(bounds, count, sizeof *bounds, compare_after);
+    return bounds[(count - 1) / 2].after_us;
+}
+
 void dating_estimate(struct bound *bounds, size_t count, int64_t width_us, struct bound *out)
 {
     qsort(bounds, count, sizeof *bounds, compare_width);

@@ -11,6 +11,9 @@ struct bound {
     int64_t by_us;
 };
 
+/* Median of the lower sides, 0 of none. Reorders `bounds`. */
+int64_t dating_median_after(struct bound *bounds, size_t count);
+
 /* Medians of both sides over the sharpest bounds: those no wider than the sharpest third, or than `width_us`. Reorders
  * `bounds`. Bounds with one side only are used where there is no other; then the other side of *out is 0. */
 void dating_estimate(struct bound *bounds, size_t count, int64_t width_us, struct bound *out);

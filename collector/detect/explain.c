@@ -100,14 +100,29 @@ static const char *what_failed(enum event_kind kind)
     return "the network failed";
 }
 
-static void add_failure(struct text *text, const struct event *event, const struct span *span)
+static void add_doubt(struct text *text, uint32_t doubtful_count)
 {
+    text_add(text, "%u probe%s told of it and reached us meanwhile: there was a way out, or it is not true. %s not counted.",
+             doubtful_count, plural(doubtful_count), doubtful_count == 1 ? "It is" : "They are");
+}
+
+static void add_failure(struct text *text, const struct event *event, const struct span *span,
+                        uint32_t doubtful_count)
+{
+    if (event->probe_count == 0) {
+        add_doubt(text, doubtful_count);
+        return;
+    }
     add_probes(text, event);
     text_add(text, " had a working link and gateway and reported it (%u failing checks of independent controls);"
              " their journals ran on, which rules out a power cut and faults of single devices.",
              event->evidence_count[CONFIDENCE_STRONG]);
     if (span->witness_count > 0)
         text_add(text, " %u probe%s went on working meanwhile.", span->witness_count, plural(span->witness_count));
+    if (doubtful_count > 0) {
+        text_add(text, " ");
+        add_doubt(text, doubtful_count);
+    }
 }
 
 static void add_silence(struct text *text, const struct event *event, const struct span *span)
@@ -125,20 +140,20 @@ static void add_silence(struct text *text, const struct event *event, const stru
         text_add(text, " Silence alone never confirms.");
 }
 
-void explain_connectivity(struct event *event, const struct span *span)
+void explain_connectivity(struct event *event, const struct span *span, uint32_t doubtful_count)
 {
     struct text text = {event->explanation, sizeof event->explanation};
     text_add(&text, "In %s", region_called(event));
     if (event->asn != 0)
         text_add(&text, " (network AS%u)", event->asn);
-    text_add(&text, ", %s%s from ", span->is_silence && event->kind != EVENT_POWER_CUT ? "it may be that " : "",
+    text_add(&text, ", %s%s from ", (span->is_silence || event->probe_count == 0) && event->kind != EVENT_POWER_CUT ? "it may be that " : "",
              what_failed(event->kind));
     add_moment(&text, event->onset_earliest_us, event->onset_latest_us);
     text_add(&text, ". ");
     if (span->is_silence)
         add_silence(&text, event, span);
     else
-        add_failure(&text, event, span);
+        add_failure(&text, event, span, doubtful_count);
     add_end(&text, event);
     add_sureness(&text, event);
 }

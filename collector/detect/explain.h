@@ -4,7 +4,8 @@
 
 #include "collector/detect/watch.h"
 
-void explain_connectivity(struct event *event, const struct span *span);
+/* `doubtful_count`: probes that told of it and are not believed. */
+void explain_connectivity(struct event *event, const struct span *span, uint32_t doubtful_count);
 void explain_recurrence(struct event *event, size_t other_count);
 void explain_blocking(struct event *event, uint32_t working_count);
 

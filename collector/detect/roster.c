@@ -136,6 +136,8 @@ static enum status run_extend(struct roster *roster, uint32_t number, const stru
     struct run *run = &roster->runs[probe->open_run];
     run->fail_count[sign->fail_kind] += sign->fail_count;
     run->end_after_us = sign->last_fail_us;
+    if (sign->received_us != 0 && (run->reached_us == 0 || sign->received_us < run->reached_us))
+        run->reached_us = sign->received_us;
     return STATUS_OK;
 }
 
@@ -164,6 +166,9 @@ enum status roster_take(struct roster *roster, const struct sign *sign, int64_t 
         probe->first_bin = bin;
     if (probe->heard_bin != bin)
         probe->slot_heard_count++;
+    int64_t last_us = sign->last_ok_us > sign->last_fail_us ? sign->last_ok_us : sign->last_fail_us;
+    if (sign->received_us != 0 && last_us - sign->received_us > probe->ahead_us)
+        probe->ahead_us = last_us - sign->received_us;
     probe->heard_bin = bin;
     probe->heard_tick = tick;
     bool worked = sign->first_ok_us != 0;
@@ -194,6 +199,13 @@ uint32_t run_fail_count(const struct run *run)
     for (int kind = SIGN_DNS; kind < SIGN_COUNT; kind++)
         count += run->fail_count[kind];
     return count;
+}
+
+/* Failures of names or of TLS alone leave a way out. */
+bool run_reaches(const struct run *run)
+{
+    bool is_cut = 2 * (run->fail_count[SIGN_CUT] + run->fail_count[SIGN_DOMESTIC]) > run_fail_count(run);
+    return is_cut && run->reached_us != 0 && (run->end_by_us == 0 || run->reached_us < run->end_by_us);
 }
 
 void roster_free(struct roster *roster)

@@ -28,6 +28,7 @@ struct sign {
     uint32_t fail_count;
     int64_t first_ok_us, last_ok_us;
     int64_t first_fail_us, last_fail_us;
+    int64_t received_us; /* when it reached the collector */
 };
 /* `probe` is left to the caller. A row in which the network worked last is OK, with its failures still in it. */
 void sign_of_presence(const struct presence *row, int64_t bin_length_s, struct sign *out);
@@ -39,6 +40,7 @@ struct run {
     uint32_t fail_count[SIGN_COUNT]; /* by kind of failure */
     int64_t onset_after_us, onset_by_us;
     int64_t end_after_us, end_by_us;
+    int64_t reached_us; /* when the first word of it reached the collector; 0: not known */
 };
 
 #define RUN_NONE UINT32_MAX
@@ -57,6 +59,7 @@ struct roster_probe {
     uint32_t worked_count;   /* bins in which it worked */
     int64_t final_bin;       /* of the last row there is of it; -1 unknown: then absence is silence */
     int64_t last_ok_us;
+    int64_t ahead_us; /* how far its clock was seen ahead of the collector's, at most: rows told of times to come */
     uint32_t open_run;
     uint32_t slot_heard_count; /* bins of the slot under way */
     float presence[SLOT_COUNT];
@@ -82,6 +85,8 @@ enum status roster_move(struct roster *roster, uint32_t probe, uint32_t asn, con
 /* Takes in what a probe showed in bin number `bin`. Bins come in order. */
 enum status roster_take(struct roster *roster, const struct sign *sign, int64_t bin, int64_t tick);
 uint32_t run_fail_count(const struct run *run);
+/* Whether word of a cut reached the collector before the probe saw the network work again. */
+bool run_reaches(const struct run *run);
 void roster_free(struct roster *roster);
 
 #endif

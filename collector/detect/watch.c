@@ -293,7 +293,7 @@ static void witnesses_count(const struct watch *watch, struct span *span)
         int64_t worked = probe->worked_count - span->worked_before[i];
         if (probe->failed_bin >= span->first_bin)
             continue;
-        span->witness_count += span_holds(span, probe) && worked >= WITNESS_BINS;
+        span->witness_count += span_holds(span, probe) && worked >= (span->mobile_only ? stayed_bins : WITNESS_BINS);
         span->fixed_stayed += !probe->is_mobile && worked >= stayed_bins;
     }
     free(span->worked_before);

@@ -24,6 +24,10 @@
 #define CUT_SHARE       0.97
 #define POWER_OFF_SHARE 0.70
 #define POWER_LOST      0.15
+#define UPLOAD_LEAST_US  MINUTE_US /* from the end of a bin to its receipt */
+#define UPLOAD_SPREAD_US (8 * MINUTE_US)
+#define LATE_LEAST_US    (2 * HOUR_US)
+#define LATE_SPREAD_US   (24 * HOUR_US)
 
 static double next_unit(const struct device *device, uint64_t number, uint64_t salt)
 {
@@ -128,7 +132,8 @@ static enum moment moment_at(const struct device *device, const struct active *a
         if (incident->kind == INCIDENT_POWER && !phone)
             return MOMENT_OFF;
         moment = MOMENT_FAIL;
-        *cause = incident;
+        if (*cause == NULL || incident->kind != INCIDENT_LIE)
+            *cause = incident;
         *kind = incident->kind == INCIDENT_INTERNATIONAL ? SIGN_DOMESTIC
                 : incident->kind == INCIDENT_DNS         ? SIGN_DNS
                                                          : SIGN_CUT;
@@ -171,16 +176,51 @@ static bool collector_is_down(const struct world *world, int64_t time_us)
     return false;
 }
 
+static bool is_patient(const struct world *world, const struct incident *lie)
+{
+    return world_unit(world_mix(lie->seed, 14, 14)) < world->plan.liar_patience;
+}
+
+/* When the network that failed at `time_us` works again. */
+static int64_t back_at(const struct device *device, const struct region_plan *region, int64_t time_us)
+{
+    for (bool waits = true; waits;) {
+        waits = false;
+        for (size_t i = region->first_active; i < region->incident_count; i++) {
+            const struct incident *incident = &region->incidents[i];
+            if (incident->from_us > time_us)
+                break;
+            if (time_us >= incident->until_us || !is_hit(incident, device))
+                continue;
+            time_us = incident->until_us;
+            waits = true;
+        }
+        if (device->type != DEVICE_PHONE && time_us >= device->fault_from_us && time_us < device->fault_until_us) {
+            time_us = device->fault_until_us;
+            waits = true;
+        }
+    }
+    return time_us;
+}
+
 static void arrival_judge(const struct world *world, const struct device *device, const struct incident *cause,
                           int64_t bin_us, int64_t until_us, struct reading *out)
 {
     uint64_t mixed = world_mix(device->seed, (uint64_t)bin_us, 9);
     bool lies = cause != NULL && cause->kind == INCIDENT_LIE;
+    bool waits = out->sign.kind >= SIGN_DNS && (!lies || is_patient(world, cause));
+    int64_t sent_us = until_us;
     out->is_live = world_unit(mixed) >= world->plan.late_share;
-    if (out->sign.kind >= SIGN_DNS && !lies)
+    if (!out->is_live)
+        sent_us += LATE_LEAST_US + (int64_t)(world_mix(mixed, 1, 1) % (uint64_t)LATE_SPREAD_US);
+    if (waits) {
+        int64_t back_us = back_at(device, &world->regions[device->region], until_us - 1);
+        sent_us = back_us > sent_us ? back_us : sent_us;
         out->is_live = false;
+    }
     if (out->is_live && world->fault_count > 0)
         out->is_live = !collector_is_down(world, until_us + 5 * MINUTE_US);
+    out->sign.received_us = sent_us + UPLOAD_LEAST_US + (int64_t)(world_mix(mixed, 2, 2) % (uint64_t)UPLOAD_SPREAD_US);
     if (cause != NULL && !lies && world_unit(world_mix(cause->seed, device->seed, 10)) < world->plan.never_share)
         out->sign.kind = SIGN_NONE;
 }

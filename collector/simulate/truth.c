@@ -121,13 +121,14 @@ static enum status plan_decode(const json_t *object, struct plan *plan)
     plan->wrong_clock_share = json_member_real(object, "wrong_clock_share", plan->wrong_clock_share);
     int64_t wrong_s = json_member_int(object, "wrong_clock_s", plan->wrong_clock_us / US_PER_S);
     plan->liar_share = json_member_real(object, "liar_share", plan->liar_share);
+    plan->liar_patience = json_member_real(object, "liar_patience", plan->liar_patience);
     plan->has_random = json_member_bool(object, "random", plan->has_random);
     plan->has_exams = json_member_bool(object, "exams", plan->has_exams);
     plan->long_days = json_member_int(object, "long_days", plan->long_days);
     bool good = plan->probe_count >= 1 && plan->probe_count <= WORLD_PROBES_MOST && plan->region_count >= 1 &&
                 plan->region_count <= WORLD_REGIONS_MOST && plan->day_count >= 1 && plan->day_count <= WORLD_DAYS_MOST &&
                 share_is_good(plan->never_share) && share_is_good(plan->late_share) &&
-                share_is_good(plan->wrong_clock_share) && share_is_good(plan->liar_share) && wrong_s >= 0 &&
+                share_is_good(plan->wrong_clock_share) && share_is_good(plan->liar_share) && share_is_good(plan->liar_patience) && wrong_s >= 0 &&
                 wrong_s <= 7200 && plan->long_days >= 0 && plan->long_days <= WORLD_DAYS_MOST;
     plan->wrong_clock_us = good ? wrong_s * US_PER_S : 0;
     return good ? STATUS_OK : STATUS_MALFORMED;

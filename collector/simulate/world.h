@@ -52,6 +52,7 @@ struct plan {
     double wrong_clock_share;
     int64_t wrong_clock_us; /* greatest error of a wrong clock */
     double liar_share;
+    double liar_patience;   /* share of the lies that are held back until they are over, as journals of a cut would be */
     bool has_random;        /* incidents at the guide's rates */
     bool has_exams;         /* 14 days of three hours each, from day 20 on, each region at its own hour */
     int64_t long_days;      /* one shutdown of that length a region, from day 20 to 25 on; 0 none */
