@@ -1,29 +1,18 @@
 /* Presence and sightings, folded from measurements as they are read.
- * Owner: one cell at a time, on the stack of the read.
+ * Owner: one cell at a time, on the stack of the read (store/fold.h).
  * Why: the rows come in the order of SQLite's primary keys, so that one cell is whole before the next begins,
  * and both stores give the same rows in the same order. */
 #include "collector/store/clickhouse/clickhouse_store.h"
 
 #include <string.h>
 
+#include "collector/store/fold.h"
 #include "measurement/base/clock.h"
 
 #define CELL_COLUMNS                                                                                         \
     "country, time_us, identity, probe, is_signed, subdivision, asn, access, subject, outcome, layer, "      \
     "method, "                                                                                               \
     "confidence, ladder_state, controls_ok, controls_failed, operators_failed"
-
-struct fold {
-    struct observation last; /* what the cell was begun or grown with */
-    bool is_open;
-    bool is_sighting;
-    int64_t bin_length_s;
-    struct presence presence;
-    struct sighting sighting;
-    store_presence_callback presence_callback;
-    store_sighting_callback sighting_callback;
-    void *arg;
-};
 
 static void cell_row_read(struct reader *reader, struct observation *out)
 {
@@ -47,89 +36,41 @@ static void cell_row_read(struct reader *reader, struct observation *out)
     out->ladder.operators_failed_count = binary_i32(reader);
 }
 
-static bool cell_is_same(const struct fold *fold, const struct observation *row)
-{
-    const struct observation *last = &fold->last;
-    return bin_start_s(last->time_us, fold->bin_length_s) == bin_start_s(row->time_us, fold->bin_length_s) &&
-           last->asn == row->asn && last->is_signed == row->is_signed &&
-           strcmp(last->country, row->country) == 0 && strcmp(last->subdivision, row->subdivision) == 0 &&
-           strcmp(last->probe, row->probe) == 0 &&
-           (fold->is_sighting ? strcmp(last->subject, row->subject) == 0 : last->access == row->access);
-}
-
-static enum status cell_end(struct fold *fold)
-{
-    if (!fold->is_open) {
-        return STATUS_OK;
-    }
-    fold->is_open = false;
-    return fold->is_sighting ? fold->sighting_callback(&fold->sighting, fold->arg)
-                             : fold->presence_callback(&fold->presence, fold->arg);
-}
-
-static void cell_grow(struct fold *fold, const struct observation *row)
-{
-    if (!fold->is_open) {
-        memset(&fold->presence, 0, sizeof fold->presence);
-        memset(&fold->sighting, 0, sizeof fold->sighting);
-    }
-    if (fold->is_sighting) {
-        sighting_add(&fold->sighting, row, fold->bin_length_s);
-    } else {
-        presence_add(&fold->presence, row, fold->bin_length_s);
-    }
-    fold->is_open = true;
-    fold->last = *row;
-}
-
 static enum status cell_row_take(struct reader *reader, void *arg)
 {
-    struct fold *fold = arg;
     struct observation row;
-    enum status status = STATUS_OK;
     cell_row_read(reader, &row);
-    if (reader->failed) {
-        return STATUS_OK;
-    }
-    if (fold->is_open && !cell_is_same(fold, &row)) {
-        status = cell_end(fold);
-    }
-    /* Rows with one identity stand side by side until the server merges them. */
-    if (status == STATUS_OK &&
-        !(fold->is_open && memcmp(fold->last.identity, row.identity, SHA256_BYTES) == 0)) {
-        cell_grow(fold, &row);
-    }
-    return status;
+    return reader->failed ? STATUS_OK : store_fold_add(arg, &row);
 }
 
 static enum status cells_read(struct store_handle *handle, const char *region, struct store_span span,
-                              struct fold *fold)
+                              struct store_fold *fold)
 {
     struct buffer sql = {0};
     fold->bin_length_s = handle->bin_length_s;
     sql_number(&sql, "SELECT " CELL_COLUMNS " FROM entries WHERE line >= 0 AND counted >= %", ENTRY_IN_CELLS);
     sql_region(&sql, region);
     sql_bin_times(&sql, span, handle->bin_length_s);
-    if (fold->is_sighting) {
+    if (fold->sighting_callback) {
         sql_text(&sql, " AND subject != '' AND subject != %", SUBJECT_CONNECTIVITY);
     }
     sql_number(&sql, " ORDER BY intDiv(time_us, %)", handle->bin_length_s * US_PER_S);
-    buffer_text(&sql, fold->is_sighting ? ", subject, subdivision, probe, asn, is_signed, identity"
+    buffer_text(&sql, fold->sighting_callback ? ", subject, subdivision, probe, asn, is_signed, identity"
                                         : ", subdivision, probe, asn, access, is_signed, identity");
     enum status status = clickhouse_select(handle, &sql, cell_row_take, fold, NULL);
-    return status == STATUS_OK ? cell_end(fold) : status;
+    return status == STATUS_OK ? store_fold_end(fold) : status;
 }
 
 enum status clickhouse_each_presence(struct store_handle *handle, const char *region, struct store_span span,
                                      store_presence_callback callback, void *arg)
 {
-    struct fold fold = {.presence_callback = callback, .arg = arg};
+    struct store_fold fold = {.presence_callback = callback, .arg = arg};
     return cells_read(handle, region, span, &fold);
 }
 
 enum status clickhouse_each_sighting(struct store_handle *handle, const char *region, struct store_span span,
                                      store_sighting_callback callback, void *arg)
 {
-    struct fold fold = {.is_sighting = true, .sighting_callback = callback, .arg = arg};
+    struct store_fold fold = {.sighting_callback = callback, .arg = arg};
     return cells_read(handle, region, span, &fold);
 }

@@ -5,17 +5,9 @@
 #include <string.h>
 
 #include "collector/store/sqlite/cell_table.h"
+#include "collector/store/sqlite/intern.h"
 
 #define TABLE_ROOM_LEAST 16
-
-static size_t key_hash(const uint8_t *key, size_t count)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (size_t i = 0; i < count; i++) {
-        hash = (hash ^ key[i]) * UINT64_C(0x100000001b3);
-    }
-    return (size_t)(hash ^ (hash >> 32));
-}
 
 void *cell_table_at(const struct cell_table *table, size_t n)
 {
@@ -26,7 +18,7 @@ void *cell_table_at(const struct cell_table *table, size_t n)
 static size_t index_place(const struct cell_table *table, const void *key)
 {
     size_t mask = table->index_room - 1;
-    size_t place = key_hash(key, table->key_bytes) & mask;
+    size_t place = (size_t)intern_hash(key, table->key_bytes) & mask;
     while (table->index[place] != 0 &&
            memcmp(cell_table_at(table, table->index[place] - 1), key, table->key_bytes) != 0) {
         place = (place + 1) & mask;

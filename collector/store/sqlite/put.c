@@ -8,12 +8,12 @@
 enum status sqlite_find_bundle(struct store_handle *handle, const char *log, const uint8_t hash[SHA256_BYTES],
                                struct store_bundle *out, struct store_put_result *out_result)
 {
-    (void)log;
     sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_FIND_BUNDLE);
     if (!statement) {
         return STATUS_IO;
     }
     sqlite3_bind_blob(statement, 1, hash, SHA256_BYTES, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, log, -1, SQLITE_STATIC);
     int code = sqlite3_step(statement);
     enum status status =
         code == SQLITE_DONE ? STATUS_NOT_FOUND : sqlite_status(handle->db, code, "find", NULL);
@@ -38,6 +38,7 @@ static enum status sequence_check(struct store_handle *handle, const struct stor
     }
     sqlite3_bind_text(statement, 1, bundle->probe, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 2, bundle->label.sequence);
+    sqlite3_bind_blob(statement, 3, bundle->hash, SHA256_BYTES, SQLITE_STATIC);
     int code = sqlite3_step(statement);
     sqlite3_reset(statement);
     if (code == SQLITE_ROW) {
@@ -50,86 +51,105 @@ static enum status sequence_check(struct store_handle *handle, const struct stor
     return sqlite_status(handle->db, code, "looking for the sequence number", why);
 }
 
-static enum status bundle_row_put(struct store_handle *handle, const struct store_bundle *bundle,
-                                  int64_t log_index, struct why *why)
+/* The log's number; a new log where nobody has written to it yet. */
+static enum status log_find(struct store_handle *handle, const char *name, int64_t *out, struct why *why)
 {
-    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_BUNDLE);
-    if (statement) {
-        sqlite_bundle_bind(statement, bundle, log_index);
+    static const enum sqlite_statement makers[] = {STATEMENT_ADOPT_LOG, STATEMENT_PUT_LOG};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK; i++) {
+        sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_FIND_LOG);
+        sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+        int code = sqlite3_step(statement);
+        *out = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+        sqlite3_reset(statement);
+        status = sqlite_status(handle->db, code, "looking for the log", why);
+        if (status != STATUS_OK || code == SQLITE_ROW || i == sizeof makers / sizeof makers[0]) {
+            break;
+        }
+        statement = sqlite_statement(handle, makers[i]);
+        sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+        status = sqlite_run(handle, statement, "naming the log", why);
     }
-    return sqlite_run(handle, statement, "storing the bundle", why);
+    return status;
 }
 
-static enum status counts_put(struct store_handle *handle, const struct store_put_result *result,
-                              struct why *why)
+static enum status log_index_next(struct store_handle *handle, int64_t log_id, int64_t *out, struct why *why)
 {
-    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_COUNTS);
-    if (statement) {
-        sqlite3_bind_int64(statement, 1, result->log_index);
-        sqlite3_bind_int64(statement, 2, (int64_t)result->accepted_count);
-        sqlite3_bind_int64(statement, 3, (int64_t)result->duplicate_count);
-    }
-    return sqlite_run(handle, statement, "storing the bundle's counts", why);
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_NEXT_LOG_INDEX);
+    sqlite3_bind_int64(statement, 1, log_id);
+    int code = sqlite3_step(statement);
+    *out = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_reset(statement);
+    return sqlite_status(handle->db, code, "reading the log", why);
 }
 
-static enum status measurements_put(struct store_handle *handle, const struct store_bundle *bundle,
-                                    const struct observation *observations, size_t count,
-                                    struct cell_batch *batch, struct store_put_result *result,
-                                    struct why *why)
+/* What one transaction works with. */
+struct put_run {
+    struct store_handle *handle;
+    struct cell_batch *batch;
+    int64_t bundle_id;        /* of the newest bundle */
+    int64_t pruned_before_us; /* cells of before are settled: what they counted is not known any more */
+};
+
+static enum status measurements_put(struct put_run *run, const struct store_put *put,
+                                    struct store_put_result *result, struct why *why)
 {
-    for (size_t i = 0; i < count; i++) {
-        sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_MEASUREMENT);
-        if (statement) {
-            sqlite_measurement_bind(statement, &observations[i], result->log_index, (int64_t)i);
-        }
-        enum status status = sqlite_run(handle, statement, "storing a measurement", why);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        if (sqlite3_changes(handle->db) == 0) {
-            result->duplicate_count++;
-            continue;
-        }
-        result->accepted_count++;
-        if (cell_time_is_plausible(observations[i].time_us, bundle->received_us)) {
-            status = cell_batch_add(batch, &observations[i], why);
-        }
-        if (status != STATUS_OK) {
-            return status;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < put->count && status == STATUS_OK; i++) {
+        const struct observation *observation = &put->observations[i];
+        struct sqlite_measurement_row row = {.bundle_id = run->bundle_id, .line = (int64_t)i};
+        bool is_new = false;
+        row.is_counted = cell_time_is_plausible(observation->time_us, put->bundle->received_us) &&
+                         observation->time_us >= run->pruned_before_us;
+        status = sqlite_measurement_put(run->handle, observation, &row, &is_new, why);
+        result->accepted_count += status == STATUS_OK && is_new;
+        result->duplicate_count += status == STATUS_OK && !is_new;
+        if (status == STATUS_OK && is_new && row.is_counted) {
+            status = cell_batch_add(run->batch, observation, row.vantage_id, why);
         }
     }
-    return STATUS_OK;
+    return status;
 }
 
 /* A bundle that the log does not have yet. */
-static enum status new_bundle_put(struct store_handle *handle, struct store_put *put, struct cell_batch *batch,
-                                  struct store_put_result *result, struct why *why)
+static enum status new_bundle_put(struct put_run *run, const struct store_put *put, struct store_put_result *result,
+                                  struct why *why)
 {
-    *result = (struct store_put_result){.log_index = sqlite_newest_log_index(handle) + 1,
-                                        .received_us = put->bundle->received_us};
-    enum status status = bundle_row_put(handle, put->bundle, result->log_index, why);
+    int64_t log_id = 0;
+    *result = (struct store_put_result){.received_us = put->bundle->received_us};
+    enum status status = log_find(run->handle, put->bundle->log, &log_id, why);
     if (status == STATUS_OK) {
-        status = measurements_put(handle, put->bundle, put->observations, put->count, batch, result, why);
+        status = log_index_next(run->handle, log_id, &result->log_index, why);
     }
-    return status == STATUS_OK ? counts_put(handle, result, why) : status;
+    if (status == STATUS_OK) {
+        run->bundle_id++;
+        status = measurements_put(run, put, result, why);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    sqlite3_stmt *statement = sqlite_statement(run->handle, STATEMENT_PUT_BUNDLE);
+    if (statement) {
+        sqlite_bundle_bind(statement, put->bundle, run->bundle_id, log_id, result);
+    }
+    return sqlite_run(run->handle, statement, "storing the bundle", why);
 }
 
 /* Judges one bundle, and writes it where it is new. What it says of the bundle alone goes into `put`. */
-static enum status bundle_put(struct store_handle *handle, struct store_put *put, struct cell_batch *batch,
-                              struct why *why)
+static enum status bundle_put(struct put_run *run, struct store_put *put, struct why *why)
 {
     struct store_bundle known;
     struct store_put_result result = {0};
-    enum status status = sqlite_find_bundle(handle, put->bundle->log, put->bundle->hash, &known, &result);
+    enum status status = sqlite_find_bundle(run->handle, put->bundle->log, put->bundle->hash, &known, &result);
     if (status == STATUS_OK) {
         result.duplicate_count += result.accepted_count;
         result.accepted_count = 0;
     } else if (status == STATUS_NOT_FOUND) {
-        put->status = sequence_check(handle, put->bundle, &put->why);
+        put->status = sequence_check(run->handle, put->bundle, &put->why);
         if (put->status == STATUS_CONFLICT) {
             return STATUS_OK;
         }
-        status = put->status == STATUS_OK ? new_bundle_put(handle, put, batch, &result, why) : put->status;
+        status = put->status == STATUS_OK ? new_bundle_put(run, put, &result, why) : put->status;
     } else {
         why_set(why, "the store cannot be read; check that the data folder is whole");
     }
@@ -140,18 +160,28 @@ static enum status bundle_put(struct store_handle *handle, struct store_put *put
     return status;
 }
 
+static int64_t pruned_before_us(struct store_handle *handle)
+{
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PRUNED_BEFORE);
+    int64_t time_us = statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : INT64_MIN;
+    sqlite3_reset(statement);
+    return time_us;
+}
+
 /* Everything between BEGIN and COMMIT. */
 static enum status bundles_put(struct store_handle *handle, struct store_put *puts, size_t count, struct why *why)
 {
-    struct cell_batch *batch = NULL;
-    enum status status = cell_batch_open(handle, &batch);
+    struct put_run run = {.handle = handle,
+                          .bundle_id = sqlite_newest_bundle(handle),
+                          .pruned_before_us = pruned_before_us(handle)};
+    enum status status = cell_batch_open(handle, &run.batch);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        status = bundle_put(handle, &puts[i], batch, why);
+        status = bundle_put(&run, &puts[i], why);
     }
     if (status == STATUS_OK) {
-        status = cell_batch_write(batch, sqlite_newest_log_index(handle), why);
+        status = cell_batch_write(run.batch, run.bundle_id, why);
     }
-    cell_batch_free(batch);
+    cell_batch_free(run.batch);
     return status;
 }
 

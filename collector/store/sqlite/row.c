@@ -31,6 +31,15 @@ static void put_hash(struct row_cursor *cursor, const uint8_t hash[SHA256_BYTES]
     sqlite3_bind_blob(cursor->statement, ++cursor->column, hash, SHA256_BYTES, SQLITE_STATIC);
 }
 
+/* NULL where there is nothing to show: most rows. */
+static void put_example(struct row_cursor *cursor, const uint8_t hash[SHA256_BYTES], bool is_there)
+{
+    cursor->column++;
+    if (is_there) {
+        sqlite3_bind_blob(cursor->statement, cursor->column, hash, SHA256_BYTES, SQLITE_STATIC);
+    }
+}
+
 static void take_text(struct row_cursor *cursor, char *out, size_t out_bytes)
 {
     sqlite_column_copy(cursor->statement, cursor->column++, out, out_bytes);
@@ -61,16 +70,12 @@ static void take_hash(struct row_cursor *cursor, uint8_t out[SHA256_BYTES])
     sqlite_column_blob_copy(cursor->statement, cursor->column++, out, SHA256_BYTES);
 }
 
-void sqlite_presence_bind(sqlite3_stmt *statement, const struct presence *row)
+void sqlite_presence_bind(sqlite3_stmt *statement, const struct presence *row, int64_t vantage_id)
 {
     struct row_cursor cursor = {statement, 0};
-    put_text(&cursor, row->country);
+    put_number(&cursor, sqlite_country_number(row->country));
     put_number(&cursor, row->bin_s);
-    put_text(&cursor, row->subdivision);
-    put_text(&cursor, row->probe);
-    put_number(&cursor, row->asn);
-    put_number(&cursor, row->access);
-    put_number(&cursor, row->is_signed);
+    put_number(&cursor, vantage_id);
     put_number(&cursor, row->ok_count);
     put_number(&cursor, row->fail_count);
     put_number(&cursor, row->local_count);
@@ -80,7 +85,7 @@ void sqlite_presence_bind(sqlite3_stmt *statement, const struct presence *row)
     put_number(&cursor, row->last_ok_us);
     put_number(&cursor, row->first_fail_us);
     put_number(&cursor, row->last_fail_us);
-    put_hash(&cursor, row->example);
+    put_example(&cursor, row->example, row->fail_count > 0);
 }
 
 void sqlite_presence_read(sqlite3_stmt *statement, struct presence *out)
@@ -106,16 +111,13 @@ void sqlite_presence_read(sqlite3_stmt *statement, struct presence *out)
     take_hash(&cursor, out->example);
 }
 
-void sqlite_sighting_bind(sqlite3_stmt *statement, const struct sighting *row)
+void sqlite_sighting_bind(sqlite3_stmt *statement, const struct sighting *row, int64_t vantage_id)
 {
     struct row_cursor cursor = {statement, 0};
-    put_text(&cursor, row->country);
+    put_number(&cursor, sqlite_country_number(row->country));
     put_number(&cursor, row->bin_s);
     put_text(&cursor, row->subject);
-    put_text(&cursor, row->subdivision);
-    put_text(&cursor, row->probe);
-    put_number(&cursor, row->asn);
-    put_number(&cursor, row->is_signed);
+    put_number(&cursor, vantage_id);
     put_number(&cursor, row->ok_count);
     for (int i = 0; i < CONFIDENCE_COUNT; i++) {
         put_number(&cursor, row->blocked_count[i]);
@@ -129,7 +131,7 @@ void sqlite_sighting_bind(sqlite3_stmt *statement, const struct sighting *row)
     put_number(&cursor, row->last_ok_us);
     put_number(&cursor, row->first_blocked_us);
     put_number(&cursor, row->last_blocked_us);
-    put_hash(&cursor, row->example);
+    put_example(&cursor, row->example, row->last_blocked_us != 0);
 }
 
 void sqlite_sighting_read(sqlite3_stmt *statement, struct sighting *out)
@@ -159,42 +161,13 @@ void sqlite_sighting_read(sqlite3_stmt *statement, struct sighting *out)
     take_hash(&cursor, out->example);
 }
 
-void sqlite_measurement_bind(sqlite3_stmt *statement, const struct observation *observation,
-                             int64_t log_index, int64_t line)
-{
-    struct row_cursor cursor = {statement, 0};
-    put_hash(&cursor, observation->identity);
-    put_number(&cursor, log_index);
-    put_number(&cursor, line);
-    put_number(&cursor, observation->time_us);
-    put_text(&cursor, observation->probe);
-    put_number(&cursor, observation->is_signed);
-    put_text(&cursor, observation->country);
-    put_text(&cursor, observation->subdivision);
-    put_number(&cursor, observation->asn);
-    put_number(&cursor, observation->access);
-    put_text(&cursor, observation->test_name);
-    put_text(&cursor, observation->input);
-    put_text(&cursor, observation->subject);
-    put_number(&cursor, observation->verdict.outcome);
-    put_number(&cursor, observation->verdict.layer);
-    put_text(&cursor, observation->verdict.method);
-    put_number(&cursor, observation->verdict.confidence);
-    put_number(&cursor, observation->ladder.state);
-    put_number(&cursor, observation->ladder.controls_ok_count);
-    put_number(&cursor, observation->ladder.controls_failed_count);
-    put_number(&cursor, observation->ladder.operators_failed_count);
-    put_text(&cursor, observation->ladder.boot_id);
-    put_real(&cursor, observation->ladder.monotonic_s);
-}
-
 void sqlite_measurement_read(sqlite3_stmt *statement, struct store_measurement *out)
 {
     struct row_cursor cursor = {statement, 0};
     struct observation *observation = &out->observation;
     *out = (struct store_measurement){0};
     take_hash(&cursor, observation->identity);
-    cursor.column++; /* log_index: the hash of the bundle stands for it */
+    take_hash(&cursor, out->bundle_hash);
     out->line = take_number(&cursor);
     observation->time_us = take_number(&cursor);
     take_text(&cursor, observation->probe, sizeof observation->probe);
@@ -216,7 +189,6 @@ void sqlite_measurement_read(sqlite3_stmt *statement, struct store_measurement *
     observation->ladder.operators_failed_count = take_int(&cursor);
     take_text(&cursor, observation->ladder.boot_id, sizeof observation->ladder.boot_id);
     observation->ladder.monotonic_s = take_real(&cursor);
-    take_hash(&cursor, out->bundle_hash);
 }
 
 void sqlite_event_bind(sqlite3_stmt *statement, const struct event *event)
@@ -280,10 +252,13 @@ void sqlite_event_read(sqlite3_stmt *statement, struct event *out)
     out->revised_us = take_number(&cursor);
 }
 
-void sqlite_bundle_bind(sqlite3_stmt *statement, const struct store_bundle *bundle, int64_t log_index)
+void sqlite_bundle_bind(sqlite3_stmt *statement, const struct store_bundle *bundle, int64_t id, int64_t log_id,
+                        const struct store_put_result *result)
 {
     struct row_cursor cursor = {statement, 0};
-    put_number(&cursor, log_index);
+    put_number(&cursor, id);
+    put_number(&cursor, log_id);
+    put_number(&cursor, result->log_index);
     put_hash(&cursor, bundle->hash);
     put_text(&cursor, bundle->probe);
     put_text(&cursor, bundle->public_key);
@@ -295,6 +270,8 @@ void sqlite_bundle_bind(sqlite3_stmt *statement, const struct store_bundle *bund
     put_text(&cursor, bundle->label.boot_id);
     put_number(&cursor, bundle->label.measurement_count);
     put_number(&cursor, bundle->received_us);
+    put_number(&cursor, (int64_t)result->accepted_count);
+    put_number(&cursor, (int64_t)result->duplicate_count);
 }
 
 void sqlite_bundle_read(sqlite3_stmt *statement, struct store_bundle *out,
@@ -318,4 +295,5 @@ void sqlite_bundle_read(sqlite3_stmt *statement, struct store_bundle *out,
     out_result->received_us = out->received_us;
     out_result->accepted_count = (size_t)take_number(&cursor);
     out_result->duplicate_count = (size_t)take_number(&cursor);
+    take_text(&cursor, out->log, sizeof out->log);
 }

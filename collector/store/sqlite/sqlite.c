@@ -19,6 +19,7 @@ static void sqlite_close(struct store_handle *handle)
         return;
     }
     sqlite_statements_free(handle);
+    sqlite_dictionary_forget(handle);
     sqlite3_close(handle->db);
     free(handle);
 }
@@ -114,11 +115,11 @@ static enum status sqlite_open(const char *folder, bool read_only, int64_t *bin_
         goto done;
     }
     handle->bin_length_s = *bin_length_s;
-    status = sqlite_schema_open(handle->db, read_only, &handle->bin_length_s, why);
+    status = sqlite_schema_open(handle, read_only, why);
     if (status != STATUS_OK) {
         goto done;
     }
-    handle->dirt_seen = sqlite_newest_log_index(handle);
+    handle->dirt_seen = sqlite_newest_bundle(handle);
     *bin_length_s = handle->bin_length_s;
     *out = handle;
     handle = NULL;

@@ -6,35 +6,51 @@
 
 #include "collector/store/sqlite/sqlite_store.h"
 
-#define PRESENCE_KEY                                                                                         \
-    "country = ?1 AND bin_s = ?2 AND subdivision = ?3 AND probe = ?4 AND asn = ?5 AND access = ?6 "          \
-    "AND is_signed = ?7"
-#define SIGHTING_KEY                                                                                         \
-    "country = ?1 AND bin_s = ?2 AND subject = ?3 AND subdivision = ?4 AND probe = ?5 AND asn = ?6 "         \
-    "AND is_signed = ?7"
-
 static const char *const statement_text[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_ROLLBACK] = "ROLLBACK",
-    [STATEMENT_FIND_BUNDLE] = "SELECT " BUNDLE_COLUMNS " FROM bundles WHERE hash = ?1",
-    [STATEMENT_FIND_SEQUENCE] = "SELECT hash FROM bundles WHERE probe = ?1 AND sequence = ?2 AND is_signed",
-    [STATEMENT_NEXT_LOG_INDEX] = "SELECT COALESCE(MAX(log_index) + 1, 0) FROM bundles",
-    [STATEMENT_PUT_BUNDLE] =
-        "INSERT INTO bundles(" BUNDLE_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,0,0)",
-    [STATEMENT_PUT_COUNTS] =
-        "UPDATE bundles SET accepted_count = ?2, duplicate_count = ?3 WHERE log_index = ?1",
+    [STATEMENT_FIND_LOG] = "SELECT id FROM logs WHERE name = ?1",
+    [STATEMENT_ADOPT_LOG] = "UPDATE logs SET name = ?1 WHERE name = ''",
+    [STATEMENT_PUT_LOG] = "INSERT INTO logs(name) VALUES(?1)",
+    /* A log without a name is the one of an upgraded store: it belongs to whoever writes first. */
+    [STATEMENT_FIND_BUNDLE] = "SELECT " BUNDLE_COLUMNS " FROM bundles JOIN logs ON logs.id = log_id WHERE hash = ?1"
+                              " AND (?2 IS NULL OR name = ?2 OR name = '') ORDER BY bundles.id LIMIT 1",
+    [STATEMENT_FIND_SEQUENCE] =
+        "SELECT 1 FROM bundles WHERE probe = ?1 AND sequence = ?2 AND is_signed AND hash <> ?3 LIMIT 1",
+    [STATEMENT_NEXT_LOG_INDEX] = "SELECT COALESCE(MAX(log_index) + 1, 0) FROM bundles WHERE log_id = ?1",
+    [STATEMENT_NEWEST_BUNDLE] = "SELECT COALESCE(MAX(id), 0) FROM bundles",
+    [STATEMENT_PUT_BUNDLE] = "INSERT INTO bundles(id, log_id, log_index, hash, probe, public_key, is_signed, sequence,"
+                             " previous_hash, start_us, end_us, boot_id, measurement_count, received_us,"
+                             " accepted_count, duplicate_count)"
+                             " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+    [STATEMENT_FIND_VANTAGE] = "SELECT id FROM vantages WHERE probe = ?1 AND country = ?2 AND subdivision = ?3"
+                               " AND asn = ?4 AND access = ?5 AND is_signed = ?6",
+    [STATEMENT_PUT_VANTAGE] =
+        "INSERT INTO vantages(probe, country, subdivision, asn, access, is_signed) VALUES(?1,?2,?3,?4,?5,?6)",
+    [STATEMENT_COUNT_VANTAGE] = "UPDATE vantages SET is_counted = 1 WHERE id = ?1 AND is_counted = 0",
+    [STATEMENT_FIND_TARGET] = "SELECT id FROM targets WHERE subject = ?1 AND input = ?2 AND test_name = ?3",
+    [STATEMENT_PUT_TARGET] = "INSERT INTO targets(subject, input, test_name) VALUES(?1,?2,?3)",
+    [STATEMENT_FIND_VERDICT] = "SELECT id FROM verdicts WHERE outcome = ?1 AND layer = ?2 AND method = ?3"
+                               " AND confidence = ?4 AND ladder_state = ?5 AND controls_ok = ?6"
+                               " AND controls_failed = ?7 AND operators_failed = ?8",
+    [STATEMENT_PUT_VERDICT] = "INSERT INTO verdicts(outcome, layer, method, confidence, ladder_state, controls_ok,"
+                              " controls_failed, operators_failed) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [STATEMENT_FIND_BOOT] = "SELECT id FROM boots WHERE boot = ?1",
+    [STATEMENT_PUT_BOOT] = "INSERT INTO boots(boot) VALUES(?1)",
+    [STATEMENT_FIND_PLACE] = "SELECT identity FROM measurements WHERE id = ?1",
+    [STATEMENT_NEWEST_PLACE] =
+        "SELECT id FROM measurements WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
     [STATEMENT_PUT_MEASUREMENT] =
-        "INSERT INTO measurements(" MEASUREMENT_COLUMNS
-        ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)"
-        " ON CONFLICT(identity) DO NOTHING",
-    [STATEMENT_FIND_PRESENCE] = "SELECT " PRESENCE_COLUMNS " FROM presence WHERE " PRESENCE_KEY,
-    [STATEMENT_PUT_PRESENCE] = "REPLACE INTO presence(" PRESENCE_COLUMNS
-                               ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
-    [STATEMENT_FIND_SIGHTING] = "SELECT " SIGHTING_COLUMNS " FROM sightings WHERE " SIGHTING_KEY,
-    [STATEMENT_PUT_SIGHTING] =
-        "REPLACE INTO sightings(" SIGHTING_COLUMNS
-        ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)",
+        "INSERT INTO measurements(id, identity, bundle_id, line, time_us, country, vantage_id, target_id, verdict_id,"
+        " boot_id, monotonic_s, is_counted) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
+        " ON CONFLICT(id) DO NOTHING",
+    [STATEMENT_PRUNED_BEFORE] = "SELECT value FROM meta WHERE key = 'pruned_before_us'",
+    [STATEMENT_FIND_PRESENCE] = "SELECT " PRESENCE_COLUMNS " FROM presence JOIN vantages ON vantages.id = vantage_id"
+                                " WHERE presence.country = ?1 AND bin_s = ?2 AND vantage_id = ?3",
+    [STATEMENT_PUT_PRESENCE] = "REPLACE INTO presence(country, bin_s, vantage_id, ok_count, fail_count, local_count,"
+                               " other_count, worst_state, first_ok_us, last_ok_us, first_fail_us, last_fail_us,"
+                               " example) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
     [STATEMENT_PUT_REGION] =
         "INSERT INTO regions(region, asn, measurement_count, probe_count, first_us, last_us)"
         " VALUES(?1,?2,?3,0,?4,?5) ON CONFLICT DO UPDATE SET"
@@ -44,10 +60,10 @@ static const char *const statement_text[STATEMENT_COUNT] = {
                                    " ON CONFLICT DO NOTHING",
     [STATEMENT_COUNT_REGION_PROBE] =
         "UPDATE regions SET probe_count = probe_count + 1 WHERE region = ?1 AND asn = ?2",
-    [STATEMENT_PUT_DIRTY] = "INSERT INTO dirty(region, log_index, first_us) VALUES(?1,?2,?3)"
-                            " ON CONFLICT DO UPDATE SET log_index = excluded.log_index,"
+    [STATEMENT_PUT_DIRTY] = "INSERT INTO dirty(region, bundle_id, first_us) VALUES(?1,?2,?3)"
+                            " ON CONFLICT DO UPDATE SET bundle_id = excluded.bundle_id,"
                             " first_us = MIN(first_us, excluded.first_us)",
-    [STATEMENT_FORGET_DIRTY] = "DELETE FROM dirty WHERE region = ?1 AND log_index <= ?2",
+    [STATEMENT_FORGET_DIRTY] = "DELETE FROM dirty WHERE region = ?1 AND bundle_id <= ?2",
     [STATEMENT_PUT_STATE] =
         "INSERT INTO states(region, bin_s, state, expected, seen_count, ok_count, fail_count, network_count)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT DO UPDATE SET state = excluded.state,"
@@ -134,6 +150,7 @@ enum status sqlite_commit(struct store_handle *handle, struct why *why)
 
 void sqlite_rollback(struct store_handle *handle)
 {
+    sqlite_dictionary_forget(handle);
     /* After a full disk SQLite may have rolled back by itself. */
     if (!sqlite3_get_autocommit(handle->db)) {
         sqlite_run(handle, sqlite_statement(handle, STATEMENT_ROLLBACK), "rolling back", NULL);
@@ -156,11 +173,11 @@ void sqlite_column_blob_copy(sqlite3_stmt *statement, int column, void *out, siz
     }
 }
 
-int64_t sqlite_newest_log_index(struct store_handle *handle)
+int64_t sqlite_newest_bundle(struct store_handle *handle)
 {
-    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_NEXT_LOG_INDEX);
-    int64_t next =
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_NEWEST_BUNDLE);
+    int64_t newest =
         statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
     sqlite3_reset(statement);
-    return next - 1;
+    return newest;
 }

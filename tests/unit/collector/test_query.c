@@ -99,23 +99,6 @@ static void test_a_newer_program_wrote_it(void **state)
     fixture_folder_free(path);
 }
 
-static void test_an_older_program_wrote_it(void **state)
-{
-    (void)state;
-    char *path = fixture_folder();
-    struct collector_folder folder = filled(path);
-    struct why why = {""};
-    collector_folder_close(&folder);
-    run_sql(path, "ALTER TABLE events DROP COLUMN revised_us; ALTER TABLE dirty DROP COLUMN first_us;"
-                  "ALTER TABLE presence DROP COLUMN example;"
-                  "PRAGMA user_version = 1");
-    expect_refusal(path, true, STATUS_CONFLICT, "older");
-    assert_int_equal(collector_folder_open(path, 0, &folder, &why), STATUS_OK);
-    collector_folder_close(&folder);
-    assert_int_equal(regions_seen(path), 4);
-    fixture_folder_free(path);
-}
-
 static void test_no_store_at_all(void **state)
 {
     (void)state;
@@ -173,7 +156,7 @@ static void test_by_another_user(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_an_older_program_wrote_it), cmocka_unit_test(test_nothing_there),
+        cmocka_unit_test(test_nothing_there),
         cmocka_unit_test(test_a_newer_program_wrote_it),  cmocka_unit_test(test_no_store_at_all),
         cmocka_unit_test(test_beside_a_writer),           cmocka_unit_test(test_by_another_user),
     };

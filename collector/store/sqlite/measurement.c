@@ -1,0 +1,187 @@
+/* The rows of single measurements: where each has its place, how it is put there and found again.
+ * Owner: everything is borrowed.
+ * Why: an index over random identities costs a page of disk for each row once it outgrows memory. Here the place
+ * is the block of time, then the first bits of the identity: rows that arrive together lie together, and whoever
+ * looks for a duplicate looks where it would stand. */
+#include <string.h>
+
+#include "collector/store/sqlite/sqlite_store.h"
+#include "measurement/base/clock.h"
+
+#define PREFIX_BITS    40
+#define PREFIX_MASK    ((INT64_C(1) << PREFIX_BITS) - 1)
+#define BLOCK_MAX      ((INT64_C(1) << 23) - 1) /* of an hour: nine hundred years */
+#define BLOCK_LEAST_S  3600
+
+/* Whole bins, an hour at least: a bin is never in two blocks. */
+static int64_t block_length_s(const struct store_handle *handle)
+{
+    int64_t bin_s = handle->bin_length_s;
+    return bin_s >= BLOCK_LEAST_S ? bin_s : (BLOCK_LEAST_S + bin_s - 1) / bin_s * bin_s;
+}
+
+/* Times beyond what blocks can tell share the first or the last one. */
+static int64_t block_of(const struct store_handle *handle, int64_t time_us)
+{
+    int64_t length_s = block_length_s(handle);
+    int64_t block = bin_start_s(time_us, length_s) / length_s;
+    return block < 0 ? 0 : block > BLOCK_MAX ? BLOCK_MAX : block;
+}
+
+int64_t sqlite_block_start(const struct store_handle *handle, int64_t time_us)
+{
+    return block_of(handle, time_us) << PREFIX_BITS;
+}
+
+int64_t sqlite_block_first(int64_t place)
+{
+    return place & ~PREFIX_MASK;
+}
+
+int64_t sqlite_block_last(int64_t place)
+{
+    return place | PREFIX_MASK;
+}
+
+static int64_t prefix_of(const uint8_t identity[SHA256_BYTES])
+{
+    int64_t prefix = 0;
+    for (int i = 0; i < PREFIX_BITS / 8; i++) {
+        prefix = prefix << 8 | identity[i];
+    }
+    return prefix;
+}
+
+/* The next place of the same block, for the rare identity that finds its own taken by another. */
+static int64_t place_next(int64_t place)
+{
+    return (place & ~PREFIX_MASK) | ((place + 1) & PREFIX_MASK);
+}
+
+int64_t sqlite_country_number(const char country[COUNTRY_BYTES])
+{
+    return (int64_t)(uint8_t)country[0] << 8 | (country[0] ? (uint8_t)country[1] : 0);
+}
+
+/* Who stands at the place: OK and the identity, or NOT_FOUND. */
+static enum status place_read(struct store_handle *handle, int64_t place, uint8_t out[SHA256_BYTES])
+{
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_FIND_PLACE);
+    if (!statement) {
+        return STATUS_IO;
+    }
+    sqlite3_bind_int64(statement, 1, place);
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        sqlite_column_blob_copy(statement, 0, out, SHA256_BYTES);
+    }
+    sqlite3_reset(statement);
+    return code == SQLITE_DONE ? STATUS_NOT_FOUND : sqlite_status(handle->db, code, "reading", NULL);
+}
+
+static enum status numbers_find(struct store_handle *handle, const struct observation *observation,
+                                struct sqlite_measurement_row *row, struct why *why)
+{
+    enum status status = sqlite_vantage_number(handle, observation, &row->vantage_id, why);
+    if (status == STATUS_OK) {
+        status = sqlite_target_number(handle, observation, &row->target_id, why);
+    }
+    if (status == STATUS_OK) {
+        status = sqlite_verdict_number(handle, observation, &row->verdict_id, why);
+    }
+    if (status == STATUS_OK && observation->ladder.boot_id[0]) {
+        status = sqlite_boot_number(handle, observation->ladder.boot_id, &row->boot_id, why);
+    }
+    return status;
+}
+
+static sqlite3_stmt *row_bind(struct store_handle *handle, const struct observation *observation,
+                              const struct sqlite_measurement_row *row, int64_t place)
+{
+    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_MEASUREMENT);
+    if (!statement) {
+        return NULL;
+    }
+    sqlite3_bind_int64(statement, 1, place);
+    sqlite3_bind_blob(statement, 2, observation->identity, SHA256_BYTES, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, row->bundle_id);
+    sqlite3_bind_int64(statement, 4, row->line);
+    sqlite3_bind_int64(statement, 5, observation->time_us);
+    sqlite3_bind_int64(statement, 6, sqlite_country_number(observation->country));
+    sqlite3_bind_int64(statement, 7, row->vantage_id);
+    sqlite3_bind_int64(statement, 8, row->target_id);
+    sqlite3_bind_int64(statement, 9, row->verdict_id);
+    if (row->boot_id > 0) {
+        sqlite3_bind_int64(statement, 10, row->boot_id);
+    }
+    if (observation->ladder.monotonic_s != 0) {
+        sqlite3_bind_double(statement, 11, observation->ladder.monotonic_s);
+    }
+    sqlite3_bind_int64(statement, 12, row->is_counted);
+    return statement;
+}
+
+enum status sqlite_measurement_put(struct store_handle *handle, const struct observation *observation,
+                                   struct sqlite_measurement_row *row, bool *out_is_new, struct why *why)
+{
+    uint8_t identity[SHA256_BYTES];
+    int64_t place = sqlite_block_start(handle, observation->time_us) | prefix_of(observation->identity);
+    enum status status = numbers_find(handle, observation, row, why);
+    while (status == STATUS_OK) {
+        status = sqlite_run(handle, row_bind(handle, observation, row, place), "storing a measurement", why);
+        if (status == STATUS_OK && sqlite3_changes(handle->db) > 0) {
+            *out_is_new = true;
+            return STATUS_OK;
+        }
+        if (status == STATUS_OK) {
+            status = place_read(handle, place, identity);
+        }
+        if (status == STATUS_OK && memcmp(identity, observation->identity, SHA256_BYTES) == 0) {
+            *out_is_new = false;
+            return STATUS_OK;
+        }
+        place = place_next(place);
+    }
+    return status;
+}
+
+/* Within one block; NOT_FOUND where it is not there. */
+static enum status block_search(struct store_handle *handle, int64_t block_start,
+                                const uint8_t identity[SHA256_BYTES], int64_t *out_place)
+{
+    uint8_t found[SHA256_BYTES];
+    int64_t place = block_start | prefix_of(identity);
+    enum status status = place_read(handle, place, found);
+    while (status == STATUS_OK && memcmp(found, identity, SHA256_BYTES) != 0) {
+        place = place_next(place);
+        status = place_read(handle, place, found);
+    }
+    if (status == STATUS_OK) {
+        *out_place = place;
+    }
+    return status;
+}
+
+enum status sqlite_measurement_find(struct store_handle *handle, const uint8_t identity[SHA256_BYTES], int64_t from,
+                                    int64_t last, int64_t *out_place)
+{
+    enum status status = STATUS_NOT_FOUND;
+    while (status == STATUS_NOT_FOUND) {
+        sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_NEWEST_PLACE);
+        if (!statement) {
+            return STATUS_IO;
+        }
+        sqlite3_bind_int64(statement, 1, from);
+        sqlite3_bind_int64(statement, 2, last);
+        int code = sqlite3_step(statement);
+        int64_t newest = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+        sqlite3_reset(statement);
+        if (code != SQLITE_ROW) {
+            return code == SQLITE_DONE ? STATUS_NOT_FOUND : sqlite_status(handle->db, code, "reading", NULL);
+        }
+        newest &= ~PREFIX_MASK;
+        status = block_search(handle, newest, identity, out_place);
+        last = newest - 1;
+    }
+    return status;
+}
