@@ -8,10 +8,12 @@
 
 #include "collector/detect/array.h"
 #include "collector/detect/blocking.h"
+#include "collector/detect/clocks.h"
 #include "collector/detect/conclude.h"
 #include "collector/detect/example.h"
 #include "measurement/base/clock.h"
 
+#define GAP_MARGIN_BINS 3 /* probes try again within half an hour */
 #define BINS_MOST INT64_C(1100000) /* twenty years of ten minutes: older rows come from broken clocks */
 
 struct names {
@@ -26,6 +28,13 @@ struct judgement {
     struct names names;
     uint32_t *numbers;             /* roster index by name index; RUN_NONE: not met yet */
     const struct presence **order; /* by bin, then probe */
+    struct clocks *clocks;         /* NULL: no receipts are known */
+    struct presence *corrected;    /* rows whose clock was wrong, as they should be */
+    int64_t *skews_us;             /* of each of them */
+    size_t corrected_count;
+    struct sighting *corrected_sightings;
+    const struct detect_gap *gaps; /* the next one first */
+    size_t gap_count;
     struct blocking_row *rows;
     struct conclusion *conclusions;
     size_t conclusion_count, conclusion_room;
@@ -71,7 +80,72 @@ static int presence_compare(const void *left, const void *right)
     int order = strncmp(a->probe, b->probe, KEY_NAME_BYTES);
     if (order == 0)
         order = (a->asn > b->asn) - (a->asn < b->asn);
-    return order != 0 ? order : memcmp(a->subdivision, b->subdivision, REGION_BYTES);
+    if (order == 0)
+        order = memcmp(a->subdivision, b->subdivision, REGION_BYTES);
+    if (order == 0) /* two bins that a corrected clock brought together */
+        order = (a->first_ok_us > b->first_ok_us) - (a->first_ok_us < b->first_ok_us);
+    return order != 0 ? order : (a->first_fail_us > b->first_fail_us) - (a->first_fail_us < b->first_fail_us);
+}
+
+static void time_correct(int64_t *time_us, int64_t skew_us)
+{
+    if (*time_us != 0)
+        *time_us -= skew_us;
+}
+
+static int64_t bin_correct(const struct judgement *judgement, int64_t bin_s, int64_t skew_us)
+{
+    int64_t length_s = judgement->settings->bin_length_s;
+    return bin_start_s((bin_s + length_s / 2) * US_PER_S - skew_us, length_s);
+}
+
+static int64_t skew_of(const struct judgement *judgement, const char *probe, int64_t bin_s)
+{
+    if (judgement->clocks == NULL)
+        return 0;
+    return clocks_skew_us(judgement->clocks, probe, bin_s * US_PER_S, judgement->settings->bin_length_s);
+}
+
+/* The row as a right clock would have dated it. */
+static const struct presence *row_correct(struct judgement *judgement, const struct presence *row)
+{
+    int64_t skew_us = skew_of(judgement, row->probe, row->bin_s);
+    if (skew_us == 0)
+        return row;
+    struct presence *corrected = &judgement->corrected[judgement->corrected_count];
+    judgement->skews_us[judgement->corrected_count++] = skew_us;
+    *corrected = *row;
+    corrected->bin_s = bin_correct(judgement, row->bin_s, skew_us);
+    time_correct(&corrected->first_ok_us, skew_us);
+    time_correct(&corrected->last_ok_us, skew_us);
+    time_correct(&corrected->first_fail_us, skew_us);
+    time_correct(&corrected->last_fail_us, skew_us);
+    return corrected;
+}
+
+static const struct sighting *sighting_correct(struct judgement *judgement, const struct sighting *row, size_t index)
+{
+    int64_t skew_us = skew_of(judgement, row->probe, row->bin_s);
+    if (skew_us == 0)
+        return row;
+    struct sighting *corrected = &judgement->corrected_sightings[index];
+    *corrected = *row;
+    corrected->bin_s = bin_correct(judgement, row->bin_s, skew_us);
+    time_correct(&corrected->first_ok_us, skew_us);
+    time_correct(&corrected->last_ok_us, skew_us);
+    time_correct(&corrected->first_blocked_us, skew_us);
+    time_correct(&corrected->last_blocked_us, skew_us);
+    return corrected;
+}
+
+/* When word of the row's first failure was received. */
+static int64_t received_of(const struct judgement *judgement, const struct presence *row)
+{
+    if (judgement->clocks == NULL || row->first_fail_us == 0)
+        return 0;
+    bool is_corrected = row >= judgement->corrected && row < judgement->corrected + judgement->corrected_count;
+    int64_t skew_us = is_corrected ? judgement->skews_us[row - judgement->corrected] : 0;
+    return clocks_received_us(judgement->clocks, row->probe, row->first_fail_us + skew_us);
 }
 
 /* Rows outside the span that a clock may tell are left out. */
@@ -79,9 +153,11 @@ static size_t rows_order(struct judgement *judgement, const struct presence *pre
 {
     int64_t earliest_s = now_s - BINS_MOST * judgement->settings->bin_length_s;
     size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (presence[i].bin_s >= earliest_s && presence[i].bin_s <= now_s)
-            judgement->order[kept++] = &presence[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct presence *row = row_correct(judgement, &presence[i]);
+        if (row->bin_s >= earliest_s && row->bin_s <= now_s)
+            judgement->order[kept++] = row;
+    }
     if (kept > 0)
         qsort(judgement->order, kept, sizeof(const struct presence *), presence_compare);
     return kept;
@@ -115,14 +191,28 @@ static enum status finals_note(struct judgement *judgement, size_t row_count)
     return STATUS_OK;
 }
 
+/* Whether the collector was deaf in this bin, or just before it: what it missed takes a while to come in. Bins come in
+ * order. */
+static bool gap_holds(struct judgement *judgement, int64_t bin)
+{
+    int64_t length_s = judgement->settings->bin_length_s, margin_s = GAP_MARGIN_BINS * length_s;
+    while (judgement->gap_count > 0 && judgement->gaps->to_s + margin_s <= bin * length_s) {
+        judgement->gaps++;
+        judgement->gap_count--;
+    }
+    return judgement->gap_count > 0 && judgement->gaps->from_s < (bin + 1) * length_s;
+}
+
 static enum status bin_walk(struct judgement *judgement, int64_t bin, const struct presence *const *rows,
                             size_t count)
 {
     struct watch *watch = &judgement->watch;
     enum status status = watch_bin_begin(watch, bin);
+    watch->is_masked = gap_holds(judgement, bin);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         struct sign sign;
         sign_of_presence(rows[i], judgement->settings->bin_length_s, &sign);
+        sign.received_us = received_of(judgement, rows[i]);
         status = probe_of(judgement, rows[i], &sign.probe);
         if (status == STATUS_OK)
             status = watch_take(watch, &sign);
@@ -199,10 +289,11 @@ static enum status sightings_judge(struct judgement *judgement, const struct sig
 {
     int64_t earliest_s = now_s - BINS_MOST * judgement->settings->bin_length_s;
     size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (sightings[i].bin_s >= earliest_s && sightings[i].bin_s <= now_s)
-            judgement->rows[kept++] =
-                (struct blocking_row){&sightings[i], name_index(&judgement->names, sightings[i].probe)};
+    for (size_t i = 0; i < count; i++) {
+        const struct sighting *row = sighting_correct(judgement, &sightings[i], i);
+        if (row->bin_s >= earliest_s && row->bin_s <= now_s)
+            judgement->rows[kept++] = (struct blocking_row){row, name_index(&judgement->names, row->probe)};
+    }
     return blocking_conclude(judgement->settings, judgement->region, judgement->rows, kept, judgement->names.count,
                              &judgement->conclusions, &judgement->conclusion_count, &judgement->conclusion_room);
 }
@@ -225,17 +316,32 @@ static enum status events_take(struct judgement *judgement, struct detection *ou
     return STATUS_OK;
 }
 
-static enum status judgement_start(struct judgement *judgement, const struct presence *presence,
-                                   size_t presence_count, const struct sighting *sightings, size_t sighting_count,
-                                   int64_t now_s)
+static enum status clocks_start(struct judgement *judgement, const struct detect_input *input)
+{
+    if (input->receipt_count == 0)
+        return STATUS_OK;
+    judgement->corrected = calloc(input->presence_count + 1, sizeof *judgement->corrected);
+    judgement->skews_us = calloc(input->presence_count + 1, sizeof *judgement->skews_us);
+    judgement->corrected_sightings = calloc(input->sighting_count + 1, sizeof *judgement->corrected_sightings);
+    if (judgement->corrected == NULL || judgement->skews_us == NULL || judgement->corrected_sightings == NULL)
+        return STATUS_NO_MEMORY;
+    return clocks_make(input->receipts, input->receipt_count, &judgement->clocks);
+}
+
+static enum status judgement_start(struct judgement *judgement, const struct detect_input *input, int64_t now_s)
 {
     enum status status =
         watch_start(&judgement->watch, judgement->settings, now_s - judgement->settings->collector_margin_s);
     if (status == STATUS_OK)
-        status = names_make(presence, presence_count, sightings, sighting_count, &judgement->names);
+        status = names_make(input->presence, input->presence_count, input->sightings, input->sighting_count,
+                            &judgement->names);
+    if (status == STATUS_OK)
+        status = clocks_start(judgement, input);
+    judgement->gaps = input->gaps;
+    judgement->gap_count = input->gap_count;
     judgement->numbers = calloc(judgement->names.count + 1, sizeof *judgement->numbers);
-    judgement->order = calloc(presence_count + 1, sizeof *judgement->order);
-    judgement->rows = calloc(sighting_count + 1, sizeof *judgement->rows);
+    judgement->order = calloc(input->presence_count + 1, sizeof *judgement->order);
+    judgement->rows = calloc(input->sighting_count + 1, sizeof *judgement->rows);
     if (judgement->numbers == NULL || judgement->order == NULL || judgement->rows == NULL)
         return STATUS_NO_MEMORY;
     memset(judgement->numbers, 0xff, judgement->names.count * sizeof *judgement->numbers);
@@ -245,6 +351,10 @@ static enum status judgement_start(struct judgement *judgement, const struct pre
 static void judgement_free(struct judgement *judgement)
 {
     watch_free(&judgement->watch);
+    clocks_free(judgement->clocks);
+    free(judgement->corrected);
+    free(judgement->skews_us);
+    free(judgement->corrected_sightings);
     free(judgement->names.keys);
     free(judgement->numbers);
     free(judgement->order);
@@ -253,18 +363,17 @@ static void judgement_free(struct judgement *judgement)
     free(judgement->states);
 }
 
-enum status detect_region(const struct detect_settings *settings, const char *region,
-                          const struct presence *presence, size_t presence_count, const struct sighting *sightings,
-                          size_t sighting_count, int64_t now_s, struct detection *out)
+enum status detect_judge(const struct detect_settings *settings, const char *region, const struct detect_input *input,
+                         int64_t now_s, struct detection *out)
 {
     struct judgement judgement = {.settings = settings, .region = region};
     enum status status = STATUS_USAGE;
     if (settings->bin_length_s <= 0)
         return status;
-    status = judgement_start(&judgement, presence, presence_count, sightings, sighting_count, now_s);
+    status = judgement_start(&judgement, input, now_s);
     if (status != STATUS_OK)
         goto done;
-    size_t row_count = rows_order(&judgement, presence, presence_count, now_s);
+    size_t row_count = rows_order(&judgement, input->presence, input->presence_count, now_s);
     status = finals_note(&judgement, row_count);
     if (status == STATUS_OK)
         status = bins_walk(&judgement, row_count, now_s);
@@ -275,7 +384,7 @@ enum status detect_region(const struct detect_settings *settings, const char *re
     for (size_t i = 0; i < judgement.conclusion_count; i++)
         example_choose(&judgement.conclusions[i].event, judgement.order, row_count);
     if (status == STATUS_OK)
-        status = sightings_judge(&judgement, sightings, sighting_count, now_s);
+        status = sightings_judge(&judgement, input->sightings, input->sighting_count, now_s);
     if (status != STATUS_OK)
         goto done;
     states_colour(&judgement);
@@ -283,6 +392,17 @@ enum status detect_region(const struct detect_settings *settings, const char *re
 done:
     judgement_free(&judgement);
     return status;
+}
+
+enum status detect_region(const struct detect_settings *settings, const char *region,
+                          const struct presence *presence, size_t presence_count, const struct sighting *sightings,
+                          size_t sighting_count, int64_t now_s, struct detection *out)
+{
+    struct detect_input input = {.presence = presence,
+                                 .presence_count = presence_count,
+                                 .sightings = sightings,
+                                 .sighting_count = sighting_count};
+    return detect_judge(settings, region, &input, now_s, out);
 }
 
 void detection_free(struct detection *detection)

@@ -85,8 +85,35 @@ struct detection {
     int64_t judged_us; /* set by whoever puts it into a store: when its new revisions are said to be made */
 };
 
-/* Judges one region. `presence` and `sightings` hold its rows in any order; `now_s` bounds the last bin.
- * *out is the caller's to free with detection_free. */
+/* When a bundle of a probe was received: start and end are the first and last measurement in it, by the probe's clock. */
+struct receipt {
+    char probe[KEY_NAME_BYTES];
+    int64_t start_us, end_us;
+    int64_t received_us;
+};
+
+/* A time in which the collector itself heard nobody, of any region: half-open. Silence in it says nothing. */
+struct detect_gap {
+    int64_t from_s, to_s;
+};
+
+/* All that is known of a region, each in any order. Receipts and gaps may be missing: then clocks are believed, and the
+ * collector is taken to have been up. */
+struct detect_input {
+    const struct presence *presence;
+    size_t presence_count;
+    const struct sighting *sightings;
+    size_t sighting_count;
+    const struct receipt *receipts; /* of any probes */
+    size_t receipt_count;
+    const struct detect_gap *gaps; /* by time */
+    size_t gap_count;
+};
+
+/* Judges one region; `now_s` bounds the last bin. *out is the caller's to free with detection_free. */
+enum status detect_judge(const struct detect_settings *settings, const char *region, const struct detect_input *input,
+                         int64_t now_s, struct detection *out);
+/* The same of rows alone. `presence` and `sightings` hold its rows in any order. */
 enum status detect_region(const struct detect_settings *settings, const char *region,
                           const struct presence *presence, size_t presence_count, const struct sighting *sightings,
                           size_t sighting_count, int64_t now_s, struct detection *out);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "collector/detect/array.h"
+#include "collector/detect/clocks.h"
 #include "collector/detect/conclude.h"
 #include "collector/detect/contact.h"
 #include "collector/simulate/device.h"
@@ -21,6 +22,8 @@ struct fleet {
     struct fleet_options options;
     struct watch *watches[VIEW_COUNT]; /* by region */
     struct reading *readings;          /* by device */
+    struct lag *lags;                  /* by device: of what was received so far */
+    int64_t *skews_us;                 /* by device: what its times are corrected by */
     size_t *first_device;              /* by region, and one more */
     struct contact contact;
     struct findings *out;
@@ -29,7 +32,7 @@ struct fleet {
 struct fleet_options fleet_options_default(void)
 {
     return (struct fleet_options){
-        .views = {true, true}, .guard = true, .settings = detect_settings_default(BIN_LENGTH_DEFAULT_S)};
+        .views = {true, true}, .guard = true, .clocks = true, .settings = detect_settings_default(BIN_LENGTH_DEFAULT_S)};
 }
 
 static enum status region_enrol(struct fleet *fleet, enum view view, uint32_t region)
@@ -45,7 +48,7 @@ static enum status region_enrol(struct fleet *fleet, enum view view, uint32_t re
                             device->type == DEVICE_PHONE ? ACCESS_MOBILE : ACCESS_FIXED, true, &probe);
         if (status == STATUS_OK && view == VIEW_FINAL) {
             int64_t leave_us = device->leave_us < world->end_us ? device->leave_us : world->end_us;
-            watch->roster.probes[probe].final_bin = (leave_us + device->clock_us) / US_PER_S / BIN_S;
+            watch->roster.probes[probe].final_bin = leave_us / US_PER_S / BIN_S;
         }
     }
     return status;
@@ -56,7 +59,9 @@ static enum status fleet_make(struct fleet *fleet)
     const struct world *world = fleet->world;
     fleet->readings = calloc(world->device_count + 1, sizeof *fleet->readings);
     fleet->first_device = calloc(world->region_count + 2, sizeof *fleet->first_device);
-    if (fleet->readings == NULL || fleet->first_device == NULL)
+    fleet->lags = calloc(world->device_count + 1, sizeof *fleet->lags);
+    fleet->skews_us = calloc(world->device_count + 1, sizeof *fleet->skews_us);
+    if (fleet->readings == NULL || fleet->first_device == NULL || fleet->lags == NULL || fleet->skews_us == NULL)
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i <= world->region_count; i++)
         fleet->first_device[i] = world->device_count * i / world->region_count;
@@ -84,7 +89,38 @@ static void fleet_free(struct fleet *fleet)
         free(fleet->watches[view]);
     }
     free(fleet->readings);
+    free(fleet->lags);
+    free(fleet->skews_us);
     free(fleet->first_device);
+}
+
+static void time_correct(int64_t *time_us, int64_t skew_us)
+{
+    if (*time_us != 0)
+        *time_us -= skew_us;
+}
+
+/* What the device shows in a bin of true time, as far as the receipts so far tell how wrong its clock is. */
+static void device_take(struct fleet *fleet, size_t index, const struct active *active, int64_t bin)
+{
+    struct reading *reading = &fleet->readings[index];
+    struct sign *sign = &reading->sign;
+    int64_t skew_us = fleet->options.clocks ? fleet->skews_us[index] : 0;
+    device_read(fleet->world, &fleet->world->devices[index], active, bin * BIN_S * US_PER_S + skew_us, BIN_S * US_PER_S,
+                reading);
+    if (sign->kind == SIGN_NONE)
+        return;
+    lag_note(&fleet->lags[index], sign->last_ok_us > sign->last_fail_us ? sign->last_ok_us : sign->last_fail_us,
+             sign->received_us);
+    int64_t told_us = lag_skew_us(&fleet->lags[index], BIN_S);
+    if (llabs(told_us - fleet->skews_us[index]) >= BIN_S * US_PER_S / 2)
+        fleet->skews_us[index] = told_us;
+    if (skew_us == 0)
+        return;
+    time_correct(&sign->first_ok_us, skew_us);
+    time_correct(&sign->last_ok_us, skew_us);
+    time_correct(&sign->first_fail_us, skew_us);
+    time_correct(&sign->last_fail_us, skew_us);
 }
 
 /* All devices show what they have in this bin; how many reach the collector in time. */
@@ -96,8 +132,7 @@ static uint64_t readings_take(struct fleet *fleet, int64_t bin)
         struct active active;
         active_find(&world->regions[region], bin * BIN_S * US_PER_S, (bin + 1) * BIN_S * US_PER_S, &active);
         for (size_t i = fleet->first_device[region]; i < fleet->first_device[region + 1]; i++) {
-            device_read(world, &world->devices[i], &active, bin * BIN_S * US_PER_S, BIN_S * US_PER_S,
-                        &fleet->readings[i]);
+            device_take(fleet, i, &active, bin);
             contacts += fleet->readings[i].sign.kind != SIGN_NONE && fleet->readings[i].is_live;
         }
     }

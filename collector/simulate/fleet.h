@@ -7,6 +7,7 @@
 struct fleet_options {
     bool views[VIEW_COUNT];
     bool guard;   /* against faults of the collector */
+    bool clocks;  /* corrected by what receipts tell of them */
     struct detect_settings settings;
 };
 
