@@ -66,3 +66,22 @@ enum status access_parse(const char *name, enum access_type *out)
     }
     return STATUS_MALFORMED;
 }
+
+bool connectivity_is_offline(enum connectivity_state state)
+{
+    switch (state) {
+    case CONNECTIVITY_NO_LINK:
+    case CONNECTIVITY_NO_GATEWAY:
+    case CONNECTIVITY_FULL_SHUTDOWN:
+    case CONNECTIVITY_CAPTIVE_PORTAL:
+        return true;
+    case CONNECTIVITY_UNKNOWN:
+    case CONNECTIVITY_RESOLVER_DEAD:
+    case CONNECTIVITY_DOMESTIC_ONLY:
+    case CONNECTIVITY_DNS_FAILURE:
+    case CONNECTIVITY_TLS_BLOCKED:
+    case CONNECTIVITY_WORKING:
+        return false;
+    }
+    return false;
+}

@@ -2,6 +2,8 @@
 #ifndef MEASUREMENT_CONNECTIVITY_H
 #define MEASUREMENT_CONNECTIVITY_H
 
+#include <stdbool.h>
+
 #include "measurement/base/status.h"
 
 enum connectivity_state {
@@ -16,6 +18,9 @@ enum connectivity_state {
     CONNECTIVITY_CAPTIVE_PORTAL,
     CONNECTIVITY_WORKING,
 };
+
+/* Whether nothing at all can be measured in this state: what fails then says nothing about the target. */
+bool connectivity_is_offline(enum connectivity_state state);
 
 enum access_type { ACCESS_UNKNOWN, ACCESS_FIXED, ACCESS_MOBILE };
 

@@ -2,42 +2,110 @@
 #ifndef PROBE_DAEMON_INNER_H
 #define PROBE_DAEMON_INNER_H
 
+#include "measurement/base/random.h"
+#include "probe/clock_offset.h"
 #include "probe/daemon.h"
+#include "probe/run_settings.h"
+#include "probe/spool.h"
+#include "probe/upload.h"
+#include "probe/worker.h"
+#include "probe/worker_line.h"
+#include "probe/worker_task.h"
+
+struct daemon;
+
+/* A worker at work, or none. */
+struct daemon_work {
+    struct daemon *daemon;
+    const char *what; /* for logs: "climb", "web", ... */
+    struct worker *worker;
+    void (*on_over)(struct daemon *daemon, bool is_good);
+};
+
+/* Who is asked, and in what order: one web round, spread over its interval. */
+struct daemon_round {
+    size_t *order; /* indices into the targets; NULL: no round */
+    size_t count;
+    size_t next;
+    int64_t slot_us; /* from one batch to the next */
+    int64_t start_us;
+};
 
 struct daemon {
-    const struct daemon_config *config;
-    struct probe_setup *setup; /* config's */
+    int argc;
+    char **argv;
+    struct run_settings settings;
+    struct target_list targets;
+    struct loop *loop;
+    struct log log;
+    struct random_source random;
+    struct clock system;  /* the machine's */
+    struct clock clock;   /* even, by the best offset */
+    struct clock_offset offset;
+    int64_t clock_shift_us; /* --clock-shift */
+
+    int lock_fd;
+    struct secret_key key;
+    struct spool *spool;
+    struct upload *upload;
     int64_t started_us;
 
-    struct loop_timer *ladder_timer, *web_timer, *upload_timer, *sync_timer; /* NULL: not armed */
-    int64_t ladder_due_us, web_due_us; /* monotonic */
+    struct loop_timer *ladder_timer, *channels_timer, *web_timer, *slot_timer, *upload_timer, *seal_timer, *sync_timer;
+    int64_t ladder_due_us, channels_due_us, web_due_us; /* monotonic */
 
-    struct measure_queue *climb; /* in flight, or NULL */
-    struct measure_queue *round;
-    struct measure_job *jobs; /* of the round */
-    int64_t round_start_us;
+    struct daemon_work climb, channels, web, whoami, sender;
+    struct daemon_round round;
+    upload_answer_callback on_answer; /* of the bundle with the sender; NULL: none is */
+    void *on_answer_arg;
+    bool is_sender_resting;
+
+    bool is_vantage_known; /* learnt; the flags' own stand until then */
+    struct vantage_point vantage;
+    char own[WORKER_OWN_MAX][WORKER_OWN_BYTES]; /* only ever in memory */
+    size_t own_count;
+    bool is_climbed; /* connectivity is known */
+    bool came_back;  /* by the climb under way */
+    struct ladder_result connectivity;
+    char capture_absence[160];
+
     bool is_round_owed; /* one was skipped because nothing could be measured */
-
     int64_t climb_count;
     int64_t last_climb_us;
     int64_t round_done_count;
     int64_t round_skipped_count;
     int64_t result_count;
+    int64_t lost_worker_count;
     int64_t upload_failure_count; /* in a row */
     bool is_spool_refusing;
     bool is_ending;
     bool is_last_pass; /* of sealing and sending, at the end */
 };
 
-/* daemon_measure.c */
-enum status daemon_climb_start(struct daemon *daemon);
-enum status daemon_round_start(struct daemon *daemon);
-
-/* daemon.c: what the measuring side tells the rest. */
-void daemon_line_append(struct daemon *daemon, const struct nettest *test, const char *input,
-                        const struct nettest_result *result, int64_t test_start_us);
-void daemon_climb_done(struct daemon *daemon, bool came_back);
+/* daemon.c */
+void daemon_begin(struct daemon *daemon);
+void daemon_close(struct daemon *daemon); /* stops all that it began; the spool stays open */
+void daemon_timer_set(struct daemon *daemon, struct loop_timer **timer, int64_t delay_us, loop_callback callback);
+int64_t daemon_now_us(const struct daemon *daemon); /* monotonic */
+void daemon_climb_done(struct daemon *daemon);
 void daemon_round_done(struct daemon *daemon);
+/* Seals what is pending; logs what stands against it. */
+void daemon_seal(struct daemon *daemon);
+/* Into the spool, synced soon. */
+void daemon_line_take(struct daemon *daemon, const struct worker_line *line);
+void daemon_clock_take(const struct clock_sight *sight, bool is_signed, void *daemon);
+
+/* daemon_work.c: BUSY where that work is under way. */
+enum status daemon_climb_start(struct daemon *daemon);
+enum status daemon_channels_start(struct daemon *daemon);
+enum status daemon_round_start(struct daemon *daemon);
+enum status daemon_whoami_start(struct daemon *daemon, void (*on_over)(struct daemon *daemon, bool is_good));
+/* Starts a worker of a kind for a work that has none; logs where it cannot. */
+enum status daemon_work_start(struct daemon *daemon, struct daemon_work *work, const char *kind, int64_t deadline_us,
+                              worker_line_callback line_callback, worker_end_callback end_callback);
+void daemon_work_stop(struct daemon *daemon);
+
+/* daemon_send.c */
+struct upload_sender daemon_sender(struct daemon *daemon);
 
 /* daemon_status.c */
 void daemon_status_publish(const struct daemon *daemon);

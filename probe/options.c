@@ -10,21 +10,15 @@
 #include "tests-network/steps/raw.h"
 #include "tests-network/target.h"
 
-static enum status usage(const char *option, const char *value, const char *advice)
-{
-    cli_fail(EXIT_USAGE, "--%s \"%s\": %s", option, value, advice);
-    return STATUS_USAGE;
-}
-
 static enum status controls_read(const struct cli_arguments *arguments, struct probe_options *out)
 {
     const char *url;
     while ((url = cli_value_at(arguments, "control", out->control_count))) {
         struct why why = {0};
         if (target_url_check(url, &why) != STATUS_OK)
-            return usage("control", url, "type an absolute URL, such as https://collector.example.org/v1/control");
+            return cli_complain(arguments, "control", url, "type an absolute URL, such as https://collector.example.org/v1/control");
         if (out->control_count == OPTIONS_CONTROLS_MAX)
-            return usage("control", url, "that is one too many: give at most 8");
+            return cli_complain(arguments, "control", url, "that is one too many: give at most 8");
         out->control_urls[out->control_count++] = url;
     }
     return STATUS_OK;
@@ -35,11 +29,11 @@ static enum status region_read(const struct cli_arguments *arguments, struct van
     const char *country = cli_value(arguments, "country");
     const char *subdivision = cli_value(arguments, "subdivision");
     if (country && !region_is_country(country))
-        return usage("country", country, "type an ISO 3166-1 code of two capital letters, such as CD");
+        return cli_complain(arguments, "country", country, "type an ISO 3166-1 code of two capital letters, such as CD");
     if (subdivision && !region_is_subdivision(subdivision))
-        return usage("subdivision", subdivision, "type an ISO 3166-2 code, such as CD-KN");
+        return cli_complain(arguments, "subdivision", subdivision, "type an ISO 3166-2 code, such as CD-KN");
     if (country && subdivision && strncmp(country, subdivision, COUNTRY_BYTES - 1) != 0)
-        return usage("subdivision", subdivision, "it lies in another country than --country says: correct either");
+        return cli_complain(arguments, "subdivision", subdivision, "it lies in another country than --country says: correct either");
     snprintf(out->country, sizeof out->country, "%.2s",
              country ? country : (subdivision ? subdivision : COUNTRY_UNKNOWN));
     if (subdivision)
@@ -47,7 +41,7 @@ static enum status region_read(const struct cli_arguments *arguments, struct van
     return STATUS_OK;
 }
 
-static enum status asn_read(const char *text, uint32_t *out)
+static enum status asn_read(const struct cli_arguments *arguments, const char *text, uint32_t *out)
 {
     uint64_t value = 0;
     const char *digits = strncmp(text, "AS", 2) == 0 ? text + 2 : text;
@@ -57,7 +51,7 @@ static enum status asn_read(const char *text, uint32_t *out)
         value = value * 10 + (uint64_t)(*at - '0');
     }
     if (!is_number || value > UINT32_MAX)
-        return usage("asn", text, "type a number from 0 to 4294967295, such as 37447");
+        return cli_complain(arguments, "asn", text, "type a number from 0 to 4294967295, such as 37447");
     *out = (uint32_t)value;
     return STATUS_OK;
 }
@@ -67,14 +61,14 @@ static enum status network_read(const struct cli_arguments *arguments, struct va
     const char *asn = cli_value(arguments, "asn");
     const char *name = cli_value(arguments, "network");
     const char *access = cli_value(arguments, "access");
-    if (asn && asn_read(asn, &out->asn) != STATUS_OK)
+    if (asn && asn_read(arguments, asn, &out->asn) != STATUS_OK)
         return STATUS_USAGE;
     if (name && (strlen(name) >= sizeof out->network_name || !utf8_is_valid(name, strlen(name))))
-        return usage("network", name, "type a name of at most 63 bytes, in UTF-8");
+        return cli_complain(arguments, "network", name, "type a name of at most 63 bytes, in UTF-8");
     if (name)
         snprintf(out->network_name, sizeof out->network_name, "%s", name);
     if (access && (access_parse(access, &out->access) != STATUS_OK || out->access == ACCESS_UNKNOWN))
-        return usage("access", access, "type fixed or mobile");
+        return cli_complain(arguments, "access", access, "type fixed or mobile");
     return STATUS_OK;
 }
 
@@ -96,7 +90,7 @@ enum status options_read(const struct cli_arguments *arguments, struct probe_opt
     };
     struct sockaddr_storage backend;
     if (options.backend && raw_backend_parse(options.backend, &backend) != STATUS_OK)
-        return usage("backend", options.backend, "type an address with or without a port, such as 192.0.2.7:80");
+        return cli_complain(arguments, "backend", options.backend, "type an address with or without a port, such as 192.0.2.7:80");
     enum status status = controls_read(arguments, &options);
     if (status == STATUS_OK)
         status = region_read(arguments, &options.vantage);
@@ -123,6 +117,6 @@ enum status options_format(const struct cli_arguments *arguments, bool has_both,
     else if (has_both && strcmp(format, "both") == 0)
         *out = FORMAT_BOTH;
     else
-        return usage("format", format, has_both ? "type both, text or json" : "type text or json");
+        return cli_complain(arguments, "format", format, has_both ? "type both, text or json" : "type text or json");
     return STATUS_OK;
 }

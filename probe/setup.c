@@ -40,7 +40,7 @@ static json_t *tap_end_nothing(void *state, struct flow *flow, bool keep)
 static enum status tap_open(struct probe_setup *setup, const struct probe_options *options)
 {
     setup->context.tap = &setup->tap;
-    if (options->no_capture) {
+    if (options->no_capture || options->is_ladder_only) {
         setup->tap = (struct flow_tap){.absence = "capture was switched off (--no-capture)",
                                        .begin = tap_begin_nothing,
                                        .end = tap_end_nothing};
@@ -152,7 +152,7 @@ static enum status parts_open(const struct probe_options *options, struct probe_
         status = anchors_open(options->anchors_file, &setup->anchors, why);
     if (status == STATUS_OK)
         status = tls_trust_open(options->ca_file, &setup->context.trust, why);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !options->is_ladder_only)
         status = blockpages_open(options, setup, why);
     if (status == STATUS_OK)
         status = vantage_open(options, setup, why);
@@ -323,23 +323,7 @@ void setup_note_climb(struct probe_setup *setup, const struct nettest_result *re
 
 bool setup_is_offline(const struct probe_setup *setup)
 {
-    if (!setup->context.connectivity)
-        return false;
-    switch (setup->connectivity.state) {
-    case CONNECTIVITY_NO_LINK:
-    case CONNECTIVITY_NO_GATEWAY:
-    case CONNECTIVITY_FULL_SHUTDOWN:
-    case CONNECTIVITY_CAPTIVE_PORTAL:
-        return true;
-    case CONNECTIVITY_UNKNOWN:
-    case CONNECTIVITY_RESOLVER_DEAD:
-    case CONNECTIVITY_DOMESTIC_ONLY:
-    case CONNECTIVITY_DNS_FAILURE:
-    case CONNECTIVITY_TLS_BLOCKED:
-    case CONNECTIVITY_WORKING:
-        return false;
-    }
-    return false;
+    return setup->context.connectivity && connectivity_is_offline(setup->connectivity.state);
 }
 
 static bool is_scrubbed(const struct scrub_addresses *own, const char *text)
@@ -366,6 +350,7 @@ enum status setup_encode(struct probe_setup *setup, const struct nettest *test, 
         .input = input,
         .resolver_ip = is_resolver_told ? result->resolver_ip : NULL,
         .vantage = setup->vantage,
+        .annotations = setup->annotations,
         .test_start_us = test_start_us,
         .measurement_start_us = result->start_us,
         .runtime_s = result->runtime_s,

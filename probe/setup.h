@@ -14,6 +14,7 @@ struct probe_setup {
     struct nettest_context context;
     struct vantage_point declared; /* by the flags */
     struct vantage_point vantage;  /* that, and what was learnt */
+    const json_t *annotations;     /* of every record, or NULL; borrowed */
     struct scrub_addresses own; /* never written anywhere */
     struct anchor_list anchors;
     struct ladder_result connectivity; /* the latest climb; the context points here once there was one */

@@ -1,9 +1,8 @@
-/* POST /v1/bundles for each bundle of the spool.
- * Owner: the upload owns the bundle in flight and its headers.
+/* Each bundle of the spool to the collector, and what its answer means for the bundle.
+ * Owner: the upload owns the bundle in flight.
  * Why: nothing is deleted before a verified receipt is on the disk, and one bad bundle does not hold up the rest. */
 #include "probe/upload.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,18 +10,11 @@
 #include "probe/receipt.h"
 #include "probe/state.h"
 
-#define ANSWER_BYTES_MAX   65536
-#define TIMEOUT_DEFAULT_US (120 * US_PER_S)
-#define RETRY_AFTER_MAX_US (3600 * US_PER_S)
-
 struct upload {
     struct upload_config config;
-    char *url;
     struct public_key pinned;
     bool is_pinned;
     struct spool_bundle bundle;
-    char *signature; /* the header's text */
-    struct fetch *fetch;
     bool is_running;
     upload_callback callback;
     void *arg;
@@ -43,18 +35,11 @@ static enum status pin_open(struct upload *upload, struct why *why)
 
 enum status upload_open(const struct upload_config *config, struct upload **out, struct why *why)
 {
-    struct buffer url = {0};
     struct upload *upload = calloc(1, sizeof *upload);
     if (!upload)
         return STATUS_NO_MEMORY;
     upload->config = *config;
-    size_t length = strlen(config->collector_url);
-    while (length > 0 && config->collector_url[length - 1] == '/')
-        length--;
-    buffer_append(&url, config->collector_url, length);
-    buffer_text(&url, "/v1/bundles");
-    upload->url = buffer_take_text(&url);
-    enum status status = upload->url ? pin_open(upload, why) : STATUS_NO_MEMORY;
+    enum status status = pin_open(upload, why);
     if (status == STATUS_OK) {
         *out = upload;
         upload = NULL;
@@ -63,29 +48,23 @@ enum status upload_open(const struct upload_config *config, struct upload **out,
     return status;
 }
 
-static void bundle_release(struct upload *upload)
-{
-    spool_bundle_free(&upload->bundle);
-    free(upload->signature);
-    upload->signature = NULL;
-}
-
 static void upload_end(struct upload *upload, enum upload_outcome outcome, int64_t retry_after_us)
 {
     upload->is_running = false;
     upload->counts.failed_count += outcome == UPLOAD_LATER;
-    bundle_release(upload);
+    spool_bundle_free(&upload->bundle);
+    upload->config.sender.rest(upload->config.sender.state);
     upload->callback(outcome, retry_after_us, upload->arg);
 }
 
-static enum status bundle_send(struct upload *upload);
+static void on_answer(const struct upload_answer *answer, void *arg);
 
 /* The next bundle, or the end. */
 static void upload_next(struct upload *upload)
 {
     struct why why = {0};
     enum status status;
-    bundle_release(upload);
+    spool_bundle_free(&upload->bundle);
     do {
         status = spool_first(upload->config.spool, &upload->bundle, &why);
         if (status == STATUS_MALFORMED)
@@ -96,7 +75,7 @@ static void upload_next(struct upload *upload)
         return;
     }
     if (status == STATUS_OK)
-        status = bundle_send(upload);
+        status = upload->config.sender.send(upload->config.sender.state, &upload->bundle, on_answer, upload);
     if (status != STATUS_OK) {
         log_event(upload->config.log, LOG_LEVEL_ERROR, "upload_not_started", "status=%s", status_name(status));
         upload_end(upload, UPLOAD_LATER, 0);
@@ -104,23 +83,23 @@ static void upload_next(struct upload *upload)
 }
 
 /* As one line, whatever white space came. */
-static enum status receipt_append(const struct upload *upload, const struct fetch_response *response,
+static enum status receipt_append(const struct upload *upload, const struct upload_answer *answer,
                                   struct why *why)
 {
     struct buffer line = {0};
-    json_t *answer = NULL;
-    enum status status = json_read((const char *)response->body, response->body_bytes, &answer, why);
+    json_t *object = NULL;
+    enum status status = json_read((const char *)answer->body, answer->body_bytes, &object, why);
     if (status == STATUS_OK)
-        status = json_write(answer, &line);
+        status = json_write(object, &line);
     if (status == STATUS_OK)
         status = state_receipt_append(upload->config.state_folder, line.bytes, line.count, why);
-    json_decref(answer);
+    json_decref(object);
     buffer_free(&line);
     return status;
 }
 
 /* Pin first: a receipt is only worth what its key is worth the next time. */
-static enum status receipt_keep(struct upload *upload, const struct fetch_response *response,
+static enum status receipt_keep(struct upload *upload, const struct upload_answer *answer,
                                 const struct public_key *key, struct why *why)
 {
     if (!upload->is_pinned) {
@@ -130,18 +109,37 @@ static enum status receipt_keep(struct upload *upload, const struct fetch_respon
         upload->pinned = *key;
         upload->is_pinned = true;
     }
-    return receipt_append(upload, response, why);
+    return receipt_append(upload, answer, why);
 }
 
-static enum status accepted(struct upload *upload, const struct fetch_response *response)
+/* A receipt that holds tells the collector's time under its signature; any other answer may have its Date. */
+static void clock_tell(const struct upload *upload, const struct upload_answer *answer, bool is_signed)
+{
+    struct clock_sight sight = answer->seen;
+    json_t *object = NULL;
+    if (!upload->config.on_clock)
+        return;
+    if (is_signed && json_read((const char *)answer->body, answer->body_bytes, &object, NULL) == STATUS_OK) {
+        const char *received = json_member_text(json_member_object(object, "receipt"), "received");
+        if (!received || time_parse(received, &sight.server_us) != STATUS_OK)
+            sight.server_us = 0;
+    }
+    json_decref(object);
+    if (sight.server_us > 0)
+        upload->config.on_clock(&sight, is_signed, upload->config.arg);
+}
+
+static enum status accepted(struct upload *upload, const struct upload_answer *answer)
 {
     struct public_key key;
     struct why why = {0};
-    enum status status = receipt_check(response->body, response->body_bytes, upload->bundle.hash,
+    enum status status = receipt_check(answer->body, answer->body_bytes, upload->bundle.hash,
                                        upload->bundle.is_sealed ? upload->bundle.file_hash : NULL,
                                        upload->is_pinned ? &upload->pinned : NULL, &key, &why);
     if (status == STATUS_OK)
-        status = receipt_keep(upload, response, &key, &why);
+        clock_tell(upload, answer, true);
+    if (status == STATUS_OK)
+        status = receipt_keep(upload, answer, &key, &why);
     if (status == STATUS_OK)
         status = spool_remove(upload->config.spool, upload->bundle.name, &why);
     if (status != STATUS_OK) {
@@ -156,17 +154,17 @@ static enum status accepted(struct upload *upload, const struct fetch_response *
 }
 
 /* Whether the collector itself, and not something on the way, refused this very bundle for good. */
-static bool is_final_refusal(const struct fetch_response *response)
+static bool is_final_refusal(const struct upload_answer *answer)
 {
     static const long codes[] = {400, 401, 409, 413, 415, 422};
     bool is_final = false;
-    json_t *answer = NULL;
+    json_t *object = NULL;
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        is_final = is_final || response->code == codes[i];
-    if (!is_final || json_read((const char *)response->body, response->body_bytes, &answer, NULL) != STATUS_OK)
+        is_final = is_final || answer->code == codes[i];
+    if (!is_final || json_read((const char *)answer->body, answer->body_bytes, &object, NULL) != STATUS_OK)
         return false;
-    is_final = json_member_text(answer, "error") != NULL;
-    json_decref(answer);
+    is_final = json_member_text(object, "error") != NULL;
+    json_decref(object);
     return is_final;
 }
 
@@ -180,63 +178,25 @@ static enum status refused(struct upload *upload, long code)
     return status;
 }
 
-static int64_t retry_after_us(const struct fetch_response *response)
-{
-    const char *value = fetch_header_value(response, "Retry-After");
-    char *end = NULL;
-    if (!value || value[0] < '0' || value[0] > '9')
-        return 0;
-    errno = 0;
-    long long seconds = strtoll(value, &end, 10);
-    if (errno != 0 || *end != '\0' || seconds > RETRY_AFTER_MAX_US / US_PER_S)
-        return RETRY_AFTER_MAX_US;
-    return seconds * US_PER_S;
-}
-
-static void on_answer(const struct fetch_response *response, void *arg)
+static void on_answer(const struct upload_answer *answer, void *arg)
 {
     struct upload *upload = arg;
     enum status status = STATUS_OFFLINE;
-    upload->fetch = NULL;
-    upload->counts.sent_bytes += response->sent_bytes;
-    if (response->status == STATUS_OK && (response->code == 200 || response->code == 201) && !response->is_truncated)
-        status = accepted(upload, response);
-    else if (response->status == STATUS_OK && is_final_refusal(response))
-        status = refused(upload, response->code);
+    upload->counts.sent_bytes += answer->sent_bytes;
+    upload->counts.received_bytes += answer->received_bytes;
+    if (answer->status == STATUS_OK)
+        clock_tell(upload, answer, false);
+    if (answer->status == STATUS_OK && (answer->code == 200 || answer->code == 201) && !answer->is_truncated)
+        status = accepted(upload, answer);
+    else if (answer->status == STATUS_OK && is_final_refusal(answer))
+        status = refused(upload, answer->code);
     else
         log_event(upload->config.log, LOG_LEVEL_WARN, "upload_failed", "bundle=%s status=%s code=%ld",
-                  upload->bundle.name, status_name(response->status), response->code);
+                  upload->bundle.name, status_name(answer->status), answer->code);
     if (status == STATUS_OK)
         upload_next(upload);
     else
-        upload_end(upload, UPLOAD_LATER, response->status == STATUS_OK ? retry_after_us(response) : 0);
-}
-
-static enum status bundle_send(struct upload *upload)
-{
-    struct buffer signature = {0};
-    base64url_append(&signature, upload->bundle.minisig.bytes, upload->bundle.minisig.count);
-    upload->signature = buffer_take_text(&signature);
-    if (!upload->signature)
-        return STATUS_NO_MEMORY;
-    const struct fetch_header headers[] = {
-        {"Content-Type", upload->bundle.is_sealed ? "application/age" : "application/zstd"},
-        {"Dialtone-Signature", upload->signature},
-        {"Dialtone-Key", upload->bundle.public_key},
-    };
-    const struct fetch_request request = {
-        .method = "POST",
-        .url = upload->url,
-        .headers = headers,
-        .header_count = upload->bundle.is_sealed ? 1 : sizeof headers / sizeof headers[0], /* the rest is inside */
-        .body = upload->bundle.packed.bytes,
-        .body_bytes = upload->bundle.packed.count,
-        .timeout_us = upload->config.timeout_us > 0 ? upload->config.timeout_us : TIMEOUT_DEFAULT_US,
-        .body_limit_bytes = ANSWER_BYTES_MAX,
-        .ca_file = upload->config.ca_file,
-        .connected_fd = -1,
-    };
-    return fetch_start(upload->config.fetcher, &request, on_answer, upload, &upload->fetch);
+        upload_end(upload, UPLOAD_LATER, answer->status == STATUS_OK ? answer->retry_after_us : 0);
 }
 
 enum status upload_start(struct upload *upload, upload_callback callback, void *arg)
@@ -264,9 +224,7 @@ void upload_free(struct upload *upload)
 {
     if (!upload)
         return;
-    if (upload->fetch)
-        fetch_cancel(upload->fetch);
-    bundle_release(upload);
-    free(upload->url);
+    upload->config.sender.rest(upload->config.sender.state);
+    spool_bundle_free(&upload->bundle);
     free(upload);
 }

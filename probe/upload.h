@@ -2,24 +2,54 @@
 #ifndef PROBE_UPLOAD_H
 #define PROBE_UPLOAD_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "measurement/base/fetch.h"
 #include "measurement/base/log.h"
+#include "probe/clock_offset.h"
 #include "probe/spool.h"
+
+#define UPLOAD_ANSWER_BYTES_MAX 65536
 
 struct upload;
 
+/* What the collector, or whoever answered in its place, said to one bundle. */
+struct upload_answer {
+    enum status status; /* OK: a whole HTTP response */
+    long code;
+    const uint8_t *body; /* borrowed for the callback's time */
+    size_t body_bytes;
+    bool is_truncated;
+    int64_t retry_after_us; /* what it asked for, or 0 */
+    int64_t sent_bytes;
+    int64_t received_bytes;
+    struct clock_sight seen; /* the server's clock, and ours around it; server_us 0: none */
+};
+
+/* An answer as it travels from a worker to the daemon. New reference. */
+json_t *upload_answer_encode(const struct upload_answer *answer);
+/* `body` receives the bytes that out->body points to. */
+enum status upload_answer_decode(const json_t *object, struct buffer *body, struct upload_answer *out);
+
+typedef void (*upload_answer_callback)(const struct upload_answer *answer, void *arg);
+
+/* How a bundle gets to the collector. One at a time; `bundle` stays until the callback, which comes later, once. */
+struct upload_sender {
+    enum status (*send)(void *state, const struct spool_bundle *bundle, upload_answer_callback callback, void *arg);
+    void (*rest)(void *state); /* nothing more now; what is in flight is dropped, without a callback */
+    void *state;
+};
+
 struct upload_config {
-    struct fetcher *fetcher;
+    struct upload_sender sender;
     const struct log *log;
     struct spool *spool;
-    const char *state_folder;  /* where the collector's key and the receipts are kept */
-    const char *collector_url; /* "https://collector.example.org" */
-    const char *ca_file;       /* NULL: the system's */
+    const char *state_folder;               /* where the collector's key and the receipts are kept */
     const struct public_key *collector_key; /* NULL: the one remembered; without that, the first receipt's */
-    int64_t timeout_us;        /* of one bundle; 0: two minutes */
+    /* Told of each answer's clock; `is_signed`: a receipt that holds. NULL: nobody asks. */
+    void (*on_clock)(const struct clock_sight *sight, bool is_signed, void *arg);
+    void *arg;
 };
 
 enum upload_outcome {
@@ -35,6 +65,7 @@ struct upload_counts {
     int64_t rejected_count; /* bundles refused for good, moved to STATE/rejected */
     int64_t failed_count;   /* attempts that must be made again */
     int64_t sent_bytes;
+    int64_t received_bytes;
     int64_t last_accepted_us; /* wall time; 0: none */
 };
 

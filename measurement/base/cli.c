@@ -16,6 +16,7 @@
 struct cli_given {
     const struct cli_option *option;
     const char *value;
+    const char *origin; /* NULL: the command line */
 };
 
 struct cli_arguments {
@@ -95,11 +96,13 @@ static void program_help(const struct cli_program *program)
            program->name);
     int width = 4;
     for (const struct cli_command *const *at = program->commands; *at; at++) {
-        int length = (int)strnlen((*at)->name, HINT_LENGTH_MAX);
+        int length = (*at)->summary ? (int)strnlen((*at)->name, HINT_LENGTH_MAX) : 0;
         width = length > width ? length : width;
     }
-    for (const struct cli_command *const *at = program->commands; *at; at++)
-        printf("  %-*s  %s\n", width, (*at)->name, (*at)->summary);
+    for (const struct cli_command *const *at = program->commands; *at; at++) {
+        if ((*at)->summary)
+            printf("  %-*s  %s\n", width, (*at)->name, (*at)->summary);
+    }
     printf("  %-*s  %s\n\n", width, "help", "the whole help of a command: help COMMAND");
     printf(
         "Options:\n  --help     this text; after a command, that command's\n  --version  name and version\n");
@@ -112,8 +115,10 @@ static enum exit_status unknown_command(const struct cli_program *program, const
 {
     const char *best = NULL;
     size_t distance = SIZE_MAX;
-    for (const struct cli_command *const *at = program->commands; *at; at++)
-        hint_consider(name, (*at)->name, &best, &distance);
+    for (const struct cli_command *const *at = program->commands; *at; at++) {
+        if ((*at)->summary)
+            hint_consider(name, (*at)->name, &best, &distance);
+    }
     hint_consider(name, "help", &best, &distance);
     /* Far from everything: a guess would only mislead. */
     if (best && distance <= 1 + strlen(best) / 2)
@@ -220,53 +225,103 @@ static enum status option_take(const struct cli_command *command, const struct c
         }
         value = argv[++*index];
     }
-    arguments->given[arguments->given_count++] = (struct cli_given){option, value ? value : ""};
+    arguments->given[arguments->given_count++] = (struct cli_given){.option = option, .value = value ? value : ""};
     return STATUS_OK;
 }
 
-static struct cli_arguments *arguments_new(int argc)
+static enum status unknown_setting(const struct cli_option *options, const struct cli_setting *setting)
+{
+    const char *best = NULL;
+    size_t distance = SIZE_MAX;
+    for (const struct cli_option *at = options; at->name; at++)
+        hint_consider(setting->name, at->name, &best, &distance);
+    if (best && distance <= 1 + strlen(best) / 2)
+        cli_fail(EXIT_USAGE, "%s: there is no setting \"%.80s\": did you mean \"%s\"?", setting->origin,
+                 setting->name, best);
+    else
+        cli_fail(EXIT_USAGE, "%s: there is no setting \"%.80s\": take the line away, or look for its name in the help",
+                 setting->origin, setting->name);
+    return STATUS_USAGE;
+}
+
+static enum status setting_take(const struct cli_option *options, const struct cli_setting *setting,
+                                size_t argv_count, struct cli_arguments *arguments)
+{
+    const struct cli_option *option = option_find(options, setting->name, strlen(setting->name));
+    if (!option)
+        return unknown_setting(options, setting);
+    bool is_no = !option->value && strcmp(setting->value, "no") == 0;
+    if (!option->value && !is_no && strcmp(setting->value, "yes") != 0) {
+        cli_fail(EXIT_USAGE, "%s: %s = %.80s: write yes or no", setting->origin, setting->name, setting->value);
+        return STATUS_USAGE;
+    }
+    for (size_t i = 0; i < argv_count && !is_no; i++)
+        is_no = arguments->given[i].option == option;
+    if (!is_no)
+        arguments->given[arguments->given_count++] =
+            (struct cli_given){option, option->value ? setting->value : "", setting->origin};
+    return STATUS_OK;
+}
+
+static struct cli_arguments *arguments_new(size_t argc)
 {
     struct cli_arguments *arguments = calloc(1, sizeof *arguments);
     if (!arguments)
         return NULL;
-    arguments->given = calloc((size_t)argc + 1, sizeof *arguments->given);
-    arguments->operands = calloc((size_t)argc + 1, sizeof *arguments->operands);
+    arguments->given = calloc(argc + 1, sizeof *arguments->given);
+    arguments->operands = calloc(argc + 1, sizeof *arguments->operands);
     if (arguments->given && arguments->operands)
         return arguments;
     cli_free(arguments);
     return NULL;
 }
 
-enum status cli_parse(const struct cli_command *command, const struct cli_option *options, int argc,
-                      char **argv, struct cli_arguments **out)
+static enum status word_take(const struct cli_command *command, const struct cli_option *options, char **argv,
+                             int argc, int *index, struct cli_arguments *arguments)
+{
+    const char *word = argv[*index];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        command_help(command, options);
+        return STATUS_REFUSED;
+    }
+    if (word[1] == '-')
+        return option_take(command, options, argv, argc, index, arguments);
+    cli_fail(EXIT_USAGE, "%s: there is no option \"%s\": options begin with two dashes, see \"%s %s --help\"",
+             command->name, word, program_name(), command->name);
+    return STATUS_USAGE;
+}
+
+enum status cli_parse_with(const struct cli_command *command, const struct cli_option *options,
+                           const struct cli_setting *settings, size_t setting_count, int argc, char **argv,
+                           struct cli_arguments **out)
 {
     *out = NULL;
-    struct cli_arguments *arguments = arguments_new(argc);
+    struct cli_arguments *arguments = arguments_new((size_t)argc + setting_count);
     enum status status = arguments ? STATUS_OK : STATUS_NO_MEMORY;
     bool is_ended = false;
     for (int i = 1; i < argc && status == STATUS_OK; i++) {
         const char *word = argv[i];
-        if (is_ended || word[0] != '-' || word[1] == '\0') {
+        if (is_ended || word[0] != '-' || word[1] == '\0')
             arguments->operands[arguments->operand_count++] = word;
-        } else if (strcmp(word, "--") == 0) {
+        else if (strcmp(word, "--") == 0)
             is_ended = true;
-        } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-            command_help(command, options);
-            status = STATUS_REFUSED;
-        } else if (word[1] != '-') {
-            cli_fail(EXIT_USAGE,
-                     "%s: there is no option \"%s\": options begin with two dashes, see \"%s %s --help\"",
-                     command->name, word, program_name(), command->name);
-            status = STATUS_USAGE;
-        } else {
-            status = option_take(command, options, argv, argc, &i, arguments);
-        }
+        else
+            status = word_take(command, options, argv, argc, &i, arguments);
     }
+    size_t argv_count = arguments ? arguments->given_count : 0;
+    for (size_t i = 0; i < setting_count && status == STATUS_OK; i++)
+        status = setting_take(options, &settings[i], argv_count, arguments);
     if (status == STATUS_OK)
         *out = arguments;
     else
         cli_free(arguments);
     return status;
+}
+
+enum status cli_parse(const struct cli_command *command, const struct cli_option *options, int argc,
+                      char **argv, struct cli_arguments **out)
+{
+    return cli_parse_with(command, options, NULL, 0, argc, argv, out);
 }
 
 void cli_free(struct cli_arguments *arguments)
@@ -306,6 +361,21 @@ const char *cli_operand(const struct cli_arguments *arguments, size_t n)
     return n < arguments->operand_count ? arguments->operands[n] : NULL;
 }
 
+enum status cli_complain(const struct cli_arguments *arguments, const char *name, const char *value,
+                         const char *advice)
+{
+    const char *origin = NULL;
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        if (strcmp(arguments->given[i].option->name, name) == 0 && strcmp(arguments->given[i].value, value) == 0)
+            origin = arguments->given[i].origin;
+    }
+    if (origin)
+        cli_fail(EXIT_USAGE, "%s: %s = %.200s: %s", origin, name, value, advice);
+    else
+        cli_fail(EXIT_USAGE, "--%s \"%.200s\": %s", name, value, advice);
+    return STATUS_USAGE;
+}
+
 /* A decimal number at the start of `text`; *rest is what stands behind it. */
 static bool number_take(const char *text, int64_t *out, const char **rest)
 {
@@ -327,9 +397,9 @@ enum status cli_number(const struct cli_arguments *arguments, const char *name, 
     const char *rest;
     int64_t value;
     if (!number_take(text, &value, &rest) || *rest || value < least || value > most) {
-        cli_fail(EXIT_USAGE, "--%s \"%s\": type a whole number from %" PRId64 " to %" PRId64, name, text,
-                 least, most);
-        return STATUS_USAGE;
+        char advice[96];
+        snprintf(advice, sizeof advice, "type a whole number from %" PRId64 " to %" PRId64, least, most);
+        return cli_complain(arguments, name, text, advice);
     }
     *out = value;
     return STATUS_OK;
@@ -361,14 +431,13 @@ enum status cli_duration(const struct cli_arguments *arguments, const char *name
     int64_t value, value_us = 0;
     bool is_duration = number_take(text, &value, &rest) && unit_us(rest) > 0 &&
                        !__builtin_mul_overflow(value, unit_us(rest), &value_us);
-    if (!is_duration) {
-        cli_fail(EXIT_USAGE, "--%s \"%s\": type a duration such as 500ms, 90s, 10m, 2h or 1d", name, text);
-        return STATUS_USAGE;
-    }
+    if (!is_duration)
+        return cli_complain(arguments, name, text, "type a duration such as 500ms, 90s, 10m, 2h or 1d");
     if (value_us < least_us || value_us > most_us) {
-        cli_fail(EXIT_USAGE, "--%s \"%s\": type a duration from %gs to %gs", name, text,
-                 (double)least_us / 1e6, (double)most_us / 1e6);
-        return STATUS_USAGE;
+        char advice[96];
+        snprintf(advice, sizeof advice, "type a duration from %gs to %gs", (double)least_us / 1e6,
+                 (double)most_us / 1e6);
+        return cli_complain(arguments, name, text, advice);
     }
     *out_us = value_us;
     return STATUS_OK;

@@ -10,7 +10,7 @@
 
 struct cli_command {
     const char *name;
-    const char *summary; /* one line for the program's --help */
+    const char *summary; /* one line for the program's --help; NULL: not listed there */
     const char *help;    /* whole text of `program name --help`, with examples */
     /* argv[0] is the subcommand. Returns the process's exit status. */
     enum exit_status (*run)(int argc, char **argv);
@@ -41,7 +41,21 @@ struct cli_arguments; /* parsed options and operands */
  * the options and returns REFUSED with *out NULL: the caller exits 0. */
 enum status cli_parse(const struct cli_command *command, const struct cli_option *options, int argc, char **argv,
                       struct cli_arguments **out);
+/* What a configuration file says for one option; `origin` ("probe.conf line 3") is how complaints name it. */
+struct cli_setting {
+    const char *name;
+    const char *value;
+    const char *origin;
+};
+/* The same, with settings that stand in for options which argv does not give. All of it is borrowed until cli_free. A
+ * flag's value is yes or no. An unknown name or a bad flag: one line, and USAGE. */
+enum status cli_parse_with(const struct cli_command *command, const struct cli_option *options,
+                           const struct cli_setting *settings, size_t setting_count, int argc, char **argv,
+                           struct cli_arguments **out);
 void cli_free(struct cli_arguments *arguments);
+/* Prints one line that names the option, the value and where it stands, with what to type. Returns USAGE. */
+enum status cli_complain(const struct cli_arguments *arguments, const char *name, const char *value,
+                         const char *advice);
 /* The last value given, or NULL. A flag that was given has the value "". */
 const char *cli_value(const struct cli_arguments *arguments, const char *name);
 /* The n-th value of an option given several times, or NULL. */

@@ -68,7 +68,7 @@ for round in $(seq 20); do
     probe --ladder-interval 100ms --web-interval 1s --upload-interval 100ms --jitter 90 &
     PROBE=$!
     PIDS="$PIDS $PROBE"
-    sleep "0.$((round * 37 % 60 + 25))"
+    sleep "1.$((round * 37 % 60 + 10))"
     kill -9 "$PROBE" 2>/dev/null || fail "the probe ended by itself: $(tail -n 5 "$WORK/probe.log")"
     wait "$PROBE" 2>/dev/null || true
     # A last line without its end was never written; all others count.

@@ -17,7 +17,7 @@
 #include "measurement/minisig.h"
 #include "probe/receipt.h"
 #include "probe/state.h"
-#include "probe/upload.h"
+#include "probe/upload_send.h"
 
 #define BOOT_ID "00000000-0000-4000-8000-000000000000"
 
@@ -41,6 +41,9 @@ struct fixture {
     struct secret_key key, collector_key;
     struct spool *spool;
     struct upload *upload;
+    struct upload_send *send;
+    int signed_count, unsigned_count;
+    int64_t signed_us;
     struct evhttp *http;
     char url[64];
     enum play play;
@@ -193,6 +196,7 @@ static int teardown_fixture(void **state)
 {
     struct fixture *fixture = *state;
     upload_free(fixture->upload);
+    upload_send_free(fixture->send);
     fetcher_free(fixture->fetcher);
     if (fixture->http)
         evhttp_free(fixture->http);
@@ -220,15 +224,30 @@ static void on_done(enum upload_outcome outcome, int64_t retry_after_us, void *a
     loop_stop(fixture->loop);
 }
 
+static void on_clock(const struct clock_sight *sight, bool is_signed, void *arg)
+{
+    struct fixture *fixture = arg;
+    assert_true(sight->sent_boot_us > 0 && sight->sent_boot_us <= sight->received_boot_us);
+    if (is_signed) {
+        fixture->signed_count++;
+        fixture->signed_us = sight->server_us;
+    } else {
+        fixture->unsigned_count++;
+    }
+}
+
 static void upload_all(struct fixture *fixture)
 {
     if (!fixture->upload) {
-        const struct upload_config config = {.fetcher = fixture->fetcher,
+        const struct upload_send_config send = {
+            .fetcher = fixture->fetcher, .collector_url = fixture->url, .timeout_us = 5 * US_PER_S};
+        assert_int_equal(upload_send_open(&send, &fixture->send), STATUS_OK);
+        const struct upload_config config = {.sender = upload_send_sender(fixture->send),
                                              .log = &fixture->log,
                                              .spool = fixture->spool,
                                              .state_folder = fixture->folder,
-                                             .collector_url = fixture->url,
-                                             .timeout_us = 5 * US_PER_S};
+                                             .on_clock = on_clock,
+                                             .arg = fixture};
         assert_int_equal(upload_open(&config, &fixture->upload, NULL), STATUS_OK);
     }
     fixture->done_count = 0;
@@ -259,6 +278,8 @@ static void receipted_bundles_go(void **state)
     for (size_t i = 0; i < receipts.count; i++)
         line_count += receipts.bytes[i] == '\n';
     assert_int_equal(line_count, 3);
+    assert_int_equal(fixture->signed_count, 3);
+    assert_int_equal(fixture->signed_us, INT64_C(1767323045) * US_PER_S);
     buffer_free(&receipts);
     free(path);
 }
@@ -277,6 +298,7 @@ static void nothing_is_deleted_without_a_receipt(void **state)
         assert_int_equal(fixture->retry_after_us, plays[i] == PLAY_BUSY ? 90 * US_PER_S : 0);
         assert_int_equal(spool_count(fixture->spool).bundle_count, 1);
         assert_int_equal(state_collector_read(fixture->folder, &pinned, NULL), STATUS_NOT_FOUND);
+        assert_int_equal(fixture->signed_count, 0);
     }
     fixture->play = PLAY_HONEST;
     upload_all(fixture);

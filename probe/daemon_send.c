@@ -1,0 +1,110 @@
+/* Bundles go through one uploading worker a pass; its answers come back to whoever judges them.
+ * Owner: the daemon's sender work owns the worker.
+ * Why: the upload's logic need not know that it speaks through a process. */
+#include <stdlib.h>
+
+#include "measurement/base/json.h"
+#include "probe/daemon_inner.h"
+
+#define SEND_DEADLINE_US (900 * US_PER_S)
+
+static void answer_give(struct daemon *daemon, const struct upload_answer *answer)
+{
+    upload_answer_callback callback = daemon->on_answer;
+    daemon->on_answer = NULL;
+    if (callback)
+        callback(answer, daemon->on_answer_arg);
+}
+
+static void on_line(char *text, size_t count, void *arg)
+{
+    struct daemon_work *work = arg;
+    struct worker_line line;
+    struct upload_answer answer;
+    struct buffer body = {0};
+    json_t *note = NULL;
+    enum status status = worker_line_read(text, count, &line, &note);
+    if (status == STATUS_OK)
+        status = line.kind == WORKER_NOTE
+                     ? upload_answer_decode(json_member_object(note, "answer"), &body, &answer)
+                     : STATUS_MALFORMED;
+    if (status == STATUS_OK)
+        answer_give(work->daemon, &answer);
+    else
+        log_event(&work->daemon->log, LOG_LEVEL_ERROR, "worker_not_understood", "worker=upload status=%s",
+                  status_name(status));
+    buffer_free(&body);
+    json_decref(note);
+}
+
+static void on_end(const struct worker_end *end, void *arg)
+{
+    struct daemon_work *work = arg;
+    struct daemon *daemon = work->daemon;
+    const struct upload_answer nothing = {.status = STATUS_OFFLINE};
+    if (end->exit_code != 0) {
+        daemon->lost_worker_count++;
+        log_event(&daemon->log, LOG_LEVEL_ERROR, "worker_failed", "worker=upload exit=%d signal=%d late=%s",
+                  end->exit_code, end->signal, end->is_late ? "yes" : "no");
+    }
+    worker_free(work->worker);
+    work->worker = NULL;
+    answer_give(daemon, &nothing);
+}
+
+static json_t *order_encode(const struct daemon *daemon, const struct spool_bundle *bundle)
+{
+    struct buffer path = {0}, minisig = {0};
+    buffer_printf(&path, "%s/spool/%s.jsonl.zst%s", daemon->settings.state_folder, bundle->name,
+                  bundle->is_sealed ? ".age" : "");
+    base64_append(&minisig, bundle->minisig.bytes, bundle->minisig.count);
+    char *path_text = buffer_take_text(&path), *minisig_text = buffer_take_text(&minisig);
+    json_t *order = path_text && minisig_text
+                        ? json_pack("{s:s, s:b, s:s, s:s}", "packed", path_text, "is_sealed", bundle->is_sealed,
+                                    "minisig", minisig_text, "key", bundle->public_key)
+                        : NULL;
+    free(path_text);
+    free(minisig_text);
+    return order;
+}
+
+static enum status send_one(void *state, const struct spool_bundle *bundle, upload_answer_callback callback, void *arg)
+{
+    struct daemon *daemon = state;
+    struct buffer line = {0};
+    enum status status = STATUS_OK;
+    json_t *order = order_encode(daemon, bundle);
+    if (daemon->sender.worker && daemon->is_sender_resting) {
+        worker_free(daemon->sender.worker);
+        daemon->sender.worker = NULL;
+    }
+    daemon->is_sender_resting = false;
+    if (!daemon->sender.worker)
+        status = daemon_work_start(daemon, &daemon->sender, "upload", SEND_DEADLINE_US, on_line, on_end);
+    if (status == STATUS_OK)
+        status = order ? json_write(order, &line) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = worker_say(daemon->sender.worker, line.bytes, line.count);
+    if (status == STATUS_OK) {
+        daemon->on_answer = callback;
+        daemon->on_answer_arg = arg;
+    }
+    json_decref(order);
+    buffer_free(&line);
+    return status;
+}
+
+/* The worker ends by itself when it is told no more; at the daemon's own end it is killed. */
+static void send_rest(void *state)
+{
+    struct daemon *daemon = state;
+    daemon->on_answer = NULL;
+    daemon->is_sender_resting = true;
+    if (daemon->sender.worker)
+        worker_say_no_more(daemon->sender.worker);
+}
+
+struct upload_sender daemon_sender(struct daemon *daemon)
+{
+    return (struct upload_sender){.send = send_one, .rest = send_rest, .state = daemon};
+}
