@@ -239,6 +239,18 @@ static enum status fields_read(const json_t *root, struct record *out, struct wh
     return times_read(root, out, why);
 }
 
+enum status record_of_tree(json_t *root, struct record *out, struct why *why)
+{
+    struct record record = {.root = root};
+    *out = (struct record){0};
+    enum status status = fields_read(root, &record, why);
+    if (status == STATUS_OK)
+        *out = record;
+    else
+        json_decref(root);
+    return status;
+}
+
 enum status record_decode(const char *line, size_t count, struct record *out, struct why *why)
 {
     *out = (struct record){0};
@@ -246,15 +258,9 @@ enum status record_decode(const char *line, size_t count, struct record *out, st
         why_set(why, "The record has %zu bytes, more than %u: drop it.", count, RECORD_BYTES_MAX);
         return STATUS_TOO_LARGE;
     }
-    struct record record = {0};
-    enum status status = json_read(line, count, &record.root, why);
-    if (status == STATUS_OK)
-        status = fields_read(record.root, &record, why);
-    if (status == STATUS_OK)
-        *out = record;
-    else
-        json_decref(record.root);
-    return status;
+    json_t *root = NULL;
+    enum status status = json_read(line, count, &root, why);
+    return status == STATUS_OK ? record_of_tree(root, out, why) : status;
 }
 
 void record_free(struct record *record)

@@ -47,6 +47,8 @@ enum status record_encode(const struct record *record, struct buffer *out);
  * measurement_start_time (test_start_time stands in for it) or test_keys, or has them of a wrong type. An unknown or
  * malformed probe_cc becomes "ZZ", ASN 0. On failure `*out` holds nothing to free. */
 enum status record_decode(const char *line, size_t count, struct record *out, struct why *why);
+/* The same for a line that was read already; steals `root`, on failure too. */
+enum status record_of_tree(json_t *root, struct record *out, struct why *why);
 void record_free(struct record *record);
 
 #endif

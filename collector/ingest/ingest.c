@@ -20,6 +20,7 @@ struct ingest_reader {
     bool owns_handle;
     struct ingest_policy policy;
     struct sealed_opener *opener;
+    struct json_tree *tree;
     struct buffer lines;
 };
 
@@ -34,11 +35,22 @@ static void unsigned_probe_name(const struct record *record, char out[KEY_NAME_B
     buffer_free(&text);
 }
 
-enum status ingest_observe(const char *line, size_t count, const struct public_key *signer,
-                           struct observation *out, struct why *why)
+static enum status line_decode(struct json_tree *tree, const char *line, size_t count, struct record *out,
+                               struct why *why)
+{
+    json_t *root = NULL;
+    if (!tree || count > RECORD_BYTES_MAX) {
+        return record_decode(line, count, out, why);
+    }
+    enum status status = json_tree_read(tree, line, count, &root, why);
+    return status == STATUS_OK ? record_of_tree(root, out, why) : status;
+}
+
+enum status ingest_observe(struct json_tree *tree, const char *line, size_t count,
+                           const struct public_key *signer, struct observation *out, struct why *why)
 {
     struct record record;
-    enum status status = record_decode(line, count, &record, why);
+    enum status status = line_decode(tree, line, count, &record, why);
     if (status != STATUS_OK) {
         return status;
     }
@@ -75,6 +87,9 @@ enum status ingest_reader_open(const struct collector_folder *folder, struct sto
         reader->owns_handle = status == STATUS_OK;
     }
     if (status == STATUS_OK) {
+        status = json_tree_open(&reader->tree);
+    }
+    if (status == STATUS_OK) {
         status = sealed_opener_open(folder, &reader->opener, why);
     }
     if (status == STATUS_OK) {
@@ -94,19 +109,23 @@ void ingest_reader_free(struct ingest_reader *reader)
         reader->folder->store->close(reader->handle);
     }
     sealed_opener_free(reader->opener);
+    json_tree_free(reader->tree);
     buffer_free(&reader->lines);
     free(reader);
 }
 
-static enum status lines_observe(const struct buffer *lines, const struct public_key *signer,
+static enum status lines_observe(struct ingest_reader *ingest, const struct public_key *signer,
                                  struct observation *observations, struct why *why)
 {
-    struct reader reader = reader_of(lines->bytes, lines->count);
+    if (!buffer_reserve(&ingest->lines, JSON_TREE_PADDING_BYTES)) {
+        return STATUS_NO_MEMORY;
+    }
+    struct reader reader = reader_of(ingest->lines.bytes, ingest->lines.count);
     struct reader line;
     for (size_t i = 0; reader_line(&reader, &line); i++) {
         struct why reason = {""};
-        enum status status =
-            ingest_observe((const char *)line.bytes, line.left_bytes, signer, &observations[i], &reason);
+        enum status status = ingest_observe(ingest->tree, (const char *)line.bytes, line.left_bytes, signer,
+                                            &observations[i], &reason);
         if (status != STATUS_OK) {
             why_set(why, "line %zu of the bundle is no record, so nothing of it was stored: %.200s", i + 1,
                     reason.text);
@@ -173,7 +192,7 @@ static enum status new_read(struct ingest_reader *reader, struct ingest_job *job
     if (!job->observations) {
         return STATUS_NO_MEMORY;
     }
-    status = lines_observe(&reader->lines, job->key, job->observations, &job->why);
+    status = lines_observe(reader, job->key, job->observations, &job->why);
     return status == STATUS_OK ? raws_stage(reader, job) : status;
 }
 

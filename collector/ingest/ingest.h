@@ -4,6 +4,7 @@
 #define COLLECTOR_INGEST_INGEST_H
 
 #include "collector/folder.h"
+#include "collector/ingest/json_tree.h"
 #include "collector/ingest/raw.h"
 
 /* Who may send what: asked in any thread once the signature has proved right, before the lines are read. */
@@ -79,8 +80,9 @@ enum status ingest_lines(struct collector_folder *folder, const void *lines, siz
                          struct store_put_result *out, struct why *why);
 
 /* One line (without LF) as an observation; `signer` is NULL for an unsigned one, whose probe is then named by
- * SHA-256 of report_id, country and network. */
-enum status ingest_observe(const char *line, size_t count, const struct public_key *signer,
-                           struct observation *out, struct why *why);
+ * SHA-256 of report_id, country and network. `tree` NULL: read by jansson; else JSON_TREE_PADDING_BYTES must be readable
+ * behind the line. The observation is the same either way. */
+enum status ingest_observe(struct json_tree *tree, const char *line, size_t count,
+                           const struct public_key *signer, struct observation *out, struct why *why);
 
 #endif

@@ -1,0 +1,372 @@
+/* simdjson's document, judged by our bounds, and the part of it that matters as jansson's tree.
+ * Owner: the reader owns its parser and scratch; trees are the caller's.
+ * Plan: 1 simdjson parses the text into its own tape, 2 every object is searched for duplicate keys and every bound is
+ * checked, 3 wanted members become a tree.
+ * Why: jansson makes a tree of all of it, ten thousand records a second; what a collector needs of one are some twenty
+ * short texts. This is the project's one C++ file; nothing of it throws. */
+#define SIMDJSON_EXCEPTIONS 0
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string_view>
+
+extern "C" {
+#include "collector/ingest/json_tree.h"
+#include "measurement/base/json.h"
+#include "measurement/record.h"
+}
+
+namespace dom = simdjson::dom;
+using key_text = std::string_view;
+
+/* Objects with more members are searched by sorting. */
+constexpr size_t few_members = 24;
+/* A parser that has grown beyond this is given back: its tape takes ten times the text. */
+constexpr size_t capacity_kept_bytes = 1u << 20;
+
+struct json_tree {
+    dom::parser *parser;
+    key_text *keys; /* scratch for sorting */
+    size_t key_room;
+    size_t value_count;
+    bool has_escapes; /* "\u" stands somewhere: a surrogate without its other half may have become a text */
+};
+
+static enum status too_deep(struct why *why)
+{
+    why_set(why, "JSON is nested deeper than %d: flatten it.", JSON_DEPTH_LIMIT);
+    return STATUS_TOO_LARGE;
+}
+
+static enum status malformed(struct why *why, const char *what)
+{
+    why_set(why, "Not JSON that can be read in one way only, %s: correct the text.", what);
+    return STATUS_MALFORMED;
+}
+
+static enum status count_add(struct json_tree *tree, size_t member_count, struct why *why)
+{
+    tree->value_count += member_count > 0 ? member_count : 1;
+    if (tree->value_count > JSON_VALUE_COUNT_LIMIT) {
+        why_set(why, "JSON holds more than %u values: split it.", JSON_VALUE_COUNT_LIMIT);
+        return STATUS_TOO_LARGE;
+    }
+    return STATUS_OK;
+}
+
+/* Surrogates are no characters; in UTF-8 they would be ED A0..BF xx. (RFC 3629 section 3) */
+static bool has_surrogate(key_text text)
+{
+    const char *at = text.data();
+    const char *end = at + text.size();
+    while ((at = static_cast<const char *>(std::memchr(at, '\xed', static_cast<size_t>(end - at)))) != nullptr) {
+        if (end - at > 1 && static_cast<unsigned char>(at[1]) >= 0xa0) {
+            return true;
+        }
+        at++;
+    }
+    return false;
+}
+
+static enum status text_judge(const struct json_tree *tree, key_text text, struct why *why)
+{
+    return tree->has_escapes && has_surrogate(text) ? malformed(why, "half a surrogate pair in a text") : STATUS_OK;
+}
+
+static bool same_key(const key_text &a, const key_text &b)
+{
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+/* A bit that equal keys share. */
+static uint64_t key_bit(const key_text &key)
+{
+    uint64_t mixed = key.size();
+    for (size_t i = 0; i < key.size() && i < 4; i++) {
+        mixed = mixed * 31 + static_cast<unsigned char>(key[i]);
+    }
+    if (!key.empty()) {
+        mixed = mixed * 31 + static_cast<unsigned char>(key.back());
+    }
+    mixed *= UINT64_C(0x9e3779b97f4a7c15);
+    return UINT64_C(1) << (mixed >> 58);
+}
+
+static bool few_have_twin(const dom::object &object)
+{
+    key_text seen[few_members];
+    uint64_t bits = 0;
+    size_t count = 0;
+    for (auto member : object) {
+        uint64_t bit = key_bit(member.key);
+        for (size_t i = 0; (bits & bit) != 0 && i < count; i++) {
+            if (same_key(seen[i], member.key)) {
+                return true;
+            }
+        }
+        bits |= bit;
+        seen[count++] = member.key;
+    }
+    return false;
+}
+
+static enum status many_judge(struct json_tree *tree, const dom::object &object, size_t count, struct why *why)
+{
+    size_t used = 0;
+    if (count > tree->key_room) {
+        auto *keys = static_cast<key_text *>(std::realloc(static_cast<void *>(tree->keys), count * sizeof(key_text)));
+        if (keys == nullptr) {
+            return STATUS_NO_MEMORY;
+        }
+        tree->keys = keys;
+        tree->key_room = count;
+    }
+    for (auto member : object) {
+        if (used < count) {
+            tree->keys[used++] = member.key;
+        }
+    }
+    std::sort(tree->keys, tree->keys + used);
+    for (size_t i = 1; i < used; i++) {
+        if (same_key(tree->keys[i - 1], tree->keys[i])) {
+            return malformed(why, "a key stands twice in an object");
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status value_judge(struct json_tree *tree, const dom::element &value, int depth, struct why *why);
+
+static enum status object_judge(struct json_tree *tree, const dom::object &object, int depth, struct why *why)
+{
+    size_t count = object.size();
+    enum status status = depth > JSON_DEPTH_LIMIT ? too_deep(why) : count_add(tree, count, why);
+    if (status == STATUS_OK && count > few_members) {
+        status = many_judge(tree, object, count, why);
+    } else if (status == STATUS_OK && few_have_twin(object)) {
+        status = malformed(why, "a key stands twice in an object");
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (auto member : object) {
+        if (std::memchr(member.key.data(), 0, member.key.size()) != nullptr) {
+            return malformed(why, "a key holds a zero byte");
+        }
+        status = text_judge(tree, member.key, why);
+        if (status == STATUS_OK) {
+            status = value_judge(tree, member.value, depth, why);
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status array_judge(struct json_tree *tree, const dom::array &array, int depth, struct why *why)
+{
+    enum status status = depth > JSON_DEPTH_LIMIT ? too_deep(why) : count_add(tree, array.size(), why);
+    for (auto element : array) {
+        if (status != STATUS_OK) {
+            break;
+        }
+        status = value_judge(tree, element, depth, why);
+    }
+    return status;
+}
+
+/* `depth` of the containers around it. */
+static enum status value_judge(struct json_tree *tree, const dom::element &value, int depth, struct why *why)
+{
+    switch (value.type()) {
+    case dom::element_type::OBJECT:
+        return object_judge(tree, value.get_object().value_unsafe(), depth + 1, why);
+    case dom::element_type::ARRAY:
+        return array_judge(tree, value.get_array().value_unsafe(), depth + 1, why);
+    case dom::element_type::STRING:
+        return tree->has_escapes ? text_judge(tree, value.get_string().value_unsafe(), why) : STATUS_OK;
+    case dom::element_type::UINT64:
+        return malformed(why, "a number is larger than 64 bits with a sign hold");
+    case dom::element_type::INT64:
+    case dom::element_type::DOUBLE:
+    case dom::element_type::BOOL:
+    case dom::element_type::NULL_VALUE:
+        return STATUS_OK;
+    }
+    return STATUS_OK;
+}
+
+/* What of a container is wanted, as a list that ends with a null name. `members` NULL: all of it. */
+struct wanted {
+    const char *name;
+    const struct wanted *members;
+};
+
+static const struct wanted verdict_members[] = {
+    {"blocking", nullptr}, {"layer", nullptr}, {"method", nullptr}, {"confidence", nullptr}, {nullptr, nullptr}};
+static const struct wanted connectivity_members[] = {
+    {"state", nullptr},       {"boot", nullptr},        {"monotonic_s", nullptr},
+    {"controls_ok", nullptr}, {"controls_failed", nullptr}, {"operators_failed", nullptr},
+    {nullptr, nullptr}};
+static const struct wanted ours_members[] = {
+    {"verdict", verdict_members}, {"connectivity", connectivity_members}, {nullptr, nullptr}};
+static const struct wanted request_members[] = {{"url", nullptr}, {nullptr, nullptr}};
+static const struct wanted response_members[] = {{"code", nullptr}, {nullptr, nullptr}};
+static const struct wanted status_members[] = {{"failure", nullptr}, {nullptr, nullptr}};
+static const struct wanted step_members[] = {{"failure", nullptr},
+                                             {"status", status_members},
+                                             {"request", request_members},
+                                             {"response", response_members},
+                                             {nullptr, nullptr}};
+/* Beside these, every member of test_keys that is no container. */
+static const struct wanted keys_members[] = {
+    {"x_dialtone", ours_members},  {"requests", step_members},       {"queries", step_members},
+    {"tcp_connect", step_members}, {"tls_handshakes", step_members}, {"control", nullptr},
+    {"tampering", nullptr},        {nullptr, nullptr}};
+static const struct wanted annotations_members[] = {
+    {"network_type", nullptr}, {"x_subdivision", nullptr}, {nullptr, nullptr}};
+static const struct wanted root_members[] = {{"test_name", nullptr},
+                                             {"test_keys", keys_members},
+                                             {"measurement_start_time", nullptr},
+                                             {"test_start_time", nullptr},
+                                             {"input", nullptr},
+                                             {"probe_cc", nullptr},
+                                             {"probe_asn", nullptr},
+                                             {"annotations", annotations_members},
+                                             {"report_id", nullptr},
+                                             {nullptr, nullptr}};
+
+static json_t *value_make(const dom::element &value, const struct wanted *members);
+
+static bool member_make(json_t *object, key_text key, const dom::element &value, const struct wanted *members)
+{
+    return json_object_set_new_nocheck(object, key.data(), value_make(value, members)) == 0;
+}
+
+static bool is_container(const dom::element &value)
+{
+    return value.is_object() || value.is_array();
+}
+
+static json_t *object_make(const dom::object &object, const struct wanted *members)
+{
+    json_t *made = json_object();
+    bool is_good = made != nullptr;
+    for (auto member : object) {
+        const struct wanted *want = members;
+        while (want != nullptr && want->name != nullptr && member.key != want->name) {
+            want++;
+        }
+        bool is_wanted = want == nullptr || want->name != nullptr ||
+                         (members == keys_members && !is_container(member.value));
+        if (is_good && is_wanted) {
+            const struct wanted *inner = want != nullptr && want->name != nullptr ? want->members : nullptr;
+            is_good = member_make(made, member.key, member.value, inner);
+        }
+    }
+    if (!is_good) {
+        json_decref(made);
+        return nullptr;
+    }
+    return made;
+}
+
+static json_t *array_make(const dom::array &array, const struct wanted *members)
+{
+    json_t *made = json_array();
+    bool is_good = made != nullptr;
+    for (auto element : array) {
+        is_good = is_good && json_array_append_new(made, value_make(element, members)) == 0;
+    }
+    if (!is_good) {
+        json_decref(made);
+        return nullptr;
+    }
+    return made;
+}
+
+/* `members` say what is wanted of an object, or of the objects in an array. NULL: no memory. */
+static json_t *value_make(const dom::element &value, const struct wanted *members)
+{
+    switch (value.type()) {
+    case dom::element_type::OBJECT:
+        return object_make(value.get_object().value_unsafe(), members);
+    case dom::element_type::ARRAY:
+        return array_make(value.get_array().value_unsafe(), members);
+    case dom::element_type::STRING: {
+        key_text text = value.get_string().value_unsafe();
+        return json_stringn_nocheck(text.data(), text.size());
+    }
+    case dom::element_type::INT64:
+        return json_integer(value.get_int64().value_unsafe());
+    case dom::element_type::UINT64: /* refused before */
+        return nullptr;
+    case dom::element_type::DOUBLE:
+        return json_real(value.get_double().value_unsafe());
+    case dom::element_type::BOOL:
+        return json_boolean(value.get_bool().value_unsafe());
+    case dom::element_type::NULL_VALUE:
+        return json_null();
+    }
+    return nullptr;
+}
+
+static enum status parse_failure(simdjson::error_code code, struct why *why)
+{
+    if (code == simdjson::MEMALLOC) {
+        why_set(why, "No memory to read JSON: free some.");
+        return STATUS_NO_MEMORY;
+    }
+    /* simdjson's own words name no foreign bytes. */
+    return code == simdjson::DEPTH_ERROR ? too_deep(why) : malformed(why, simdjson::error_message(code));
+}
+
+enum status json_tree_open(struct json_tree **out)
+{
+    auto *tree = static_cast<struct json_tree *>(std::calloc(1, sizeof(struct json_tree)));
+    if (tree == nullptr) {
+        return STATUS_NO_MEMORY;
+    }
+    *out = tree;
+    return STATUS_OK;
+}
+
+void json_tree_free(struct json_tree *tree)
+{
+    if (tree != nullptr) {
+        delete tree->parser;
+        std::free(static_cast<void *>(tree->keys));
+        std::free(tree);
+    }
+}
+
+enum status json_tree_read(struct json_tree *tree, const char *text, size_t count, json_t **out, struct why *why)
+{
+    if (tree->parser != nullptr && tree->parser->capacity() > capacity_kept_bytes) {
+        delete tree->parser;
+        tree->parser = nullptr;
+    }
+    if (tree->parser == nullptr) {
+        tree->parser = new (std::nothrow) dom::parser(RECORD_BYTES_MAX);
+    }
+    if (tree->parser == nullptr) {
+        return STATUS_NO_MEMORY;
+    }
+    dom::element root;
+    auto code = tree->parser->parse(text, count, false).get(root);
+    if (code != simdjson::SUCCESS) {
+        return parse_failure(code, why);
+    }
+    tree->value_count = 0;
+    tree->has_escapes = memmem(text, count, "\\u", 2) != nullptr;
+    enum status status = value_judge(tree, root, 0, why);
+    if (status == STATUS_OK) {
+        *out = value_make(root, root_members);
+        status = *out != nullptr ? STATUS_OK : STATUS_NO_MEMORY;
+    }
+    return status;
+}
