@@ -316,7 +316,7 @@ static bool is_page_genuine(const struct web_evidence *evidence)
     return found.is_same && !(is_other_text && any_injected(evidence));
 }
 
-/* The page came with a good certificate; a forged answer beside it is told all the same. */
+/* The page is genuine; a forged answer beside it is told all the same. */
 static struct verdict judge_proven(const struct web_evidence *evidence)
 {
     if (!any_injected(evidence))
@@ -342,7 +342,7 @@ struct verdict web_verdict(const struct web_evidence *evidence)
     if (is_clock_wrong(evidence, furthest(evidence)))
         return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "clock_wrong", CONFIDENCE_NONE);
     if (evidence->has_page && is_page_genuine(evidence))
-        return plain(OUTCOME_OK);
+        return judge_proven(evidence);
     if (any_injected(evidence))
         return blocked(LAYER_DNS, "dns_injection", CONFIDENCE_CERTAIN);
     if (!control->is_there)
