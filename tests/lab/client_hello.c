@@ -82,16 +82,20 @@ enum status client_hello_server_name(const void *bytes, size_t count, char out[S
     uint8_t joined[CLIENT_HELLO_BYTES_MAX];
     size_t joined_bytes = 0;
     enum status status = records_join(reader_of(bytes, count), joined, sizeof joined, &joined_bytes);
-    if (status == STATUS_MALFORMED)
-        return status;
-    if (joined_bytes > 0 && joined[0] != HANDSHAKE_CLIENT_HELLO)
+    return status == STATUS_MALFORMED ? status : client_hello_name(joined, joined_bytes, out);
+}
+
+enum status client_hello_name(const void *bytes, size_t count, char out[SERVER_NAME_BYTES])
+{
+    const uint8_t *message = bytes;
+    if (count > 0 && message[0] != HANDSHAKE_CLIENT_HELLO)
         return STATUS_MALFORMED;
-    if (joined_bytes < 4)
+    if (count < 4)
         return STATUS_BUSY;
-    size_t hello_bytes = (size_t)joined[1] << 16 | (size_t)joined[2] << 8 | joined[3];
+    size_t hello_bytes = (size_t)message[1] << 16 | (size_t)message[2] << 8 | message[3];
     if (hello_bytes > CLIENT_HELLO_BYTES_MAX)
         return STATUS_MALFORMED;
-    if (joined_bytes - 4 < hello_bytes)
+    if (count - 4 < hello_bytes)
         return STATUS_BUSY;
-    return name_find(reader_of(joined + 4, hello_bytes), out);
+    return name_find(reader_of(message + 4, hello_bytes), out);
 }

@@ -14,5 +14,7 @@
  * OK: `out` holds the name in lower case. NOT_FOUND: a whole hello without a name. BUSY: whole so far, more
  * is needed. MALFORMED: no ClientHello. */
 enum status client_hello_server_name(const void *bytes, size_t count, char out[SERVER_NAME_BYTES]);
+/* The same of the handshake message itself, as it comes without records. */
+enum status client_hello_name(const void *bytes, size_t count, char out[SERVER_NAME_BYTES]);
 
 #endif

@@ -11,7 +11,7 @@
 enum site_page {
     SITE_PAGE,       /* a page of its own; bare names lead to https://www. */
     SITE_BLOCK_PAGE, /* "Access Denied", whatever was asked */
-    SITE_SILENT,     /* TLS and an empty page: what anchors need */
+    SITE_RESOLVER, /* an empty page, and DNS over HTTPS and over TLS: what anchors and public resolvers are */
     SITE_NO_CONTENT, /* 204: what a check for captive portals asks for */
     SITE_CLOSING,    /* closes after the TLS handshake */
     SITE_SHORTENER,  /* leads from numbers to the page server, with 308 */
@@ -20,6 +20,7 @@ enum site_page {
     SITE_CAPTCHA,    /* 503 and a puzzle for probes, the page for others */
     SITE_REDIRECTS,  /* /redirect/N, and redirects that are broken for probes only */
     SITE_HELPER,     /* hands on to the collector, whose control is the test helper */
+    SITE_PLAIN,      /* one of the lab's own servers (backend.h) */
     SITE_PROXY,      /* a transparent proxy: by Host in the clear, by the ClientHello's name in TLS */
 };
 
@@ -33,15 +34,17 @@ enum site_certificate {
 struct site {
     const char *address;
     const char *address6; /* NULL: IPv4 only */
-    const char *names;    /* separated by spaces; "" for none; ".x.lab" with all names below it. The first is the folder
-                           * of its files */
+    const char *names; /* separated by spaces; "" for none; ".x.lab" with all names below it. The first is the
+                        * folder of its files */
     const char *title;
     enum site_page page;
     bool has_http;
     bool has_tls;
+    bool has_quic; /* HTTP/3 too, where the lab is asked for it */
     enum site_certificate certificate;
     const char *certificate_names; /* NULL: those above */
     size_t page_bytes;             /* 0: as it comes */
+    int told_by;                   /* whose resolvers tell this address, of zone.h; 0: all */
 };
 extern const struct site internet_sites[];
 extern const size_t internet_site_count;
@@ -59,6 +62,10 @@ extern const size_t internet_resolver_count;
 #define INTERNET_PUBLIC_RESOLVER   "8.8.8.8"
 #define INTERNET_ISP_RESOLVER      "130.192.3.21" /* of the reference environment's client */
 #define INTERNET_PORTAL_ADDRESS    "130.192.3.80" /* of the provider's log-in page */
+#define INTERNET_PLAIN_BLOCK_PAGE_ADDRESS                                                                    \
+    "83.224.65.41"                                 /* of the reference environment: HTTP, no other header */
+#define INTERNET_ECHO_ADDRESS      "37.218.241.93" /* sends back what it gets, on port 80 */
+#define INTERNET_REFLECTOR_ADDRESS "37.218.241.94" /* tells the request's headers as JSON, on port 80 */
 #define INTERNET_BLOCK_PAGE_ADDRESS                                                                          \
     "83.224.65.42" /* block page over HTTP, and TLS with a wrong certificate */
 

@@ -3,6 +3,7 @@
  * Why: a site differs from another by what it answers, and that is said here once. */
 #include <string.h>
 
+#include "tests/lab/backend.h"
 #include "tests/lab/internet.h"
 
 #define REDIRECTS_MAX 64
@@ -34,9 +35,12 @@ static void page_write(const struct writing *writing)
     page_serve(writing);
 }
 
-static void silent_write(const struct writing *writing)
+static void resolver_write(const struct writing *writing)
 {
-    buffer_text(writing->out, "    location / { return 200 \"\"; }\n");
+    buffer_printf(writing->out,
+                  "    location = /dns-query { proxy_pass http://" BACKEND_ADDRESS ":%d; }\n"
+                  "    location / { return 200 \"\"; }\n",
+                  BACKEND_HTTP_PORT);
 }
 
 static void no_content_write(const struct writing *writing)
@@ -112,9 +116,10 @@ static void (*answer_of(enum site_page page))(const struct writing *writing)
         return page_write;
     case SITE_BLOCK_PAGE:
     case SITE_LARGE:
+    case SITE_PLAIN:
         return page_serve;
-    case SITE_SILENT:
-        return silent_write;
+    case SITE_RESOLVER:
+        return resolver_write;
     case SITE_NO_CONTENT:
         return no_content_write;
     case SITE_CLOSING:
@@ -157,6 +162,8 @@ static void listens_write(const struct site *site, bool has_ipv6, struct buffer 
 
 static void server_write(const struct site *site, const char *folder, bool has_ipv6, struct buffer *out)
 {
+    if (site->page == SITE_PLAIN)
+        return;
     struct writing writing = {.site = site, .folder = folder, .out = out};
     internet_site_stem(site, writing.stem);
     buffer_text(out, "  server {\n");
@@ -176,12 +183,22 @@ static void stream_write(const char *folder, struct buffer *out)
     buffer_printf(
         out, "stream {\n  error_log %s/nginx.log crit;\n  resolver " INTERNET_PUBLIC_RESOLVER " ipv6=off;\n",
         folder);
-    for (size_t i = 0; i < internet_site_count; i++)
-        if (internet_sites[i].page == SITE_PROXY)
+    for (size_t i = 0; i < internet_site_count; i++) {
+        const struct site *site = &internet_sites[i];
+        char stem[SITE_STEM_BYTES];
+        internet_site_stem(site, stem);
+        if (site->page == SITE_PROXY)
             buffer_printf(out,
                           "  server { listen %s:443; ssl_preread on;"
                           " proxy_pass $ssl_preread_server_name:443; }\n",
-                          internet_sites[i].address);
+                          site->address);
+        else if (site->page == SITE_RESOLVER)
+            buffer_printf(
+                out,
+                "  server { listen %s:853 ssl; ssl_certificate %s/%s.crt; ssl_certificate_key %s/%s.key;"
+                " proxy_pass " BACKEND_ADDRESS ":%d; }\n",
+                site->address, folder, stem, folder, stem, BACKEND_DNS_PORT);
+    }
     buffer_text(out, "}\n");
 }
 
@@ -194,7 +211,8 @@ void internet_nginx(const char *folder, bool has_ipv6, const char *stream_module
         out,
         "user root root;\ndaemon off;\nmaster_process off;\nworker_processes 1;\npid %s/nginx.pid;\n"
         "error_log %s/nginx.log warn;\nevents { worker_connections 2048; }\nhttp {\n"
-        "  access_log off;\n  server_tokens off;\n  default_type text/html;\n"
+        "  access_log off;\n  server_tokens off;\n  proxy_ignore_client_abort on;\n  default_type "
+        "text/html;\n"
         "  server_names_hash_bucket_size 128;\n"
         "  resolver " INTERNET_PUBLIC_RESOLVER " ipv6=off;\n"
         "  map $remote_addr $is_probe { default 0; ~^130\\.192\\.[0-9]+\\.211$ 1; }\n",

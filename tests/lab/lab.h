@@ -29,7 +29,7 @@ struct lab_plan {
     const char *programs; /* folder of dialtone-probe and dialtone-collector */
     const char *folder;   /* exists, empty, the lab's own; the caller clears it away */
     bool has_collector;
-    bool has_quic; /* www.example.com and its like also over QUIC; needs servers_quic_program() */
+    bool has_quic;   /* some sites also over QUIC (internet.h); needs servers_quic_program() */
     bool avoids_tun; /* carry packets over veth pairs even where TUN devices are allowed */
 };
 

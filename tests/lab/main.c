@@ -7,6 +7,7 @@
 #include "tests/lab/demo.h"
 #include "tests/lab/reference.h"
 #include "tests/lab/scenario_run.h"
+#include "tests/lab/zone.h"
 
 static enum exit_status rules_command(int argc, char **argv)
 {
@@ -15,6 +16,8 @@ static enum exit_status rules_command(int argc, char **argv)
         return cli_fail(EXIT_USAGE, "dialtone-lab rules takes no arguments");
     for (size_t i = 0; rule_kinds[i]; i++)
         printf("%s\n", rule_kinds[i]->summary);
+    for (size_t i = 0; zone_verbs[i]; i++)
+        printf("%s\n", zone_verbs[i]);
     return EXIT_NOTHING_WRONG;
 }
 

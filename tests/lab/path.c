@@ -235,7 +235,7 @@ static void injections_send(struct path *path, int number, const struct rule_out
     for (size_t i = 0; i < output->injection_count; i++) {
         const struct injection *injection = &output->injections[i];
         wait_add(path, injection->is_to_client ? number : PATH_WORLD, injection->bytes, injection->count,
-                 now_us + half_way_us);
+                 now_us + half_way_us + injection->delay_us);
     }
 }
 

@@ -244,7 +244,8 @@ static enum exit_status reference_command(int argc, char **argv)
         status = work_make(&run, &why);
         if (status != STATUS_OK)
             exit_code = cli_fail(EXIT_OWN_FAILURE, "%s", why.text[0] ? why.text : status_name(status));
-        int worst = status == STATUS_OK ? workers_run(worker_count(&run), worker_body, &run) : EXIT_OWN_FAILURE;
+        int worst =
+            status == STATUS_OK ? workers_run(worker_count(&run), worker_body, &run) : EXIT_OWN_FAILURE;
         exit_code = (enum exit_status)worst;
         if (worst == EXIT_NOTHING_WRONG || worst == EXIT_OWN_FAILURE) {
             enum exit_status judged = status == STATUS_OK

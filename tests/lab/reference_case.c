@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "measurement/base/json.h"
 #include "tests-network/csv.h"
@@ -23,31 +24,52 @@ struct columns {
     size_t count;
 };
 
+/* Without the white space around it. */
 static bool text_copy(char *out, size_t room, const char *text)
 {
+    text += strspn(text, " \t\r\n");
     size_t count = strlen(text);
+    while (count > 0 && strchr(" \t\r\n", text[count - 1]))
+        count--;
     if (count >= room)
         return false;
-    memcpy(out, text, count + 1);
+    memcpy(out, text, count);
+    out[count] = '\0';
     return true;
+}
+
+/* The first column of that name, with or without white space around it. */
+static size_t column_find(const struct csv_row *header, const char *name)
+{
+    for (size_t i = 0; i < header->field_count; i++) {
+        char field[REFERENCE_FIELD_BYTES + sizeof EXPECTED];
+        if (text_copy(field, sizeof field, header->fields[i]) && strcmp(field, name) == 0)
+            return i;
+    }
+    return CSV_FIELDS_MAX;
 }
 
 static enum status header_read(const struct csv_row *row, struct columns *out, struct why *why)
 {
     *out = (struct columns){
-        .name = csv_column(row, "name"),
-        .url = csv_column(row, "input_url"),
-        .rules = csv_column(row, "rules"),
-        .is_required = csv_column(row, "runs_on_v0.5.28"),
-        .is_long = csv_column(row, "long_test"),
+        .name = column_find(row, "name"),
+        .url = column_find(row, "input_url"),
+        .rules = column_find(row, "rules"),
+        .is_required = column_find(row, "runs_on_v0.5.28"),
+        .is_long = column_find(row, "long_test"),
         .count = row->field_count,
     };
     size_t expect_count = 0;
     for (size_t i = 0; i < row->field_count; i++) {
-        const char *field = row->fields[i] + strlen(EXPECTED);
-        if (strncmp(row->fields[i], EXPECTED, strlen(EXPECTED)) != 0 || strcmp(field, OTHER_VERSION) == 0)
+        char field[REFERENCE_FIELD_BYTES + sizeof EXPECTED];
+        if (!text_copy(field, sizeof field, row->fields[i])) {
+            why_set(why, "the name of its column %zu is too long", i + 1);
+            return STATUS_MALFORMED;
+        }
+        const char *key = field + strlen(EXPECTED);
+        if (strncmp(field, EXPECTED, strlen(EXPECTED)) != 0 || strcmp(key, OTHER_VERSION) == 0)
             continue;
-        if (!text_copy(out->fields[i], sizeof out->fields[i], field))
+        if (!text_copy(out->fields[i], sizeof out->fields[i], key))
             return STATUS_MALFORMED;
         expect_count++;
     }
@@ -67,8 +89,12 @@ static enum status rule_take(struct reference_case *out, const char *text, size_
                              const struct rule_text *parsed, struct why *why)
 {
     if (strcmp(parsed->name, ANDROID_RULE) == 0) {
-        out->is_android = parsed->field_count == 1 && strcmp(parsed->fields[0].values[0], "true") == 0;
-        return STATUS_OK;
+        const char *value = parsed->field_count == 1 ? parsed->fields[0].values[0] : "";
+        out->is_android = strcmp(value, "true") == 0;
+        if (out->is_android || strcmp(value, "false") == 0)
+            return STATUS_OK;
+        why_set(why, "rule %s: write %s(true) or %s(false)", ANDROID_RULE, ANDROID_RULE, ANDROID_RULE);
+        return STATUS_USAGE;
     }
     enum status status = zone_change_read(parsed, &out->zones, why);
     if (status != STATUS_NOT_FOUND)
@@ -89,11 +115,11 @@ static enum status rule_take(struct reference_case *out, const char *text, size_
     return status;
 }
 
-/* "Rule(...); Rule(...)". */
+/* "Rule(...); Rule(...)", on one line or several. */
 static enum status rules_read(const char *text, struct reference_case *out, struct why *why)
 {
     for (;;) {
-        text += strspn(text, "; \t\r\n");
+        text += strspn(text, ";, \t\r\n");
         if (*text == '\0')
             return STATUS_OK;
         struct rule_text parsed;
@@ -105,6 +131,22 @@ static enum status rules_read(const char *text, struct reference_case *out, stru
             return status;
         text = rest;
     }
+}
+
+/* Spreadsheets write TRUE for true. */
+static bool is_yes(const char *text)
+{
+    char word[8] = "";
+    (void)!text_copy(word, sizeof word, text);
+    return strcasecmp(word, "yes") == 0 || strcasecmp(word, "true") == 0;
+}
+
+static bool is_blank(const struct csv_row *row)
+{
+    for (size_t i = 0; i < row->field_count; i++)
+        if (row->fields[i][strspn(row->fields[i], " \t")] != '\0')
+            return false;
+    return true;
 }
 
 static enum status row_read(const struct columns *columns, const struct csv_row *row,
@@ -124,15 +166,14 @@ static enum status row_read(const struct columns *columns, const struct csv_row 
         is_whole = text_copy(expect->field, sizeof expect->field, columns->fields[i]) &&
                    text_copy(expect->value, sizeof expect->value, cell(row, i));
         if (strcmp(expect->field, "accessible") == 0)
-            out->is_clean = strcmp(expect->value, "true") == 0;
+            out->is_clean = is_yes(expect->value);
     }
     if (!is_whole) {
         why_set(why, "a cell is too long");
         return STATUS_MALFORMED;
     }
-    out->is_required =
-        columns->is_required == CSV_FIELDS_MAX || strcmp(cell(row, columns->is_required), "yes") == 0;
-    out->is_slow = strcmp(cell(row, columns->is_long), "true") == 0;
+    out->is_required = columns->is_required == CSV_FIELDS_MAX || is_yes(cell(row, columns->is_required));
+    out->is_slow = is_yes(cell(row, columns->is_long));
     enum status status = rules_read(cell(row, columns->rules), out, why);
     out->is_clean = out->is_clean && out->rule_count == 0 && out->zones.count == 0;
     return status;
@@ -152,7 +193,9 @@ static enum status row_take(struct gathering *gathering, const struct csv_row *r
         gathering->has_header = true;
         return header_read(row, &gathering->columns, why);
     }
-    if (gathering->only && strcmp(cell(row, gathering->columns.name), gathering->only) != 0)
+    char name[REFERENCE_NAME_BYTES] = "";
+    (void)!text_copy(name, sizeof name, cell(row, gathering->columns.name));
+    if (is_blank(row) || (gathering->only && strcmp(name, gathering->only) != 0))
         return STATUS_OK;
     if (gathering->count == REFERENCE_CASES_MAX) {
         why_set(why, "there are more than %d cases; split the file", REFERENCE_CASES_MAX);
@@ -168,14 +211,17 @@ static enum status row_take(struct gathering *gathering, const struct csv_row *r
     if (status == STATUS_OK)
         gathering->count++;
     else
-        why_set(why, "line %zu (%.60s): %s", row->line, cell(row, gathering->columns.name), reason.text);
+        why_set(why, "line %zu (%.60s): %s", row->line, name,
+                reason.text[0] ? reason.text : status_name(status));
     return status;
 }
 
 enum status reference_read(const void *text, size_t count, const char *only, struct reference_case **out,
                            size_t *out_count, struct why *why)
 {
-    struct csv_reader reader = {.left = reader_of(text, count)};
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+    size_t mark_bytes = count >= 3 && memcmp(text, byte_order_mark, 3) == 0 ? 3 : 0;
+    struct csv_reader reader = {.left = reader_of((const char *)text + mark_bytes, count - mark_bytes)};
     struct csv_row row = {0};
     struct gathering gathering = {.only = only};
     enum status status = STATUS_OK;
@@ -221,13 +267,13 @@ static void value_text(const json_t *value, char *out, size_t room)
 /* A cell says null, true, false, a number or a text; an empty one says that there is nothing. */
 static bool value_agrees(const char *expected, const json_t *was)
 {
-    if (strcmp(expected, "null") == 0)
+    if (strcasecmp(expected, "null") == 0)
         return !was || json_is_null(was);
     if (expected[0] == '\0')
         return !was || json_is_null(was) || (json_is_string(was) && json_string_length(was) == 0);
-    if (strcmp(expected, "true") == 0)
+    if (strcasecmp(expected, "true") == 0)
         return json_is_true(was);
-    if (strcmp(expected, "false") == 0)
+    if (strcasecmp(expected, "false") == 0)
         return json_is_false(was);
     char *end = NULL;
     double number = strtod(expected, &end);

@@ -14,19 +14,15 @@ struct rule {
 };
 
 const struct rule_kind *const rule_kinds[] = {
-    &rule_spoof_dns_response,  &rule_drop_dns_query,
-    &rule_refuse_dns_query,    &rule_reset_for_sni,
-    &rule_reset_for_string,    &rule_close_for_sni,
-    &rule_close_for_string,    &rule_drop_for_sni,
-    &rule_drop_for_string,     &rule_drop_for_endpoint,
-    &rule_close_for_endpoint,  &rule_spoof_blockpage,
-    &rule_throttle_for_sni,    &rule_throttle_for_endpoint,
-    &rule_police_for_sni,      &rule_police_for_endpoint,
-    &rule_freeze_for_sni,      &rule_freeze_for_string,
-    &rule_freeze_for_endpoint, &rule_residual_for_sni,
-    &rule_residual_for_string, &rule_captive_portal,
-    &rule_drop_udp_port,       &rule_cut_everything,
-    &rule_cut_foreign,         NULL,
+    &rule_spoof_dns_response,  &rule_drop_dns_query,      &rule_refuse_dns_query,
+    &rule_reset_for_sni,       &rule_reset_for_string,    &rule_close_for_sni,
+    &rule_close_for_string,    &rule_drop_for_sni,        &rule_drop_for_string,
+    &rule_drop_for_quic_sni,   &rule_drop_for_endpoint,   &rule_close_for_endpoint,
+    &rule_spoof_blockpage,     &rule_throttle_for_sni,    &rule_throttle_for_endpoint,
+    &rule_police_for_sni,      &rule_police_for_endpoint, &rule_freeze_for_sni,
+    &rule_freeze_for_string,   &rule_freeze_for_endpoint, &rule_residual_for_sni,
+    &rule_residual_for_string, &rule_captive_portal,      &rule_drop_udp_port,
+    &rule_cut_everything,      &rule_cut_foreign,         NULL,
 };
 
 static const struct rule_kind *kind_find(const char *name)

@@ -14,6 +14,7 @@ struct injection {
     uint8_t bytes[INJECTION_BYTES_MAX];
     size_t count;
     bool is_to_client;
+    int64_t delay_us; /* beyond the way to whom it is for */
 };
 
 /* Zero-initialised before the first rule sees the packet; each rule adds to it. */

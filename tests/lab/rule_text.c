@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ static void skip_space(struct cursor *cursor)
 
 static bool is_word_letter(char letter)
 {
-    return isalnum((unsigned char)letter) || (letter != '\0' && strchr("._-:/*+%$@#", letter) != NULL);
+    return isalnum((unsigned char)letter) || (letter != '\0' && strchr("._-:/+%$@#", letter) != NULL);
 }
 
 static enum status word_read(struct cursor *cursor, char *out, size_t room)
@@ -68,7 +69,7 @@ static enum status list_read(struct cursor *cursor, struct rule_field *field)
             return STATUS_OK;
         }
         if (field->value_count == RULE_VALUES_MAX)
-            return complain(cursor, "at most 8 values");
+            return complain(cursor, "at most 16 values");
         enum status status = word_read(cursor, field->values[field->value_count], RULE_WORD_BYTES);
         if (status != STATUS_OK)
             return status;
@@ -76,32 +77,42 @@ static enum status list_read(struct cursor *cursor, struct rule_field *field)
     }
 }
 
-/* Go writes durations as a product: "300 * time.Millisecond". */
+/* Go's units of time as ours; NULL for another word. */
+static const char *unit_of(const char *word)
+{
+    static const char *const units[][2] = {
+        {"time.Microsecond", "us"}, {"time.Millisecond", "ms"}, {"time.Second", "s"}, {"time.Minute", "m"}};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(word, units[i][0]) == 0)
+            return units[i][1];
+    return NULL;
+}
+
+/* Go writes durations as a product, "300 * time.Millisecond", or as the unit alone: then it is one of it. */
 static enum status product_read(struct cursor *cursor, char *value)
 {
     struct cursor ahead = *cursor;
+    const char *alone = unit_of(value);
+    if (alone) {
+        snprintf(value, RULE_WORD_BYTES, "1%s", alone);
+        return STATUS_OK;
+    }
     skip_space(&ahead);
     if (*ahead.at != '*')
         return STATUS_OK;
     ahead.at++;
     skip_space(&ahead);
-    char unit[32];
-    enum status status = word_read(&ahead, unit, sizeof unit);
+    char word[32];
+    enum status status = word_read(&ahead, word, sizeof word);
     if (status != STATUS_OK)
         return status;
-    static const char *const units[][2] = {
-        {"time.Microsecond", "us"}, {"time.Millisecond", "ms"}, {"time.Second", "s"}, {"time.Minute", "m"}};
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(unit, units[i][0]) != 0)
-            continue;
-        size_t used = strlen(value);
-        if (used + 3 > RULE_WORD_BYTES)
-            break;
-        memcpy(value + used, units[i][1], strlen(units[i][1]) + 1);
-        cursor->at = ahead.at;
-        return STATUS_OK;
-    }
-    return complain(cursor, "a unit of time");
+    const char *unit = unit_of(word);
+    size_t used = strlen(value);
+    if (!unit || used + strlen(unit) >= RULE_WORD_BYTES)
+        return complain(cursor, "a unit of time");
+    memcpy(value + used, unit, strlen(unit) + 1);
+    cursor->at = ahead.at;
+    return STATUS_OK;
 }
 
 static enum status value_read(struct cursor *cursor, struct rule_field *field)
@@ -122,6 +133,7 @@ static enum status field_read(struct cursor *cursor, struct rule_field *field)
     while (isalnum((unsigned char)*ahead.at) && used + 1 < sizeof field->name)
         field->name[used++] = *ahead.at++;
     field->name[used] = '\0';
+    skip_space(&ahead);
     if (used > 0 && *ahead.at == '=') {
         cursor->at = ahead.at + 1;
         skip_space(cursor);
@@ -139,6 +151,7 @@ static enum status name_read(struct cursor *cursor, struct rule_text *out)
     while ((isalnum((unsigned char)*cursor->at) || *cursor->at == '.') && used + 1 < sizeof out->name)
         out->name[used++] = *cursor->at++;
     out->name[used] = '\0';
+    skip_space(cursor);
     if (used == 0 || *cursor->at != '(')
         return complain(cursor, "a rule's name and \"(\"");
     cursor->at++;
@@ -158,7 +171,7 @@ enum status rule_text_parse(const char *text, struct rule_text *out, const char 
         if (*cursor.at == ')')
             break;
         if (out->field_count == RULE_FIELDS_MAX)
-            return complain(&cursor, "at most 8 fields");
+            return complain(&cursor, "at most 18 fields");
         status = field_read(&cursor, &out->fields[out->field_count++]);
     }
     cursor.at++;
@@ -221,6 +234,10 @@ enum status rule_text_fraction(const struct rule_text *text, const char *name, d
     const char *value = rule_text_value(text, name);
     char *end = NULL;
     double number = value ? strtod(value, &end) : 0;
+    if (value && end != value && strcmp(end, "%") == 0) {
+        number /= 100;
+        end++;
+    }
     if (!value || end == value || *end != '\0' || !(number >= 0 && number <= 1))
         return refuse(text, name, "a number from 0 to 1", why);
     *out = number;

@@ -2,7 +2,8 @@
  *   DPIResetTrafficForTLSSNI(SNI="www.example.com")
  *   SpoofDNSResponse(Addresses={"10.10.34.34", 10.10.34.35} Domain="www.example.com")
  *   DPIThrottleTrafficForTLSSNI(Delay=300 * time.Millisecond PLR=0.1 SNI="largefile.com")
- * A name, then fields in any order, or values by position; the prefix DPI is left away. */
+ * A name, then fields in any order, or values by position; the prefix DPI is left away. Space is free, commas
+ * are space, and so are comments between slash-star and star-slash. */
 #ifndef TESTS_LAB_RULE_TEXT_H
 #define TESTS_LAB_RULE_TEXT_H
 
@@ -13,8 +14,8 @@
 #include "tests/lab/packet.h"
 
 #define RULE_WORD_BYTES 256
-#define RULE_FIELDS_MAX 8
-#define RULE_VALUES_MAX 8
+#define RULE_FIELDS_MAX 18
+#define RULE_VALUES_MAX 16
 
 struct rule_field {
     char name[32]; /* "" for a value by position */
@@ -42,7 +43,7 @@ enum status rule_text_address(const struct rule_text *text, const char *name, st
 enum status rule_text_number(const struct rule_text *text, const char *name, int64_t least, int64_t most,
                              int64_t *out, struct why *why);
 enum status rule_text_fraction(const struct rule_text *text, const char *name, double *out, struct why *why);
-/* "300ms", "2s", "500us" or Go's "300 * time.Millisecond". */
+/* "300ms", "2s", "500us" or Go's "300 * time.Millisecond" and "time.Second". */
 enum status rule_text_duration(const struct rule_text *text, const char *name, int64_t *out_us,
                                struct why *why);
 /* USAGE where the rule has a field that is not in `names` (ends with NULL): a misspelt field must not pass as

@@ -13,11 +13,13 @@
 
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
+#include "tests/lab/backend.h"
 #include "tests/lab/certificates.h"
 #include "tests/lab/child.h"
 #include "tests/lab/internet.h"
 
 #define RESOLVERS_MAX      16
+#define QUIC_SERVERS_MAX   4
 #define ANSWER_PATIENCE_US (20 * US_PER_S) /* a sanitized collector on a busy machine */
 #define STOP_PATIENCE_US   (5 * US_PER_S)
 #define DAY_S              86400
@@ -33,7 +35,8 @@ struct servers {
     struct zone_changes zones;
     pid_t resolvers[RESOLVERS_MAX];
     pid_t web;
-    pid_t quic;
+    pid_t quic[QUIC_SERVERS_MAX];
+    pid_t own;
     pid_t collector;
 };
 
@@ -115,7 +118,7 @@ static enum status sites_publish(const struct servers *servers, const struct aut
         const struct certificate_plan plan = certificate_of(site, now_s);
         char stem[SITE_STEM_BYTES];
         internet_site_stem(site, stem);
-        if (site->page != SITE_SILENT)
+        if (site->page != SITE_RESOLVER && site->page != SITE_PLAIN)
             status = site_page_publish(site, servers->plan.folder, why);
         if (status == STATUS_OK && site->has_tls)
             status = leaf_publish(site->certificate == CERTIFICATE_UNTRUSTED ? untrusted : trusted, &plan,
@@ -195,24 +198,33 @@ const char *servers_quic_program(void)
     return NULL;
 }
 
-/* Debian's ngtcp2-server beside the page server, with its certificate and its pages. */
-static enum status quic_start(struct servers *servers, struct why *why)
+/* Debian's ngtcp2-server beside nginx, with the site's certificate and pages. */
+static enum status quic_site_start(const struct servers *servers, const struct site *site, pid_t *out_pid,
+                                   struct why *why)
 {
-    const struct site *site = &internet_sites[0];
     char stem[SITE_STEM_BYTES], certificate[PATH_BYTES], key[PATH_BYTES], pages[PATH_BYTES], log[PATH_BYTES];
     const char *folder = servers->plan.folder;
     internet_site_stem(site, stem);
     snprintf(certificate, sizeof certificate, "%s/%s.crt", folder, stem);
     snprintf(key, sizeof key, "%s/%s.key", folder, stem);
     snprintf(pages, sizeof pages, "%s/www-%s", folder, stem);
-    snprintf(log, sizeof log, "%s/quic.log", folder);
-    const char *const argv[] = {servers_quic_program(), "-q", "-d", pages, site->address, "443", key, certificate,
-                                NULL};
-    if (!argv[0]) {
-        why_set(why, "no QUIC server is installed; install the package ngtcp2-server");
-        return STATUS_NOT_FOUND;
-    }
-    return server_start(argv, log, &servers->quic, why);
+    snprintf(log, sizeof log, "%s/quic-%s.log", folder, stem);
+    const char *const argv[] = {
+        servers_quic_program(), "-q", "-d", pages, site->address, "443", key, certificate, NULL};
+    if (argv[0])
+        return server_start(argv, log, out_pid, why);
+    why_set(why, "no QUIC server is installed; install the package ngtcp2-server");
+    return STATUS_NOT_FOUND;
+}
+
+static enum status quic_start(struct servers *servers, struct why *why)
+{
+    enum status status = STATUS_OK;
+    size_t count = 0;
+    for (size_t i = 0; i < internet_site_count && status == STATUS_OK; i++)
+        if (internet_sites[i].has_quic && count < QUIC_SERVERS_MAX)
+            status = quic_site_start(servers, &internet_sites[i], &servers->quic[count++], why);
+    return status;
 }
 
 static enum status collector_start(struct servers *servers, struct why *why)
@@ -295,6 +307,8 @@ static enum status all_await(const struct servers *servers, struct why *why)
         status = resolver_await(servers, i, why);
     if (status == STATUS_OK)
         status = await("nginx", servers->web, internet_sites[0].address, 443, why);
+    if (status == STATUS_OK)
+        status = await("the lab's own server", servers->own, BACKEND_ADDRESS, BACKEND_DNS_PORT, why);
     if (status == STATUS_OK && servers->plan.has_collector)
         status = await("dialtone-collector", servers->collector, INTERNET_COLLECTOR_ADDRESS, 443, why);
     return status;
@@ -312,6 +326,8 @@ enum status servers_start(const struct servers_plan *plan, struct servers **out,
         status = resolver_start(servers, &internet_resolvers[i], &servers->resolvers[i], why);
     if (status == STATUS_OK)
         status = web_start(servers, why);
+    if (status == STATUS_OK)
+        status = backend_start(&servers->own, why);
     if (status == STATUS_OK && plan->has_quic)
         status = quic_start(servers, why);
     if (status == STATUS_OK && plan->has_collector)
@@ -331,7 +347,9 @@ void servers_stop(struct servers *servers)
     if (!servers)
         return;
     child_stop(servers->collector, STOP_PATIENCE_US);
-    child_stop(servers->quic, 0);
+    child_stop(servers->own, 0);
+    for (size_t i = 0; i < QUIC_SERVERS_MAX; i++)
+        child_stop(servers->quic[i], 0);
     child_stop(servers->web, STOP_PATIENCE_US);
     for (size_t i = 0; i < RESOLVERS_MAX; i++)
         child_stop(servers->resolvers[i], STOP_PATIENCE_US);

@@ -14,7 +14,7 @@ struct servers_plan {
     const char *programs; /* folder of dialtone-collector */
     int64_t bin_us;
     bool has_collector;
-    bool has_quic; /* the page server speaks HTTP/3 too; NOT_FOUND where no QUIC server is installed */
+    bool has_quic; /* sites that have it speak HTTP/3 too; NOT_FOUND where no QUIC server is installed */
     bool has_ipv6; /* the loopback device holds the sites' IPv6 addresses too */
 };
 

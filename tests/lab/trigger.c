@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "tests/lab/client_hello.h"
+#include "tests/lab/quic_hello.h"
 
 struct trigger {
     enum trigger_kind kind;
@@ -15,12 +16,13 @@ struct trigger {
     struct ip_address server; /* version 0: any */
     uint16_t port;            /* 0: any */
     uint8_t protocol;         /* 0: any */
+    bool is_by_segment;       /* segments are not put together */
     struct flow_table *flows;
 };
 
 static enum status word_need(struct trigger *trigger, const struct rule_text *text, struct why *why)
 {
-    const char *field = trigger->kind == TRIGGER_ON_SNI ? "SNI" : "String";
+    const char *field = trigger->kind == TRIGGER_ON_STRING ? "String" : "SNI";
     const char *value = rule_text_value(text, field);
     if (!value || value[0] == '\0') {
         why_set(why, "rule %s needs %s=\"...\"", text->name, field);
@@ -28,6 +30,31 @@ static enum status word_need(struct trigger *trigger, const struct rule_text *te
     }
     memcpy(trigger->word, value, strlen(value) + 1);
     return STATUS_OK;
+}
+
+/* "tcp", "udp", or Go's layers.IPProtocolUDP. */
+static enum status protocol_read(struct trigger *trigger, const struct rule_text *text, struct why *why)
+{
+    static const char go_prefix[] = "layers.IPProtocol";
+    const char *protocol = rule_text_value(text, "ServerProtocol");
+    if (protocol && strncmp(protocol, go_prefix, strlen(go_prefix)) == 0)
+        protocol += strlen(go_prefix);
+    trigger->protocol = protocol && strcasecmp(protocol, "udp") == 0 ? PROTOCOL_UDP : PROTOCOL_TCP;
+    if (!protocol || strcasecmp(protocol, "tcp") == 0 || strcasecmp(protocol, "udp") == 0)
+        return STATUS_OK;
+    why_set(why, "rule %s: ServerProtocol is tcp or udp, not '%s'", text->name, protocol);
+    return STATUS_USAGE;
+}
+
+static enum status reassembly_read(struct trigger *trigger, const struct rule_text *text, struct why *why)
+{
+    const char *value = rule_text_value(text, "Reassemble");
+    trigger->is_by_segment = value && strcmp(value, "no") == 0;
+    if (!rule_text_field(text, "Reassemble") ||
+        (trigger->kind == TRIGGER_ON_SNI && value && (trigger->is_by_segment || strcmp(value, "yes") == 0)))
+        return STATUS_OK;
+    why_set(why, "rule %s: Reassemble is yes or no, and only of rules with the name in TLS", text->name);
+    return STATUS_USAGE;
 }
 
 static enum status fields_read(struct trigger *trigger, const struct rule_text *text, struct why *why)
@@ -39,13 +66,13 @@ static enum status fields_read(struct trigger *trigger, const struct rule_text *
     if (status != STATUS_OK)
         return status;
     trigger->port = (uint16_t)port;
-    const char *protocol = rule_text_value(text, "ServerProtocol");
-    if (protocol && strcasecmp(protocol, "tcp") != 0 && strcasecmp(protocol, "udp") != 0) {
-        why_set(why, "rule %s: ServerProtocol is tcp or udp, not '%s'", text->name, protocol);
-        return STATUS_USAGE;
-    }
-    trigger->protocol = PROTOCOL_TCP;
-    if (protocol && strcasecmp(protocol, "udp") == 0)
+    status = protocol_read(trigger, text, why);
+    if (status != STATUS_OK)
+        return status;
+    status = reassembly_read(trigger, text, why);
+    if (status != STATUS_OK)
+        return status;
+    if (trigger->kind == TRIGGER_ON_QUIC_SNI)
         trigger->protocol = PROTOCOL_UDP;
     if (trigger->kind != TRIGGER_ON_ENDPOINT)
         return word_need(trigger, text, why);
@@ -93,6 +120,20 @@ static bool endpoint_fits(const struct trigger *trigger, const struct packet *pa
     return trigger->port == 0 || port == trigger->port;
 }
 
+static bool segment_names(const struct packet *packet, const char *word)
+{
+    char name[SERVER_NAME_BYTES];
+    return client_hello_server_name(packet->payload, packet->payload_bytes, name) == STATUS_OK &&
+           strcasecmp(name, word) == 0;
+}
+
+static bool initial_names(const struct packet *packet, const char *word)
+{
+    char name[SERVER_NAME_BYTES];
+    return quic_hello_server_name(packet->payload, packet->payload_bytes, name) == STATUS_OK &&
+           strcasecmp(name, word) == 0;
+}
+
 static bool hello_names(struct flow *flow, const struct packet *packet, const char *word)
 {
     if (flow->is_start_read)
@@ -114,7 +155,10 @@ static bool packet_fires(const struct trigger *trigger, struct flow *flow, const
 {
     switch (trigger->kind) {
     case TRIGGER_ON_SNI:
-        return hello_names(flow, packet, trigger->word);
+        return trigger->is_by_segment ? segment_names(packet, trigger->word)
+                                      : hello_names(flow, packet, trigger->word);
+    case TRIGGER_ON_QUIC_SNI:
+        return initial_names(packet, trigger->word);
     case TRIGGER_ON_STRING:
         return packet->payload_bytes > 0 &&
                memmem(packet->payload, packet->payload_bytes, trigger->word, strlen(trigger->word)) != NULL;

@@ -6,9 +6,14 @@
 #include "tests/lab/rule.h"
 
 /* Fields of every trigger; the endpoint, where given, narrows the others. */
-#define TRIGGER_FIELDS "SNI", "String", "ServerIPAddress", "ServerPort", "ServerProtocol"
+#define TRIGGER_FIELDS "SNI", "String", "ServerIPAddress", "ServerPort", "ServerProtocol", "Reassemble"
 
-enum trigger_kind { TRIGGER_ON_SNI, TRIGGER_ON_STRING, TRIGGER_ON_ENDPOINT };
+enum trigger_kind {
+    TRIGGER_ON_SNI, /* of TLS; with Reassemble=no only where the whole ClientHello comes in one segment */
+    TRIGGER_ON_STRING,
+    TRIGGER_ON_ENDPOINT,
+    TRIGGER_ON_QUIC_SNI, /* of a client's first Initial packet */
+};
 enum trigger_answer {
     TRIGGER_NO,
     TRIGGER_NOW,   /* this packet set it off */

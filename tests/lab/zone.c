@@ -6,6 +6,13 @@
 #include <string.h>
 #include <strings.h>
 
+const char *const zone_verbs[] = {
+    "ISPResolverConfig.AddRecord(\"name\", \"canonical name or empty\", \"address\"...): the provider's "
+    "resolver says so",
+    "ISPResolverConfig.RemoveRecord(\"name\"): the provider's resolver knows no such name",
+    "OtherResolversConfig.AddRecord(...), OtherResolversConfig.RemoveRecord(...): all other resolvers",
+    "AddRecordToAllResolvers(...), RemoveRecordFromAllResolvers(...): both", NULL};
+
 struct zone_verb {
     const char *name;
     int whose;
@@ -45,6 +52,15 @@ static bool is_host_name(const char *name)
     return name && name[0] != '\0' && name[strspn(name, letters)] == '\0';
 }
 
+/* A name without the dot that may end it. */
+static void name_copy(char *out, const char *name)
+{
+    size_t count = strlen(name);
+    memcpy(out, name, count + 1);
+    if (count > 1 && out[count - 1] == '.')
+        out[count - 1] = '\0';
+}
+
 static enum status refuse(const struct rule_text *text, const char *wanted, struct why *why)
 {
     why_set(why, "rule %s: write %s", text->name, wanted);
@@ -57,7 +73,7 @@ static enum status addition_read(const struct rule_text *text, struct zone_chang
     if (canonical && canonical[0] != '\0' && !is_host_name(canonical))
         return refuse(text, "a canonical name, or \"\", behind the name", why);
     if (canonical)
-        memcpy(change->canonical, canonical, strlen(canonical) + 1);
+        name_copy(change->canonical, canonical);
     const char *address;
     for (size_t i = 2; (address = value_at(text, i)); i++) {
         if (change->address_count == ZONE_ADDRESSES_MAX)
@@ -80,7 +96,7 @@ enum status zone_change_read(const struct rule_text *text, struct zone_changes *
             return refuse(text, "values without names", why);
     if (!is_host_name(name))
         return refuse(text, "a host name first", why);
-    memcpy(change.name, name, strlen(name) + 1);
+    name_copy(change.name, name);
     enum status status = STATUS_OK;
     if (!verb->is_removal)
         status = addition_read(text, &change, why);
@@ -89,7 +105,7 @@ enum status zone_change_read(const struct rule_text *text, struct zone_changes *
     if (status == STATUS_OK && changes->count == ZONE_CHANGES_MAX)
         status = STATUS_TOO_LARGE;
     if (status == STATUS_TOO_LARGE)
-        why_set(why, "rule %s: that is too much; 16 changes of 6 addresses are the most", text->name);
+        why_set(why, "rule %s: that is too much; 16 changes of 16 addresses are the most", text->name);
     if (status == STATUS_OK)
         changes->changes[changes->count++] = change;
     return status;
@@ -119,6 +135,8 @@ void zone_changes_write(const struct zone_changes *changes, int whose, struct bu
         const char *owner = change->canonical[0] ? change->canonical : change->name;
         if (change->canonical[0])
             buffer_printf(out, "cname=%s,%s\n", change->name, change->canonical);
+        else if (change->address_count == 0) /* a name that is there and has no address */
+            buffer_printf(out, "txt-record=%s,none\n", change->name);
         for (size_t j = 0; j < change->address_count; j++) {
             char address[ADDRESS_TEXT_BYTES];
             ip_format(&change->addresses[j], address);

@@ -8,8 +8,11 @@
 #include "measurement/base/bytes.h"
 #include "tests/lab/rule_text.h"
 
-#define ZONE_ADDRESSES_MAX 6
+#define ZONE_ADDRESSES_MAX 16
 #define ZONE_CHANGES_MAX   16
+
+/* What can be changed, one line each with its values, NULL at the end: for help texts. */
+extern const char *const zone_verbs[];
 
 /* Whose resolvers: bits. */
 enum { ZONE_ISP = 1, ZONE_OTHERS = 2 };

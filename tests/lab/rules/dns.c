@@ -18,6 +18,7 @@ struct dns_rule {
     size_t address_count;
     struct ip_address server; /* the resolver meant; version 0: any */
     int code;
+    int64_t delay_us; /* of what is forged: long enough, and it comes behind the true answer */
 };
 
 static enum status addresses_read(struct dns_rule *rule, const struct rule_text *text, struct why *why)
@@ -36,7 +37,7 @@ static enum status addresses_read(struct dns_rule *rule, const struct rule_text 
 
 static enum status fields_read(struct dns_rule *rule, const struct rule_text *text, struct why *why)
 {
-    static const char *const known[] = {"Domain", "Addresses", "ServerIPAddress", "Code", NULL};
+    static const char *const known[] = {"Domain", "Addresses", "ServerIPAddress", "Code", "Delay", NULL};
     enum status status = rule_text_only(text, known, why);
     if (status != STATUS_OK)
         return status;
@@ -50,6 +51,8 @@ static enum status fields_read(struct dns_rule *rule, const struct rule_text *te
     status = rule_text_address(text, "ServerIPAddress", &rule->server, why);
     if (status == STATUS_OK)
         status = addresses_read(rule, text, why);
+    if (status == STATUS_OK)
+        status = rule_text_duration(text, "Delay", &rule->delay_us, why);
     if (rule->flavour == FLAVOUR_REFUSE)
         rule->code = DNS_CODE_REFUSED;
     int64_t code = rule->code;
@@ -107,12 +110,15 @@ static void dns_judge(void *state, const struct packet *packet, const struct rul
     forged.payload = answer;
     forged.payload_bytes = answer_bytes;
     rule_inject(output, &forged, true);
+    if (output->injection_count > 0)
+        output->injections[output->injection_count - 1].delay_us = rule->delay_us;
 }
 
 const struct rule_kind rule_spoof_dns_response = {
     .name = "SpoofDNSResponse",
-    .summary = "SpoofDNSResponse(Domain=\"...\" Addresses={...}): a forged answer races the true one; none: "
-               "NXDOMAIN",
+    .summary =
+        "SpoofDNSResponse(Domain=\"...\" Addresses={...} [Delay=20ms]): a forged answer races the true one; "
+        "none: NXDOMAIN",
     .open = dns_open,
     .judge = dns_judge,
     .close = free,

@@ -38,6 +38,15 @@ const struct rule_kind rule_drop_for_sni = {
     .flavour = TRIGGER_ON_SNI,
 };
 
+const struct rule_kind rule_drop_for_quic_sni = {
+    .name = "DropTrafficForQUICSNI",
+    .summary = "DropTrafficForQUICSNI(SNI=\"...\"): the flow vanishes from a QUIC client's first packet on",
+    .open = drop_open,
+    .judge = drop_judge,
+    .close = drop_close,
+    .flavour = TRIGGER_ON_QUIC_SNI,
+};
+
 const struct rule_kind rule_drop_for_string = {
     .name = "DropTrafficForString",
     .summary = "DropTrafficForString(String=\"...\" [ServerIPAddress= ServerPort=]): the flow vanishes from "

@@ -7,6 +7,7 @@
 extern const struct rule_kind rule_spoof_dns_response, rule_drop_dns_query, rule_refuse_dns_query;
 extern const struct rule_kind rule_reset_for_sni, rule_reset_for_string, rule_close_for_sni,
     rule_close_for_string;
+extern const struct rule_kind rule_drop_for_quic_sni;
 extern const struct rule_kind rule_drop_for_sni, rule_drop_for_string, rule_drop_for_endpoint;
 extern const struct rule_kind rule_close_for_endpoint;
 extern const struct rule_kind rule_spoof_blockpage;

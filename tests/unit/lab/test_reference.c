@@ -46,6 +46,58 @@ static void test_reads_a_row(void **state)
     free(cases);
 }
 
+/* Columns in another order, quoted, with white space, a byte order mark and the line ends of other systems;
+ * words as spreadsheets write them; lines of commas at the end. */
+static void test_reads_what_other_programs_write(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "\xef\xbb\xbf\"rules\", expected_accessible "
+        ",\"input_url\",extra,runs_on_v0.5.28,expected_blocking,name\r\n"
+        "\"DPIResetTrafficForTLSSNI(SNI=\"\"www.example.com\"\"),\r\nDPICloseConnectionForServerEndpoint ("
+        " ServerPort = 80 ServerIPAddress=93.184.216.34)\",FALSE, https://www.example.com/ "
+        ",,TRUE,http-failure, a \r\n"
+        ",TRUE,https://www.example.com/,x,Yes,FALSE,b\r\n"
+        ",,,,,,\r\n   \r\n";
+    struct reference_case *cases = NULL;
+    size_t count = 0;
+    assert_int_equal(read_text(text, &cases, &count), STATUS_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(cases[0].name, "a");
+    assert_string_equal(cases[0].url, "https://www.example.com/");
+    assert_int_equal(cases[0].rule_count, 2);
+    assert_int_equal(cases[0].expect_count, 2);
+    assert_string_equal(cases[0].expects[0].field, "accessible");
+    assert_string_equal(cases[0].expects[0].value, "FALSE");
+    assert_true(cases[0].is_required && cases[1].is_required);
+    assert_true(!cases[0].is_clean && cases[1].is_clean);
+    free(cases);
+}
+
+static void test_names_what_it_does_not_know(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rules, *named;
+    } rows[] = {
+        {"DPIMangleEverything(SNI=x)", "MangleEverything"},
+        {"ISPResolverConfig.ReplaceRecord(x)", "ISPResolverConfig.ReplaceRecord"},
+        {"DPIResetTrafficForTLSSNI(Name=x)", "Name"},
+        {"EmulateAndroidGetaddrinfo(perhaps)", "EmulateAndroidGetaddrinfo"},
+        {"ISPResolverConfig.AddRecord(x; y)", "line 2 (a)"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[512];
+        struct why why = {0};
+        struct reference_case *cases = NULL;
+        size_t count = 0;
+        snprintf(text, sizeof text, HEADER "a,http://a.lab/,dns,16,yes,false,%s\n", rows[i].rules);
+        assert_int_not_equal(reference_read(text, strlen(text), NULL, &cases, &count, &why), STATUS_OK);
+        if (!strstr(why.text, rows[i].named))
+            fail_msg("%s: %s", rows[i].rules, why.text);
+    }
+}
+
 static void test_refuses_what_it_cannot_build(void **state)
 {
     (void)state;
@@ -77,6 +129,9 @@ static void test_compares_values(void **state)
         bool agrees;
     } cases[] = {
         {"null", "null", true},
+        {"FALSE", "false", true},
+        {"True", "true", true},
+        {"True", "false", false},
         {"null", NULL, true},
         {"null", "false", false},
         {"null", "\"null\"", false},
@@ -153,6 +208,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_a_row),
+        cmocka_unit_test(test_reads_what_other_programs_write),
+        cmocka_unit_test(test_names_what_it_does_not_know),
         cmocka_unit_test(test_refuses_what_it_cannot_build),
         cmocka_unit_test(test_compares_values),
         cmocka_unit_test(test_asks_more_of_a_clean_page),

@@ -121,6 +121,44 @@ static void test_a_name_over_two_segments(void **state)
     }
 }
 
+/* A box that reads each segment by itself sees a name only where the whole hello comes in one. */
+static void test_a_box_that_reads_segments_by_themselves(void **state)
+{
+    (void)state;
+    uint8_t hello[600];
+    size_t hello_bytes = packets_hello("www.example.com", hello);
+    struct bench bench;
+    bench_open(&bench, "ResetTrafficForTLSSNI(SNI=\"www.example.com\" Reassemble=no)");
+    struct packet packet = packets_segment(CLIENT, SERVER, 443, TCP_ACK, hello, 60);
+    ask(&bench, &packet, true, 1);
+    assert_untouched(&bench);
+    packet.sequence += 60;
+    packet.payload = hello + 60;
+    packet.payload_bytes = hello_bytes - 60;
+    ask(&bench, &packet, true, 2);
+    assert_untouched(&bench);
+    packet.payload = hello;
+    packet.payload_bytes = hello_bytes;
+    ask(&bench, &packet, true, 3);
+    assert_int_equal(bench.output.injection_count, 1);
+    rule_free(bench.rule);
+}
+
+static void test_a_forged_answer_may_come_late(void **state)
+{
+    (void)state;
+    struct bench bench;
+    uint8_t query[128];
+    bench_open(&bench, "SpoofDNSResponse(Domain=\"www.news.lab\" Addresses={83.224.65.42} Delay=60ms)");
+    struct packet packet =
+        packets_segment(CLIENT, SERVER, 53, 0, query, packets_query("www.news.lab", query));
+    packet.protocol = PROTOCOL_UDP;
+    ask(&bench, &packet, true, 1);
+    assert_int_equal(bench.output.injection_count, 1);
+    assert_int_equal(bench.output.injections[0].delay_us, 60000);
+    rule_free(bench.rule);
+}
+
 static void test_strings_at_an_endpoint(void **state)
 {
     (void)state;
@@ -409,6 +447,11 @@ static void test_wrong_rules_say_why(void **state)
         "FreezeTrafficForTLSSNI(SNI=\"x\" AfterBytes=0)",
         "BlockResiduallyForTLSSNI(SNI=\"x\" For=ever)",
         "CaptivePortal(To=\"x\")",
+        "ResetTrafficForTLSSNI(SNI=\"x\" Reassemble=maybe)",
+        "ResetTrafficForString(String=\"x\" Reassemble=no)",
+        "SpoofDNSResponse(Domain=\"x\" Delay=late)",
+        "ThrottleTrafficForTLSSNI(SNI=\"x\" Delay=3 * time.Fortnight)",
+        "DropTrafficForServerEndpoint(ServerIPAddress=1.2.3.4 ServerProtocol=icmp)",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct rule *rule = NULL;
@@ -421,11 +464,53 @@ static void test_wrong_rules_say_why(void **state)
     }
 }
 
+/* The same rule in the ways in which people and programs write it. */
+static void test_rules_are_written_in_many_ways(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "ThrottleTrafficForTLSSNI(Delay=300ms PLR=0.1 SNI=\"largefile.com\")",
+        "DPIThrottleTrafficForTLSSNI(Delay=300 * time.Millisecond PLR=0.1 SNI=\"largefile.com\")",
+        "DPIThrottleTrafficForTLSSNI(SNI=largefile.com,PLR=10%,Delay=300*time.Millisecond)",
+        " DPIThrottleTrafficForTLSSNI ( SNI = \"largefile.com\" , PLR = 0.10 , Delay = 0.3s ) ",
+        "ThrottleTrafficForTLSSNI(\n\tSNI=\"largefile.com\" /* the page */\n\tDelay=300ms PLR=.1\n)",
+    };
+    uint8_t hello[600];
+    size_t hello_bytes = packets_hello("largefile.com", hello);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench bench;
+        int lost_count = 0;
+        bench_open(&bench, cases[i]);
+        struct packet packet = packets_segment(CLIENT, SERVER, 443, TCP_ACK, hello, hello_bytes);
+        for (int turn = 0; turn < 1000; turn++) {
+            ask(&bench, &packet, true, turn);
+            assert_int_equal(bench.output.delay_us, 300000);
+            lost_count += bench.output.is_dropped;
+        }
+        assert_in_range(lost_count, 60, 140);
+        rule_free(bench.rule);
+    }
+}
+
+static void test_a_unit_alone_is_one_of_it(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, "ThrottleTrafficForTCPEndpoint(ServerIPAddress=93.184.216.34 Delay=time.Second "
+                       "ServerProtocol=layers.IPProtocolTCP)");
+    struct packet packet = packets_segment(CLIENT, "93.184.216.34", 80, TCP_ACK, "x", 1);
+    ask(&bench, &packet, true, 1);
+    assert_int_equal(bench.output.delay_us, 1000000);
+    rule_free(bench.rule);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flow_ends_for_a_name),
         cmocka_unit_test(test_a_name_over_two_segments),
+        cmocka_unit_test(test_a_box_that_reads_segments_by_themselves),
+        cmocka_unit_test(test_a_forged_answer_may_come_late),
         cmocka_unit_test(test_strings_at_an_endpoint),
         cmocka_unit_test(test_a_block_page_is_one_whole_segment),
         cmocka_unit_test(test_endpoints),
@@ -437,6 +522,8 @@ int main(void)
         cmocka_unit_test(test_residual_blocking_lasts_its_time),
         cmocka_unit_test(test_a_portal_answers_for_pages),
         cmocka_unit_test(test_wrong_rules_say_why),
+        cmocka_unit_test(test_rules_are_written_in_many_ways),
+        cmocka_unit_test(test_a_unit_alone_is_one_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
