@@ -1,17 +1,16 @@
-/* The rows of single measurements: where each has its place, how it is put there and found again.
+/* The rows of single measurements: how each is put, and found again by its identity.
  * Owner: everything is borrowed.
- * Why: an index over random identities costs a page of disk for each row once it outgrows memory. Here the place
- * is the block of time, then the first bits of the identity: rows that arrive together lie together, and whoever
- * looks for a duplicate looks where it would stand. */
+ * Why: an index over random identities costs a page of disk for each row once it outgrows memory. Here an identity stands
+ * at a place made of its block of time and its first bits: what arrives together stands together, and whoever looks for a
+ * duplicate looks where it would stand. */
 #include <string.h>
 
 #include "collector/store/sqlite/sqlite_store.h"
 #include "measurement/base/clock.h"
 
-#define PREFIX_BITS    40
-#define PREFIX_MASK    ((INT64_C(1) << PREFIX_BITS) - 1)
-#define BLOCK_MAX      ((INT64_C(1) << 23) - 1) /* of an hour: nine hundred years */
-#define BLOCK_LEAST_S  3600
+#define PREFIX_BITS   40
+#define PREFIX_MASK   ((INT64_C(1) << PREFIX_BITS) - 1)
+#define BLOCK_LEAST_S 3600
 
 /* Whole bins, an hour at least: a bin is never in two blocks. */
 static int64_t block_length_s(const struct store_handle *handle)
@@ -21,26 +20,26 @@ static int64_t block_length_s(const struct store_handle *handle)
 }
 
 /* Times beyond what blocks can tell share the first or the last one. */
-static int64_t block_of(const struct store_handle *handle, int64_t time_us)
+int64_t sqlite_block_of(const struct store_handle *handle, int64_t time_us)
 {
     int64_t length_s = block_length_s(handle);
     int64_t block = bin_start_s(time_us, length_s) / length_s;
-    return block < 0 ? 0 : block > BLOCK_MAX ? BLOCK_MAX : block;
+    return block < 0 ? 0 : block > SQLITE_BLOCK_MAX ? SQLITE_BLOCK_MAX : block;
 }
 
-int64_t sqlite_block_start(const struct store_handle *handle, int64_t time_us)
+int64_t sqlite_place_first(int64_t block)
 {
-    return block_of(handle, time_us) << PREFIX_BITS;
+    return block << PREFIX_BITS;
 }
 
-int64_t sqlite_block_first(int64_t place)
+int64_t sqlite_place_last(int64_t block)
 {
-    return place & ~PREFIX_MASK;
+    return block << PREFIX_BITS | PREFIX_MASK;
 }
 
-int64_t sqlite_block_last(int64_t place)
+int64_t sqlite_place_block(int64_t place)
 {
-    return place | PREFIX_MASK;
+    return place >> PREFIX_BITS;
 }
 
 static int64_t prefix_of(const uint8_t identity[SHA256_BYTES])
@@ -63,17 +62,15 @@ int64_t sqlite_country_number(const char country[COUNTRY_BYTES])
     return (int64_t)(uint8_t)country[0] << 8 | (country[0] ? (uint8_t)country[1] : 0);
 }
 
-/* Who stands at the place: OK and the identity, or NOT_FOUND. */
-static enum status place_read(struct store_handle *handle, int64_t place, uint8_t out[SHA256_BYTES])
+/* Who stands at the place: OK with the identity and the row, or NOT_FOUND. */
+static enum status place_read(struct store_handle *handle, int64_t place, uint8_t out[SHA256_BYTES], int64_t *out_id)
 {
     sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_FIND_PLACE);
-    if (!statement) {
-        return STATUS_IO;
-    }
     sqlite3_bind_int64(statement, 1, place);
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
         sqlite_column_blob_copy(statement, 0, out, SHA256_BYTES);
+        *out_id = sqlite3_column_int64(statement, 1);
     }
     sqlite3_reset(statement);
     return code == SQLITE_DONE ? STATUS_NOT_FOUND : sqlite_status(handle->db, code, "reading", NULL);
@@ -95,93 +92,105 @@ static enum status numbers_find(struct store_handle *handle, const struct observ
     return status;
 }
 
-static sqlite3_stmt *row_bind(struct store_handle *handle, const struct observation *observation,
-                              const struct sqlite_measurement_row *row, int64_t place)
+static enum status row_put(struct store_handle *handle, const struct observation *observation,
+                           const struct sqlite_measurement_row *row, struct why *why)
 {
     sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PUT_MEASUREMENT);
-    if (!statement) {
-        return NULL;
+    if (statement) {
+        sqlite3_bind_int64(statement, 1, row->id);
+        sqlite3_bind_blob(statement, 2, observation->identity, SHA256_BYTES, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 3, row->bundle_id);
+        sqlite3_bind_int64(statement, 4, row->line);
+        sqlite3_bind_int64(statement, 5, observation->time_us);
+        sqlite3_bind_int64(statement, 6, sqlite_country_number(observation->country));
+        sqlite3_bind_int64(statement, 7, sqlite_block_of(handle, observation->time_us));
+        sqlite3_bind_int64(statement, 8, row->vantage_id);
+        sqlite3_bind_int64(statement, 9, row->target_id);
+        sqlite3_bind_int64(statement, 10, row->verdict_id);
+        if (row->boot_id > 0) {
+            sqlite3_bind_int64(statement, 11, row->boot_id);
+        }
+        if (observation->ladder.monotonic_s != 0) {
+            sqlite3_bind_double(statement, 12, observation->ladder.monotonic_s);
+        }
+        sqlite3_bind_int64(statement, 13, row->is_counted);
     }
-    sqlite3_bind_int64(statement, 1, place);
-    sqlite3_bind_blob(statement, 2, observation->identity, SHA256_BYTES, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 3, row->bundle_id);
-    sqlite3_bind_int64(statement, 4, row->line);
-    sqlite3_bind_int64(statement, 5, observation->time_us);
-    sqlite3_bind_int64(statement, 6, sqlite_country_number(observation->country));
-    sqlite3_bind_int64(statement, 7, row->vantage_id);
-    sqlite3_bind_int64(statement, 8, row->target_id);
-    sqlite3_bind_int64(statement, 9, row->verdict_id);
-    if (row->boot_id > 0) {
-        sqlite3_bind_int64(statement, 10, row->boot_id);
-    }
-    if (observation->ladder.monotonic_s != 0) {
-        sqlite3_bind_double(statement, 11, observation->ladder.monotonic_s);
-    }
-    sqlite3_bind_int64(statement, 12, row->is_counted);
-    return statement;
+    return sqlite_run(handle, statement, "storing a measurement", why);
 }
 
-enum status sqlite_measurement_put(struct store_handle *handle, const struct observation *observation,
-                                   struct sqlite_measurement_row *row, bool *out_is_new, struct why *why)
+/* Finds the identity's place, and takes it where it is free. */
+static enum status place_take(struct store_handle *handle, const struct observation *observation, int64_t id,
+                              bool *out_is_new, struct why *why)
 {
     uint8_t identity[SHA256_BYTES];
-    int64_t place = sqlite_block_start(handle, observation->time_us) | prefix_of(observation->identity);
-    enum status status = numbers_find(handle, observation, row, why);
-    while (status == STATUS_OK) {
-        status = sqlite_run(handle, row_bind(handle, observation, row, place), "storing a measurement", why);
-        if (status == STATUS_OK && sqlite3_changes(handle->db) > 0) {
+    int64_t other_id = 0;
+    int64_t place =
+        sqlite_place_first(sqlite_block_of(handle, observation->time_us)) | prefix_of(observation->identity);
+    while (true) {
+        sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_TAKE_PLACE);
+        sqlite3_bind_int64(statement, 1, place);
+        sqlite3_bind_int64(statement, 2, id);
+        enum status status = sqlite_run(handle, statement, "storing a measurement's place", why);
+        if (status != STATUS_OK || sqlite3_changes(handle->db) > 0) {
             *out_is_new = true;
-            return STATUS_OK;
+            return status;
         }
-        if (status == STATUS_OK) {
-            status = place_read(handle, place, identity);
+        status = place_read(handle, place, identity, &other_id);
+        if (status != STATUS_OK) {
+            why_set(why, "a measurement's place names no row; run dialtone-collector fsck");
+            return STATUS_IO;
         }
-        if (status == STATUS_OK && memcmp(identity, observation->identity, SHA256_BYTES) == 0) {
+        if (memcmp(identity, observation->identity, SHA256_BYTES) == 0) {
             *out_is_new = false;
             return STATUS_OK;
         }
         place = place_next(place);
     }
-    return status;
+}
+
+enum status sqlite_measurement_put(struct store_handle *handle, const struct observation *observation,
+                                   struct sqlite_measurement_row *row, bool *out_is_new, struct why *why)
+{
+    enum status status = place_take(handle, observation, row->id, out_is_new, why);
+    if (status == STATUS_OK && *out_is_new) {
+        status = numbers_find(handle, observation, row, why);
+    }
+    return status == STATUS_OK && *out_is_new ? row_put(handle, observation, row, why) : status;
 }
 
 /* Within one block; NOT_FOUND where it is not there. */
-static enum status block_search(struct store_handle *handle, int64_t block_start,
-                                const uint8_t identity[SHA256_BYTES], int64_t *out_place)
+static enum status block_search(struct store_handle *handle, int64_t block, const uint8_t identity[SHA256_BYTES],
+                                int64_t *out_id)
 {
     uint8_t found[SHA256_BYTES];
-    int64_t place = block_start | prefix_of(identity);
-    enum status status = place_read(handle, place, found);
+    int64_t id = 0;
+    int64_t place = sqlite_place_first(block) | prefix_of(identity);
+    enum status status = place_read(handle, place, found, &id);
     while (status == STATUS_OK && memcmp(found, identity, SHA256_BYTES) != 0) {
         place = place_next(place);
-        status = place_read(handle, place, found);
+        status = place_read(handle, place, found, &id);
     }
     if (status == STATUS_OK) {
-        *out_place = place;
+        *out_id = id;
     }
     return status;
 }
 
-enum status sqlite_measurement_find(struct store_handle *handle, const uint8_t identity[SHA256_BYTES], int64_t from,
-                                    int64_t last, int64_t *out_place)
+enum status sqlite_measurement_find(struct store_handle *handle, const uint8_t identity[SHA256_BYTES],
+                                    int64_t first_block, int64_t last_block, int64_t *out_id)
 {
     enum status status = STATUS_NOT_FOUND;
-    while (status == STATUS_NOT_FOUND) {
+    for (int64_t block = last_block; block >= first_block && status == STATUS_NOT_FOUND; block--) {
         sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_NEWEST_PLACE);
-        if (!statement) {
-            return STATUS_IO;
-        }
-        sqlite3_bind_int64(statement, 1, from);
-        sqlite3_bind_int64(statement, 2, last);
+        sqlite3_bind_int64(statement, 1, sqlite_place_first(first_block));
+        sqlite3_bind_int64(statement, 2, sqlite_place_last(block));
         int code = sqlite3_step(statement);
-        int64_t newest = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+        block = code == SQLITE_ROW ? sqlite_place_block(sqlite3_column_int64(statement, 0)) : block;
         sqlite3_reset(statement);
         if (code != SQLITE_ROW) {
             return code == SQLITE_DONE ? STATUS_NOT_FOUND : sqlite_status(handle->db, code, "reading", NULL);
         }
-        newest &= ~PREFIX_MASK;
-        status = block_search(handle, newest, identity, out_place);
-        last = newest - 1;
+        status = block_search(handle, block, identity, out_id);
     }
     return status;
 }

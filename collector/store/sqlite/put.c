@@ -88,6 +88,7 @@ struct put_run {
     struct store_handle *handle;
     struct cell_batch *batch;
     int64_t bundle_id;        /* of the newest bundle */
+    int64_t measurement_id;   /* of the newest measurement */
     int64_t pruned_before_us; /* cells of before are settled: what they counted is not known any more */
 };
 
@@ -97,11 +98,13 @@ static enum status measurements_put(struct put_run *run, const struct store_put 
     enum status status = STATUS_OK;
     for (size_t i = 0; i < put->count && status == STATUS_OK; i++) {
         const struct observation *observation = &put->observations[i];
-        struct sqlite_measurement_row row = {.bundle_id = run->bundle_id, .line = (int64_t)i};
+        struct sqlite_measurement_row row = {
+            .id = run->measurement_id + 1, .bundle_id = run->bundle_id, .line = (int64_t)i};
         bool is_new = false;
         row.is_counted = cell_time_is_plausible(observation->time_us, put->bundle->received_us) &&
                          observation->time_us >= run->pruned_before_us;
         status = sqlite_measurement_put(run->handle, observation, &row, &is_new, why);
+        run->measurement_id += is_new;
         result->accepted_count += status == STATUS_OK && is_new;
         result->duplicate_count += status == STATUS_OK && !is_new;
         if (status == STATUS_OK && is_new && row.is_counted) {
@@ -160,20 +163,13 @@ static enum status bundle_put(struct put_run *run, struct store_put *put, struct
     return status;
 }
 
-static int64_t pruned_before_us(struct store_handle *handle)
-{
-    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_PRUNED_BEFORE);
-    int64_t time_us = statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : INT64_MIN;
-    sqlite3_reset(statement);
-    return time_us;
-}
-
 /* Everything between BEGIN and COMMIT. */
 static enum status bundles_put(struct store_handle *handle, struct store_put *puts, size_t count, struct why *why)
 {
     struct put_run run = {.handle = handle,
-                          .bundle_id = sqlite_newest_bundle(handle),
-                          .pruned_before_us = pruned_before_us(handle)};
+                          .bundle_id = sqlite_statement_number(handle, STATEMENT_NEWEST_BUNDLE, 0),
+                          .measurement_id = sqlite_statement_number(handle, STATEMENT_NEWEST_MEASUREMENT, 0),
+                          .pruned_before_us = sqlite_statement_number(handle, STATEMENT_PRUNED_BEFORE, INT64_MIN)};
     enum status status = cell_batch_open(handle, &run.batch);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status = bundle_put(&run, &puts[i], why);

@@ -75,7 +75,7 @@ enum status sqlite_each_region(struct store_handle *handle, store_region_callbac
     struct query_text query = {0};
     struct store_region row;
     enum status status;
-    handle->dirt_seen = sqlite_newest_bundle(handle);
+    handle->dirt_seen = sqlite_statement_number(handle, STATEMENT_NEWEST_BUNDLE, 0);
     buffer_text(&query.sql,
                 "SELECT region, asn, measurement_count, probe_count, CASE WHEN asn <> 0 THEN 1 ELSE"
                 " (SELECT COUNT(*) FROM regions AS networks WHERE networks.region = regions.region AND"
@@ -104,7 +104,7 @@ enum status sqlite_each_dirty_region(struct store_handle *handle, store_dirty_ca
     struct buffer rows = {0};
     struct dirty_row row;
     enum status status;
-    handle->dirt_seen = sqlite_newest_bundle(handle);
+    handle->dirt_seen = sqlite_statement_number(handle, STATEMENT_NEWEST_BUNDLE, 0);
     buffer_text(&query.sql, "SELECT region, first_us FROM dirty ORDER BY region");
     sqlite3_stmt *statement = query_start(handle, &query);
     while ((status = query_next(handle, statement)) == STATUS_OK) {

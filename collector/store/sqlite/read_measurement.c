@@ -11,10 +11,11 @@
 /* A walk over the blocks that have rows. */
 struct block_walk {
     struct store_handle *handle;
-    sqlite3_stmt *seek; /* the next place with a row, between two places */
-    sqlite3_stmt *read; /* the rows between two places, the parameters ?1 and ?2 */
-    int64_t from, last; /* places that are still to be read */
+    sqlite3_stmt *seek; /* a block with rows, between two of them: ?1 and ?2 */
+    sqlite3_stmt *read; /* the rows of what lies between ?1 and ?2: of one block, or one row */
+    int64_t first_block, last_block; /* those still to be read */
     bool is_descending;
+    bool is_by_country; /* by the country's index: blocks; otherwise by places */
 };
 
 static void walk_end(struct block_walk *walk)
@@ -23,50 +24,54 @@ static void walk_end(struct block_walk *walk)
     sqlite3_finalize(walk->read);
 }
 
-/* Takes the text, whose first two parameters are the walk's. A country's rows are found by its index. */
+/* Takes the text of `rows`, whose first two parameters are the walk's. */
 static enum status walk_start(struct block_walk *walk, struct query_text *rows, const char *region)
 {
-    struct query_text seek = {0};
-    seek.count = 2; /* the first two parameters are the walk's */
-    buffer_printf(&seek.sql, "SELECT id FROM measurements %s WHERE id BETWEEN ?1 AND ?2",
-                  region ? "INDEXED BY measurements_by_country" : "");
+    struct query_text seek = {.count = 2};
+    walk->is_by_country = region != NULL;
     if (region) {
         char country[COUNTRY_BYTES] = "";
         memcpy(country, region, strnlen(region, sizeof country - 1));
+        buffer_text(&seek.sql, "SELECT block FROM measurements INDEXED BY measurements_by_country"
+                               " WHERE block BETWEEN ?1 AND ?2");
         query_add_number(&seek, " AND country = ?", sqlite_country_number(country));
+        buffer_text(&seek.sql, walk->is_descending ? " ORDER BY block DESC LIMIT 1" : " ORDER BY block LIMIT 1");
+    } else {
+        buffer_text(&seek.sql, "SELECT place FROM places WHERE place BETWEEN ?1 AND ?2");
+        buffer_text(&seek.sql, walk->is_descending ? " ORDER BY place DESC LIMIT 1" : " ORDER BY place LIMIT 1");
     }
-    buffer_printf(&seek.sql, " ORDER BY id%s LIMIT 1", walk->is_descending ? " DESC" : "");
     walk->seek = query_start(walk->handle, &seek);
     walk->read = query_start(walk->handle, rows);
     return walk->seek && walk->read ? STATUS_OK
                                     : sqlite_status(walk->handle->db, sqlite3_errcode(walk->handle->db), "reading", NULL);
 }
 
+static void blocks_bind(const struct block_walk *walk, sqlite3_stmt *statement, int64_t first, int64_t last)
+{
+    sqlite3_reset(statement);
+    sqlite3_bind_int64(statement, 1, walk->is_by_country ? first : sqlite_place_first(first));
+    sqlite3_bind_int64(statement, 2, walk->is_by_country ? last : sqlite_place_last(last));
+}
+
 /* Binds the next block that has rows; NOT_FOUND where there is none left. */
 static enum status walk_next(struct block_walk *walk)
 {
-    if (walk->from > walk->last) {
+    if (walk->first_block > walk->last_block) {
         return STATUS_NOT_FOUND;
     }
-    sqlite3_reset(walk->seek);
-    sqlite3_bind_int64(walk->seek, 1, walk->from);
-    sqlite3_bind_int64(walk->seek, 2, walk->last);
+    blocks_bind(walk, walk->seek, walk->first_block, walk->last_block);
     enum status status = query_next(walk->handle, walk->seek);
     if (status != STATUS_OK) {
         return status;
     }
-    int64_t place = sqlite3_column_int64(walk->seek, 0);
+    int64_t found = sqlite3_column_int64(walk->seek, 0);
+    int64_t block = walk->is_by_country ? found : sqlite_place_block(found);
     sqlite3_reset(walk->seek);
-    int64_t block_last = sqlite_block_last(place);
-    int64_t block_first = sqlite_block_first(place);
-    sqlite3_reset(walk->read);
-    sqlite3_bind_int64(walk->read, 1, block_first > walk->from ? block_first : walk->from);
-    sqlite3_bind_int64(walk->read, 2, block_last < walk->last ? block_last : walk->last);
+    blocks_bind(walk, walk->read, block, block);
     if (walk->is_descending) {
-        walk->last = block_first - 1;
+        walk->last_block = block - 1;
     } else {
-        walk->from = block_last == INT64_MAX ? INT64_MAX : block_last + 1;
-        walk->last = block_last == INT64_MAX ? block_first : walk->last;
+        walk->first_block = block + 1;
     }
     return STATUS_OK;
 }
@@ -113,17 +118,31 @@ static enum status block_give(struct block_walk *walk, int64_t *skip, int64_t *l
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* The places that a filter leaves. NOT_FOUND where it leaves none. */
-static enum status places_of(struct store_handle *handle, const struct store_measurement_filter *filter,
-                             struct block_walk *walk)
+#define MEASUREMENTS_FROM(rows)                                                                              \
+    "SELECT " MEASUREMENT_COLUMNS " FROM " rows MEASUREMENT_TABLES                                            \
+    " CROSS JOIN bundles ON bundles.id = bundle_id LEFT JOIN boots ON boots.id = m.boot_id WHERE "
+
+/* One by its identity; by its country; or by its time. */
+static const char *source_of(const struct store_measurement_filter *filter)
 {
-    walk->from = filter->span.from_us != 0 ? sqlite_block_start(handle, filter->span.from_us) : 0;
-    walk->last = filter->span.to_us != 0 ? sqlite_block_last(sqlite_block_start(handle, filter->span.to_us)) : INT64_MAX;
-    if (!filter->identity) {
-        return STATUS_OK;
+    if (filter->identity) {
+        return MEASUREMENTS_FROM("measurements AS m NOT INDEXED") "m.id BETWEEN ?1 AND ?2";
     }
-    enum status status = sqlite_measurement_find(handle, filter->identity, walk->from, walk->last, &walk->from);
-    walk->last = walk->from;
+    return filter->region
+               ? MEASUREMENTS_FROM("measurements AS m INDEXED BY measurements_by_country") "m.block BETWEEN ?1 AND ?2"
+               : MEASUREMENTS_FROM("places CROSS JOIN measurements AS m ON m.id = measurement_id")
+                 "place BETWEEN ?1 AND ?2";
+}
+
+/* Binds the row that has the identity. NOT_FOUND where there is none. */
+static enum status identity_bind(struct block_walk *walk, const uint8_t identity[SHA256_BYTES])
+{
+    int64_t id = 0;
+    enum status status =
+        sqlite_measurement_find(walk->handle, identity, walk->first_block, walk->last_block, &id);
+    sqlite3_bind_int64(walk->read, 1, id);
+    sqlite3_bind_int64(walk->read, 2, id);
+    walk->last_block = -1;
     return status;
 }
 
@@ -131,23 +150,18 @@ enum status sqlite_each_measurement(struct store_handle *handle,
                                     const struct store_measurement_filter *filter,
                                     store_measurement_callback callback, void *arg)
 {
-    struct block_walk walk = {.handle = handle, .is_descending = true};
+    struct block_walk walk = {.handle = handle, .is_descending = true, .last_block = SQLITE_BLOCK_MAX};
     struct query_text query = {.count = 2};
     int64_t skip = filter->offset > 0 ? filter->offset : 0;
     int64_t left = filter->limit;
-    enum status status = places_of(handle, filter, &walk);
-    if (status != STATUS_OK) {
-        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-    }
-    buffer_text(&query.sql, filter->region
-                                ? "SELECT " MEASUREMENT_COLUMNS " FROM " MEASUREMENT_TABLES("INDEXED BY measurements_by_country")
-                                : "SELECT " MEASUREMENT_COLUMNS " FROM " MEASUREMENT_TABLES("NOT INDEXED"));
-    buffer_text(&query.sql, " WHERE m.id BETWEEN ?1 AND ?2");
+    walk.first_block = filter->span.from_us != 0 ? sqlite_block_of(handle, filter->span.from_us) : 0;
+    walk.last_block = filter->span.to_us != 0 ? sqlite_block_of(handle, filter->span.to_us) : SQLITE_BLOCK_MAX;
+    buffer_text(&query.sql, source_of(filter));
     filter_add(&query, filter);
     buffer_text(&query.sql, " ORDER BY time_us DESC, bundle_id DESC, line DESC");
-    status = walk_start(&walk, &query, filter->region);
+    enum status status = walk_start(&walk, &query, filter->region);
     while (status == STATUS_OK && left > 0) {
-        status = walk_next(&walk);
+        status = filter->identity && walk.last_block >= 0 ? identity_bind(&walk, filter->identity) : walk_next(&walk);
         if (status == STATUS_OK) {
             status = block_give(&walk, &skip, &left, callback, arg);
         }
@@ -215,33 +229,35 @@ static enum status block_fold(struct block_walk *walk, struct store_fold *fold)
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+static void fold_span_add(struct query_text *query, struct store_span span, struct block_walk *walk)
+{
+    int64_t bin_s = walk->handle->bin_length_s;
+    if (span.from_us != 0) {
+        int64_t from_us = bin_start_s(span.from_us, bin_s) * US_PER_S;
+        walk->first_block = sqlite_block_of(walk->handle, from_us);
+        query_add_number(query, " AND time_us >= ?", from_us);
+    }
+    if (span.to_us != 0) {
+        int64_t to_us = (bin_start_s(span.to_us - 1, bin_s) + bin_s) * US_PER_S;
+        walk->last_block = sqlite_block_of(walk->handle, to_us);
+        query_add_number(query, " AND time_us < ?", to_us);
+    }
+}
+
 enum status sqlite_fold_sightings(struct store_handle *handle, const char *region, struct store_span span,
                                   store_sighting_callback callback, void *arg)
 {
-    int64_t bin_us = handle->bin_length_s * US_PER_S;
-    struct block_walk walk = {.handle = handle, .last = INT64_MAX};
+    struct block_walk walk = {.handle = handle, .last_block = SQLITE_BLOCK_MAX};
     struct query_text query = {.count = 2};
     struct store_fold fold = {
         .bin_length_s = handle->bin_length_s, .sighting_callback = callback, .arg = arg};
     buffer_text(&query.sql, "SELECT " FOLD_COLUMNS
-                            " FROM measurements AS m INDEXED BY measurements_by_country"
-                            " CROSS JOIN vantages ON vantages.id = vantage_id"
-                            " CROSS JOIN targets ON targets.id = target_id"
-                            " CROSS JOIN verdicts ON verdicts.id = verdict_id"
-                            " WHERE m.id BETWEEN ?1 AND ?2 AND m.is_counted"
+                            " FROM measurements AS m INDEXED BY measurements_by_country" MEASUREMENT_TABLES
+                            " WHERE m.block BETWEEN ?1 AND ?2 AND m.is_counted"
                             " AND subject NOT IN ('', '" SUBJECT_CONNECTIVITY "')");
     query_add_region(&query, "m.country", region);
-    if (span.from_us != 0) {
-        int64_t from_us = bin_start_s(span.from_us, handle->bin_length_s) * US_PER_S;
-        walk.from = sqlite_block_start(handle, from_us);
-        query_add_number(&query, " AND time_us >= ?", from_us);
-    }
-    if (span.to_us != 0) {
-        int64_t to_us = bin_start_s(span.to_us - 1, handle->bin_length_s) * US_PER_S + bin_us;
-        walk.last = sqlite_block_last(sqlite_block_start(handle, to_us));
-        query_add_number(&query, " AND time_us < ?", to_us);
-    }
-    query_add_number(&query, " ORDER BY time_us / ?", bin_us);
+    fold_span_add(&query, span, &walk);
+    query_add_number(&query, " ORDER BY time_us / ?", handle->bin_length_s * US_PER_S);
     buffer_text(&query.sql, ", subject, subdivision, vantages.probe, asn, vantages.is_signed, identity");
     enum status status = walk_start(&walk, &query, region);
     while (status == STATUS_OK) {

@@ -36,13 +36,15 @@ static const char rows_text[] =
     " UNIQUE(outcome, layer, method, confidence, ladder_state, controls_ok, controls_failed, operators_failed));"
     "CREATE TABLE boots(id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE);"
 
-    /* The id is a place: the block of time, then the first bits of the identity (measurement.c). So rows that arrive
-     * together lie together, a duplicate is found where it would stand, and time and identity need no index. */
+    /* In the order of arrival, so that a bundle fills pages of its own. */
     "CREATE TABLE measurements("
     " id INTEGER PRIMARY KEY, identity BLOB NOT NULL, bundle_id INTEGER NOT NULL, line INTEGER NOT NULL,"
-    " time_us INTEGER NOT NULL, country INTEGER NOT NULL, vantage_id INTEGER NOT NULL, target_id INTEGER NOT NULL,"
-    " verdict_id INTEGER NOT NULL, boot_id INTEGER, monotonic_s REAL, is_counted INTEGER NOT NULL);"
-    "CREATE INDEX measurements_by_country ON measurements(country);"
+    " time_us INTEGER NOT NULL, country INTEGER NOT NULL, block INTEGER NOT NULL, vantage_id INTEGER NOT NULL,"
+    " target_id INTEGER NOT NULL, verdict_id INTEGER NOT NULL, boot_id INTEGER, monotonic_s REAL,"
+    " is_counted INTEGER NOT NULL);"
+    "CREATE INDEX measurements_by_country ON measurements(country, block);"
+    /* Where each identity stands: the block of time, then the first bits of the identity (measurement.c). */
+    "CREATE TABLE places(place INTEGER PRIMARY KEY, measurement_id INTEGER NOT NULL);"
 
     /* A probe that moves within a bin has a row for each place. */
     "CREATE TABLE presence("

@@ -43,6 +43,8 @@ enum sqlite_statement {
     STATEMENT_PUT_BOOT,
     STATEMENT_FIND_PLACE,
     STATEMENT_NEWEST_PLACE,
+    STATEMENT_TAKE_PLACE,
+    STATEMENT_NEWEST_MEASUREMENT,
     STATEMENT_PUT_MEASUREMENT,
     STATEMENT_PRUNED_BEFORE,
     STATEMENT_FIND_PRESENCE,
@@ -99,8 +101,8 @@ void sqlite_rollback(struct store_handle *handle);
 void sqlite_column_copy(sqlite3_stmt *statement, int column, char *out, size_t out_bytes);
 /* Copies a blob column of exactly `count` bytes; zeros where it is of another length. */
 void sqlite_column_blob_copy(sqlite3_stmt *statement, int column, void *out, size_t count);
-/* The id of the newest bundle, in the order of commits; 0: none. */
-int64_t sqlite_newest_bundle(struct store_handle *handle);
+/* The first column of the first row of a statement without parameters, or `fallback`. */
+int64_t sqlite_statement_number(struct store_handle *handle, enum sqlite_statement id, int64_t fallback);
 
 /* row.c: the columns of each table, in one place for writing and reading. */
 #define PRESENCE_COLUMNS                                                                                     \
@@ -111,15 +113,14 @@ int64_t sqlite_newest_bundle(struct store_handle *handle);
     "blocked_weak_count, blocked_medium_count, blocked_strong_count, blocked_certain_count, down_count, "    \
     "offline_count, unknown_count, layer, method, first_ok_us, last_ok_us, first_blocked_us, "               \
     "last_blocked_us, example"
-/* Of the tables that MEASUREMENT_TABLES joins, in this order and by these ids. */
+/* Of `m`, MEASUREMENT_TABLES, bundles and boots. */
 #define MEASUREMENT_COLUMNS                                                                                  \
     "identity, hash, line, time_us, vantages.probe, vantages.is_signed, vantages.country, subdivision, asn, " \
     "access, test_name, input, subject, outcome, layer, method, confidence, ladder_state, controls_ok, "      \
     "controls_failed, operators_failed, boot, monotonic_s"
-#define MEASUREMENT_TABLES(index)                                                                            \
-    "measurements AS m " index " CROSS JOIN vantages ON vantages.id = vantage_id"                             \
-    " CROSS JOIN targets ON targets.id = target_id CROSS JOIN verdicts ON verdicts.id = verdict_id"           \
-    " CROSS JOIN bundles ON bundles.id = bundle_id LEFT JOIN boots ON boots.id = m.boot_id"
+#define MEASUREMENT_TABLES                                                                                   \
+    " CROSS JOIN vantages ON vantages.id = vantage_id CROSS JOIN targets ON targets.id = target_id"           \
+    " CROSS JOIN verdicts ON verdicts.id = verdict_id"
 #define EVENT_COLUMNS                                                                                        \
     "id, revision, kind, region, asn, subject, outcome, layer, method, verdict_confidence, state, "          \
     "confidence, "                                                                                           \
@@ -152,8 +153,9 @@ enum status sqlite_boot_number(struct store_handle *handle, const char *boot, in
 /* A rollback took numbers back. */
 void sqlite_dictionary_forget(struct store_handle *handle);
 
-/* measurement.c. A place is the id of a measurement's row: its block of time, then the first bits of its identity. */
+/* measurement.c. Time is cut into blocks of an hour or a little more, of whole bins. */
 struct sqlite_measurement_row {
+    int64_t id; /* free: the newest and one */
     int64_t bundle_id;
     int64_t line;
     bool is_counted; /* in cells */
@@ -161,14 +163,15 @@ struct sqlite_measurement_row {
 };
 enum status sqlite_measurement_put(struct store_handle *handle, const struct observation *observation,
                                    struct sqlite_measurement_row *row, bool *out_is_new, struct why *why);
-/* Looks from the newest block to the oldest, between two places. NOT_FOUND where it is not there. */
-enum status sqlite_measurement_find(struct store_handle *handle, const uint8_t identity[SHA256_BYTES], int64_t from,
-                                    int64_t last, int64_t *out_place);
-/* The first place of the block that the time belongs to; the first and the last of a place's block. Blocks hold whole
- * bins. */
-int64_t sqlite_block_start(const struct store_handle *handle, int64_t time_us);
-int64_t sqlite_block_first(int64_t place);
-int64_t sqlite_block_last(int64_t place);
+/* Looks from the last block to the first. NOT_FOUND where it is not there. */
+enum status sqlite_measurement_find(struct store_handle *handle, const uint8_t identity[SHA256_BYTES],
+                                    int64_t first_block, int64_t last_block, int64_t *out_id);
+#define SQLITE_BLOCK_MAX ((INT64_C(1) << 23) - 1) /* of an hour: nine hundred years */
+int64_t sqlite_block_of(const struct store_handle *handle, int64_t time_us);
+/* The places of a block, and the block of a place. */
+int64_t sqlite_place_first(int64_t block);
+int64_t sqlite_place_last(int64_t block);
+int64_t sqlite_place_block(int64_t place);
 /* Its two bytes as a number, which an index keeps in three bytes. */
 int64_t sqlite_country_number(const char country[COUNTRY_BYTES]);
 

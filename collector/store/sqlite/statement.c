@@ -38,13 +38,14 @@ static const char *const statement_text[STATEMENT_COUNT] = {
                               " controls_failed, operators_failed) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [STATEMENT_FIND_BOOT] = "SELECT id FROM boots WHERE boot = ?1",
     [STATEMENT_PUT_BOOT] = "INSERT INTO boots(boot) VALUES(?1)",
-    [STATEMENT_FIND_PLACE] = "SELECT identity FROM measurements WHERE id = ?1",
-    [STATEMENT_NEWEST_PLACE] =
-        "SELECT id FROM measurements WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
+    [STATEMENT_FIND_PLACE] = "SELECT identity, measurements.id FROM places JOIN measurements"
+                             " ON measurements.id = measurement_id WHERE place = ?1",
+    [STATEMENT_NEWEST_PLACE] = "SELECT place FROM places WHERE place BETWEEN ?1 AND ?2 ORDER BY place DESC LIMIT 1",
+    [STATEMENT_TAKE_PLACE] = "INSERT INTO places(place, measurement_id) VALUES(?1,?2) ON CONFLICT DO NOTHING",
+    [STATEMENT_NEWEST_MEASUREMENT] = "SELECT COALESCE(MAX(id), 0) FROM measurements",
     [STATEMENT_PUT_MEASUREMENT] =
-        "INSERT INTO measurements(id, identity, bundle_id, line, time_us, country, vantage_id, target_id, verdict_id,"
-        " boot_id, monotonic_s, is_counted) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
-        " ON CONFLICT(id) DO NOTHING",
+        "INSERT INTO measurements(id, identity, bundle_id, line, time_us, country, block, vantage_id, target_id,"
+        " verdict_id, boot_id, monotonic_s, is_counted) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
     [STATEMENT_PRUNED_BEFORE] = "SELECT value FROM meta WHERE key = 'pruned_before_us'",
     [STATEMENT_FIND_PRESENCE] = "SELECT " PRESENCE_COLUMNS " FROM presence JOIN vantages ON vantages.id = vantage_id"
                                 " WHERE presence.country = ?1 AND bin_s = ?2 AND vantage_id = ?3",
@@ -173,11 +174,11 @@ void sqlite_column_blob_copy(sqlite3_stmt *statement, int column, void *out, siz
     }
 }
 
-int64_t sqlite_newest_bundle(struct store_handle *handle)
+int64_t sqlite_statement_number(struct store_handle *handle, enum sqlite_statement id, int64_t fallback)
 {
-    sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_NEWEST_BUNDLE);
-    int64_t newest =
-        statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_stmt *statement = sqlite_statement(handle, id);
+    int64_t number =
+        statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : fallback;
     sqlite3_reset(statement);
-    return newest;
+    return number;
 }

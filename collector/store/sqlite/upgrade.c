@@ -50,11 +50,12 @@ static void country_number(sqlite3_context *context, int count, sqlite3_value **
     sqlite3_result_int64(context, sqlite_country_number(country));
 }
 
-static enum status first_measurement_move(struct store_handle *handle, sqlite3_stmt *statement, struct why *why)
+static enum status first_measurement_move(struct store_handle *handle, sqlite3_stmt *statement, int64_t id,
+                                          struct why *why)
 {
     struct store_measurement row;
-    struct sqlite_measurement_row place = {.bundle_id = sqlite3_column_int64(statement, 23)};
-    bool is_new;
+    struct sqlite_measurement_row place = {.id = id, .bundle_id = sqlite3_column_int64(statement, 23)};
+    bool is_new = false;
     sqlite_measurement_read(statement, &row);
     place.line = row.line;
     place.is_counted = cell_time_is_plausible(row.observation.time_us, sqlite3_column_int64(statement, 24));
@@ -66,8 +67,8 @@ static enum status first_measurements_move(struct store_handle *handle, struct w
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(handle->db, first_read, -1, &statement, NULL);
     enum status status = sqlite_status(handle->db, code, "upgrading the store", why);
-    while (status == STATUS_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        status = first_measurement_move(handle, statement, why);
+    for (int64_t id = 1; status == STATUS_OK && (code = sqlite3_step(statement)) == SQLITE_ROW; id++) {
+        status = first_measurement_move(handle, statement, id, why);
     }
     if (status == STATUS_OK) {
         status = sqlite_status(handle->db, code, "upgrading the store", why);
