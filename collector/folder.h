@@ -14,6 +14,7 @@ struct collector_folder {
     struct store_handle *handle;
     int64_t bin_length_s;
     char log[KEY_NAME_BYTES]; /* the name of the collector's key: whose log its bundles enter */
+    const char *identity_path; /* borrowed: where the age identity is; NULL: in the folder; "": not on this machine */
 };
 
 /* Opens the folder for writing, making what is missing. `bin_length_s` 0: the stored one, or the default. */

@@ -26,10 +26,47 @@ static const struct cli_option options[] = {
     {"site", "DIR", "serve the pages that dialtone-report site wrote"},
     {"alerts", "FILE", "webhooks to tell of events, a section each; docs/alerts.md describes it"},
     {"public-url", "URL", "address at which others reach this collector, for links in feeds and alerts"},
+    {"enrolment", "open|invitation|closed", "whose bundles are taken: anybody's, or of keys that are enrolled (open)"},
+    {"key-rate", "N", "bundles a minute that one key may send in the long run (1200); 0: no limit"},
+    {"rate", "N", "requests that write, a minute, from all together (600000); 0: no limit"},
+    {"identity", "FILE|none", "what opens sealed bundles (identity.age.txt in the data folder); none: it is kept elsewhere"},
+    {"recipient", "age1...", "with --identity none: whom probes seal to"},
     {0},
 };
 
-static enum exit_status serve(const struct service_config *config, const char *data, int64_t bin_length_s)
+/* What one may send at once is what one may send in four minutes. */
+static struct limiter_rate rate_of(int64_t per_minute)
+{
+    return (struct limiter_rate){.burst_count = 4 * per_minute, .per_minute_count = per_minute};
+}
+
+static enum status trust_read(const struct cli_arguments *arguments, struct service_config *config)
+{
+    int64_t key_rate = -1;
+    int64_t rate = -1;
+    const char *enrolment = cli_value(arguments, "enrolment");
+    const char *identity = cli_value(arguments, "identity");
+    config->trust = trust_config_default();
+    config->recipient = cli_value(arguments, "recipient");
+    if (enrolment && trust_enrolment_parse(enrolment, &config->trust.enrolment) != STATUS_OK) {
+        cli_fail(EXIT_USAGE, "serve: --enrolment \"%.80s\": type open, invitation or closed", enrolment);
+        return STATUS_USAGE;
+    }
+    if (config->recipient && (!identity || strcmp(identity, "none") != 0)) {
+        cli_fail(EXIT_USAGE, "serve: --recipient belongs to --identity none; an identity has its own");
+        return STATUS_USAGE;
+    }
+    enum status status = cli_number(arguments, "key-rate", 0, 1000000000, &key_rate);
+    if (status == STATUS_OK) {
+        status = cli_number(arguments, "rate", 0, 1000000000, &rate);
+    }
+    config->trust.each = key_rate >= 0 ? rate_of(key_rate) : config->trust.each;
+    config->trust.all = rate >= 0 ? rate_of(rate) : config->trust.all;
+    return status;
+}
+
+static enum exit_status serve(const struct service_config *config, const char *data, const char *identity,
+                              int64_t bin_length_s)
 {
     struct collector_folder folder = {0};
     struct service *service = NULL;
@@ -40,6 +77,7 @@ static enum exit_status serve(const struct service_config *config, const char *d
                   (long long)bin_length_s, (long long)folder.bin_length_s);
     }
     if (status == STATUS_OK) {
+        folder.identity_path = identity && strcmp(identity, "none") == 0 ? "" : identity;
         status = service_open(config, &folder, &service, &why);
     }
     if (status == STATUS_OK) {
@@ -96,8 +134,8 @@ static enum exit_status run(int argc, char **argv)
     } else if (config.public_url && strncmp(config.public_url, "http://", 7) != 0 &&
                strncmp(config.public_url, "https://", 8) != 0) {
         cli_fail(EXIT_USAGE, "serve: --public-url is a whole address, such as https://collector.example.org");
-    } else if (command_store(arguments, data) == STATUS_OK) {
-        result = serve(&config, data, bin_length_s);
+    } else if (trust_read(arguments, &config) == STATUS_OK && command_store(arguments, data) == STATUS_OK) {
+        result = serve(&config, data, cli_value(arguments, "identity"), bin_length_s);
     }
     cli_free(arguments);
     return result;
@@ -136,6 +174,10 @@ const struct cli_command command_serve = {
         "how "
         "to\n"
         "check the signature.\n"
+        "\n"
+        "Probes: --enrolment says whose bundles are taken; dialtone-collector probes invites, enrols and revokes.\n"
+        "Sealed bundles are opened with the identity that is made in the data folder at the first start. With\n"
+        "--identity none they are kept as they came, and dialtone-collector decrypt takes them in later.\n"
         "\n"
         "Exit status: 0 stopped as told; 2 usage; 3 it could not serve.\n"
         "\n"

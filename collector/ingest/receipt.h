@@ -9,4 +9,9 @@
 enum status receipt_write(const struct secret_key *key, const uint8_t hash[SHA256_BYTES],
                           const struct store_put_result *result, struct buffer *out);
 
+/* For a sealed bundle that cannot be opened here: {"receipt":{"sealed","received"},"key","signature"}, the hash being that
+ * of the sealed file. */
+enum status receipt_write_sealed(const struct secret_key *key, const uint8_t hash[SHA256_BYTES], int64_t received_us,
+                                 struct buffer *out);
+
 #endif

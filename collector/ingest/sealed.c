@@ -22,9 +22,10 @@ enum status sealed_opener_open(const struct collector_folder *folder, struct sea
                                struct why *why)
 {
     struct sealed_opener *opener = calloc(1, sizeof *opener);
-    char *path = path_join(folder->path, SEALED_IDENTITY_FILE);
+    const char *given = folder->identity_path;
+    char *path = given ? strdup(given) : path_join(folder->path, SEALED_IDENTITY_FILE);
     enum status status = opener && path ? STATUS_OK : STATUS_NO_MEMORY;
-    if (status == STATUS_OK && access(path, F_OK) == 0) {
+    if (status == STATUS_OK && path[0] && access(path, F_OK) == 0) {
         status = age_identity_load(path, &opener->identity, why);
         opener->has_identity = status == STATUS_OK;
     }

@@ -12,11 +12,14 @@
 #include "collector/serve/mailbox.h"
 #include "collector/serve/reply.h"
 #include "collector/serve/service.h"
+#include "collector/trust/identity.h"
+#include "collector/trust/trust.h"
 
 #define SERVICE_LOOPS_MOST 16
 
 struct control_service;
 struct evconnlistener;
+struct evidence_log;
 struct geo;
 struct judge;
 struct tls_server;
@@ -38,6 +41,7 @@ struct server {
     struct evconnlistener *listener;
     struct connections *connections;
     struct control_service *control;
+    struct evidence_log *log; /* NULL until it is asked for */
     const struct geo *geo;
     struct tls_server *tls; /* NULL: plain HTTP */
     struct upload *uploads; /* bundles of this loop that the pipeline has */
@@ -55,6 +59,11 @@ struct service {
     struct clock clock;
     struct geo *geo;
     struct tls_server *tls;
+    struct trust *trust;
+    struct ingest_policy policy;
+    struct age_recipient recipient; /* whom probes seal to */
+    bool has_recipient;
+    bool is_offline; /* the identity is not on this machine: sealed bundles are kept as they are */
     struct pipeline *pipeline;
     struct judge *judge;
     atomic_size_t held_bytes;
@@ -74,6 +83,9 @@ void route_regions(struct server *server, struct evhttp_request *request, const 
 void route_timeline(struct server *server, struct evhttp_request *request, const char *rest);
 void route_events(struct server *server, struct evhttp_request *request, const char *rest);
 void route_measurements(struct server *server, struct evhttp_request *request, const char *rest);
+void route_keys(struct server *server, struct evhttp_request *request, const char *rest);
+void route_probes(struct server *server, struct evhttp_request *request, const char *rest);
+void route_log(struct server *server, struct evhttp_request *request, const char *rest);
 void route_health(struct server *server, struct evhttp_request *request, const char *rest);
 void route_site(struct server *server, struct evhttp_request *request, const char *rest);
 
@@ -82,6 +94,10 @@ enum status server_open(struct service *service, struct server *server, struct w
 /* In the loop's thread: takes no more connections, and stops the loop once all are answered, or too late. */
 void server_drain(struct server *server);
 void server_free(struct server *server);
+
+/* signed.c: the headers Dialtone-Signature and Dialtone-Key, over the bytes of the body. */
+enum status signed_headers(struct server *server, struct evhttp_request *request, const struct buffer *body,
+                           const char *comment);
 
 /* listen.c: the socket, one a loop on the same port. */
 enum status listen_open(struct server *server, struct why *why);

@@ -8,11 +8,14 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #include "measurement/base/json.h"
+
+#define TAG_BYTES 8
 
 static const char *reason_of(int code)
 {
@@ -72,6 +75,25 @@ void reply_bytes(struct evhttp_request *request, int code, const char *content_t
     if (out) {
         evbuffer_free(out);
     }
+}
+
+void reply_tagged(struct evhttp_request *request, const char *content_type, struct buffer *body)
+{
+    uint8_t hash[SHA256_BYTES];
+    char digits[2 * TAG_BYTES + 1];
+    char tag[2 * TAG_BYTES + 3];
+    const char *known = evhttp_find_header(evhttp_request_get_input_headers(request), "If-None-Match");
+    sha256(body->bytes ? body->bytes : (const uint8_t *)"", body->count, hash);
+    hex_encode(hash, TAG_BYTES, digits);
+    snprintf(tag, sizeof tag, "\"%s\"", digits);
+    reply_header(request, "ETag", tag);
+    reply_header(request, "Cache-Control", "no-cache");
+    if (!body->failed && known && strstr(known, tag)) {
+        buffer_free(body);
+        evhttp_send_reply(request, 304, "Not Modified", NULL);
+        return;
+    }
+    reply_bytes(request, 200, content_type, body);
 }
 
 void reply_json(struct evhttp_request *request, int code, json_t *value)

@@ -11,6 +11,8 @@ struct evkeyvalq;
 
 /* Takes the buffer's bytes; 500 where it failed. */
 void reply_bytes(struct evhttp_request *request, int code, const char *content_type, struct buffer *body);
+/* The same with 200 and an ETag of the bytes; 304 without them where the caller has them. */
+void reply_tagged(struct evhttp_request *request, const char *content_type, struct buffer *body);
 /* Steals the value; NULL is answered with 500. */
 void reply_json(struct evhttp_request *request, int code, json_t *value);
 /* {"error": word, "detail": sentence} */

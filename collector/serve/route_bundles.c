@@ -197,6 +197,29 @@ static void upload_unlist(struct upload *upload)
     }
 }
 
+/* Where the identity is elsewhere a sealed bundle is kept as it is, and the receipt is for the sealed file. */
+static void sealed_keep(struct upload *upload)
+{
+    struct server *server = upload->server;
+    struct why why = {""};
+    struct buffer receipt = {0};
+    uint8_t hash[SHA256_BYTES];
+    int64_t received_us = 0;
+    bool was_there = false;
+    enum status status = identity_keep_sealed(server->folder->path, upload->body.bytes, upload->body.count,
+                                              upload->job.ingest.now_us, hash, &received_us, &was_there, &why);
+    if (status == STATUS_OK) {
+        status = receipt_write_sealed(server->key, hash, received_us, &receipt);
+    }
+    if (status != STATUS_OK) {
+        buffer_free(&receipt);
+        refuse(server, upload->request, status, &why);
+        return;
+    }
+    log_event(&server->config->log, LOG_LEVEL_INFO, "sealed_kept", "again=%s", was_there ? "yes" : "no");
+    reply_bytes(upload->request, was_there ? 200 : 201, "application/json", &receipt);
+}
+
 void route_bundles(struct server *server, struct evhttp_request *request, const char *rest)
 {
     struct why why = {""};
@@ -213,6 +236,11 @@ void route_bundles(struct server *server, struct evhttp_request *request, const 
     enum status status = upload_read(upload, &why);
     if (status != STATUS_OK) {
         refuse(server, request, status, &why);
+        upload_free(upload);
+        return;
+    }
+    if (!upload->job.ingest.key && server->service->is_offline) {
+        sealed_keep(upload);
         upload_free(upload);
         return;
     }

@@ -4,9 +4,12 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "collector/log/evidence_log.h"
 #include "collector/serve/head_check.h"
 #include "collector/serve/parts.h"
 
@@ -26,6 +29,8 @@ struct route {
 
 static const struct route routes[] = {
     {"/v1/bundles", EVHTTP_REQ_POST, false, route_bundles},
+    {"/v1/keys", METHOD_READ, false, route_keys},
+    {"/v1/probes", EVHTTP_REQ_POST, false, route_probes},
     {"/v1/control", EVHTTP_REQ_POST | METHOD_READ, false, route_control},
     {"/v1/targets", METHOD_READ, false, route_targets},
     {"/v1/whoami", METHOD_READ, false, route_whoami},
@@ -33,6 +38,7 @@ static const struct route routes[] = {
     {"/api/v1/timeline", METHOD_READ, false, route_timeline},
     {"/api/v1/events", METHOD_READ, false, route_events},
     {"/api/v1/measurements", METHOD_READ, true, route_measurements},
+    {"/api/v1/log", METHOD_READ, true, route_log},
     {"/healthz", METHOD_READ, false, route_health},
 };
 
@@ -49,6 +55,20 @@ static const struct route *route_find(const char *path, const char **out_rest)
     return NULL;
 }
 
+/* All who write share one bound: no address is looked at. */
+static bool is_admitted(struct server *server, struct evhttp_request *request)
+{
+    int64_t wait_s = 1;
+    char text[24];
+    if (trust_admit_request(server->service->trust, &wait_s) == STATUS_OK) {
+        return true;
+    }
+    snprintf(text, sizeof text, "%" PRId64, wait_s);
+    reply_header(request, "Retry-After", text);
+    reply_error(request, 429, status_name(STATUS_BUSY), "more is sent than this collector takes; try again later");
+    return false;
+}
+
 static void on_request(struct evhttp_request *request, void *arg)
 {
     static const struct route site = {"", METHOD_READ, true, route_site};
@@ -62,6 +82,9 @@ static void on_request(struct evhttp_request *request, void *arg)
         route = &site;
     }
     connections_request(server->connections, request);
+    if (method == EVHTTP_REQ_POST && (method & route->methods) && !is_admitted(server, request)) {
+        return;
+    }
     if (method & route->methods) {
         route->handle(server, request, rest);
         return;
@@ -165,6 +188,7 @@ void server_free(struct server *server)
     connections_free(server->connections);
     mailbox_free(server->mailbox);
     loop_free(server->loop);
+    evidence_log_free(server->log);
     query_close(server->query);
     *server = (struct server){0};
 }

@@ -46,6 +46,27 @@ static int loop_count_of(const struct service_config *config)
     return count < 1 ? 1 : count > SERVICE_LOOPS_MOST ? SERVICE_LOOPS_MOST : (int)count;
 }
 
+/* Who may send, and whom they seal to. */
+static enum status trust_parts_open(struct service *service, struct why *why)
+{
+    const struct service_config *config = service->config;
+    enum status status = trust_open(service->folder, &config->trust, false, &service->trust, why);
+    service->policy = (struct ingest_policy){trust_admit, service->trust};
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = identity_settle(service->folder, &service->recipient, why);
+    service->has_recipient = status == STATUS_OK;
+    service->is_offline = status == STATUS_NOT_FOUND;
+    if (service->is_offline && config->recipient) {
+        status = age_recipient_parse(config->recipient, &service->recipient);
+        service->has_recipient = status == STATUS_OK;
+        why_set(why, "--recipient is the public half of an age identity, \"age1...\"; age-keygen -y prints it");
+        return status == STATUS_OK ? STATUS_OK : STATUS_USAGE;
+    }
+    return service->is_offline ? STATUS_OK : status;
+}
+
 static enum status shared_open(struct service *service, struct why *why)
 {
     const struct service_config *config = service->config;
@@ -57,12 +78,13 @@ static enum status shared_open(struct service *service, struct why *why)
     if (status == STATUS_OK && config->certificate_path) {
         status = tls_server_open(config->certificate_path, config->key_path, &service->tls, why);
     }
-    return status;
+    return status == STATUS_OK ? trust_parts_open(service, why) : status;
 }
 
 static enum status parts_open(struct service *service, struct why *why)
 {
     struct pipeline_settings settings = {.folder = service->folder,
+                                         .policy = &service->policy,
                                          .worker_count = service->config->loop_count};
     enum status status = shared_open(service, why);
     for (int i = 0; i < service->server_count && status == STATUS_OK; i++) {
@@ -209,6 +231,7 @@ void service_free(struct service *service)
     }
     pipeline_free(service->pipeline);
     judge_free(service->judge);
+    trust_free(service->trust);
     for (int i = 0; i < service->server_count; i++) {
         server_free(&service->servers[i]);
     }

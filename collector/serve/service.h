@@ -6,6 +6,7 @@
 
 #include "collector/folder.h"
 #include "collector/query.h"
+#include "collector/trust/trust.h"
 #include "measurement/base/log.h"
 
 struct service_config {
@@ -23,6 +24,8 @@ struct service_config {
     const char *site_folder; /* NULL: no pages */
     const char *alerts_path; /* file of webhooks; NULL: none */
     const char *public_url;  /* at which others reach us, for links in feeds; NULL: as the caller names us */
+    struct trust_config trust; /* who may send, and how much */
+    const char *recipient;     /* where folder->identity_path is "": whom probes seal to; NULL: nobody */
     struct log log;
 };
 

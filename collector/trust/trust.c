@@ -57,6 +57,9 @@ enum status trust_open(const struct collector_folder *folder, const struct trust
         return STATUS_NO_MEMORY;
     }
     trust->config = *config;
+    if (!trust->config.clock.wall_us) {
+        trust->config.clock = clock_system();
+    }
     trust->store = folder->store;
     pthread_mutex_init(&trust->lock, NULL);
     struct limiter_rate said = {SAID_BURST, SAID_PER_MINUTE};

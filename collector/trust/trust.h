@@ -25,7 +25,7 @@ struct trust_config {
     enum trust_enrolment enrolment;
     struct limiter_rate each; /* bundles of one key */
     struct limiter_rate all;  /* requests that write, from all together */
-    struct clock clock;
+    struct clock clock;       /* zeros: the system's */
 };
 struct trust_config trust_config_default(void);
 /* "open", "invitation" or "closed". */
