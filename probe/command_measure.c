@@ -12,7 +12,7 @@
 #include "tests-network/target.h"
 
 #define TARGETS_BYTES_MAX      (64u << 20)
-#define PARALLEL_COUNT_DEFAULT 64
+#define PARALLEL_COUNT_DEFAULT 120
 
 static const struct cli_option options_table[] = {
     {"targets", "FILE", "measure the URLs of this list: CSV with a column url, as Citizen Lab's lists"},
@@ -211,10 +211,12 @@ static enum exit_status measure_now(struct measuring *measuring)
         measuring->options.parallel_count > 0 ? measuring->options.parallel_count : PARALLEL_COUNT_DEFAULT;
     measuring->start_us = clock_wall_us(&setup->context.clock);
     enum status status = STATUS_OK;
+    if (measuring->options.control_count > 0) /* while the ladder is climbed */
+        setup_whoami_start(setup, measuring->options.control_urls[0]);
     if (strcmp(measuring->test->name, "ladder") != 0)
         status = setup_climb(setup, NULL);
-    if (status == STATUS_OK && measuring->options.control_count > 0 && !setup_is_offline(setup))
-        status = setup_whoami(setup, measuring->options.control_urls[0]);
+    if (status == STATUS_OK && !setup_is_offline(setup))
+        status = setup_whoami_wait(setup);
     if (status == STATUS_REFUSED)
         return cli_fail(EXIT_OWN_FAILURE, "stopped before anything was measured");
     if (status == STATUS_OK)

@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Measurements that begin together stay together: all shake hands at once, then all read at once, and memory and
+ * machine must bear the peak. So starts are spread evenly over the time that a measurement lately took. */
+#define SPACING_FIRST_US   (INT64_C(3) * US_PER_MS)
+#define SPACING_MAX_US     (INT64_C(3) * US_PER_MS)
+#define SPACING_SHARE      0.7  /* of the even distance: what waits must catch up */
+#define RUNTIME_NEW_WEIGHT 0.05
+
 struct slot {
     struct measure_queue *queue;
     struct nettest_run *run; /* NULL: free */
@@ -20,6 +27,8 @@ struct measure_queue {
     struct slot *slots;
     size_t slot_count;
     size_t in_flight_count;
+    int64_t next_start_us; /* monotonic: not before */
+    double runtime_s;      /* of late; 0 before the first */
     measure_callback on_result;
     measure_done_callback on_done;
     void *arg;
@@ -28,12 +37,28 @@ struct measure_queue {
 
 static void pump_arm(struct measure_queue *queue);
 
+static void runtime_note(struct measure_queue *queue, double runtime_s)
+{
+    double weight = queue->runtime_s > 0 ? RUNTIME_NEW_WEIGHT : 1.0;
+    queue->runtime_s += weight * (runtime_s - queue->runtime_s);
+}
+
+static int64_t spacing_us(const struct measure_queue *queue)
+{
+    if (queue->runtime_s <= 0)
+        return SPACING_FIRST_US;
+    double even_us = queue->runtime_s * (double)US_PER_S / (double)queue->slot_count;
+    double spacing = even_us * SPACING_SHARE;
+    return spacing < (double)SPACING_MAX_US ? (int64_t)spacing : SPACING_MAX_US;
+}
+
 static void on_measured(struct nettest_result *result, void *arg)
 {
     struct slot *slot = arg;
     struct measure_queue *queue = slot->queue;
     slot->run = NULL;
     queue->in_flight_count--;
+    runtime_note(queue, result->runtime_s);
     queue->on_result(&queue->jobs[slot->job], STATUS_OK, result, queue->arg);
     pump_arm(queue);
 }
@@ -63,18 +88,29 @@ static void job_start(struct measure_queue *queue, struct slot *slot)
 static void pump(void *arg)
 {
     struct measure_queue *queue = arg;
-    struct slot *slot;
     queue->pump = NULL;
-    while (queue->next < queue->count && (slot = slot_free(queue)))
-        job_start(queue, slot);
-    if (queue->next == queue->count && queue->in_flight_count == 0)
-        queue->on_done(queue->arg);
+    if (queue->next == queue->count) {
+        if (queue->in_flight_count == 0)
+            queue->on_done(queue->arg);
+        return;
+    }
+    struct slot *slot = slot_free(queue);
+    if (!slot)
+        return;
+    queue->next_start_us = clock_monotonic_us(&queue->context->clock) + spacing_us(queue);
+    job_start(queue, slot);
+    if (queue->next == queue->count ? queue->in_flight_count == 0 : queue->in_flight_count < queue->slot_count)
+        pump_arm(queue);
 }
 
-/* The next start waits for the next round of the loop: the run that has just called back is freed by then. */
+/* The next start waits for the next round of the loop at least: the run that has just called back is freed by then. */
 static void pump_arm(struct measure_queue *queue)
 {
-    if (!queue->pump && loop_after(queue->context->loop, 0, pump, queue, &queue->pump) != STATUS_OK)
+    int64_t wait_us = 0;
+    if (queue->next < queue->count)
+        wait_us = queue->next_start_us - clock_monotonic_us(&queue->context->clock);
+    if (!queue->pump &&
+        loop_after(queue->context->loop, wait_us > 0 ? wait_us : 0, pump, queue, &queue->pump) != STATUS_OK)
         loop_stop(queue->context->loop);
 }
 

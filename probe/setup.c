@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "measurement/base/file.h"
+#include "measurement/base/frugal.h"
 #include "measurement/base/json.h"
 #include "probe/capture/capture.h"
 #include "probe/vantage.h"
@@ -188,10 +189,13 @@ enum status setup_open(const struct probe_options *options, struct probe_setup *
     out->context.asn_of = options->asn_db ? asn_of : NULL;
     out->context.asn_state = out;
     limits_cap(&out->context.limits, options->timeout_us);
+    frugal_begin();
     descriptors_raise();
     enum status status = parts_open(options, out, why);
     if (status != STATUS_OK)
         setup_free(out);
+    else
+        frugal_started();
     return status;
 }
 
@@ -256,6 +260,11 @@ void setup_whoami_start(struct probe_setup *setup, const char *url)
 enum status setup_whoami(struct probe_setup *setup, const char *url)
 {
     setup_whoami_start(setup, url);
+    return setup_whoami_wait(setup);
+}
+
+enum status setup_whoami_wait(struct probe_setup *setup)
+{
     if (!setup->whoami)
         return STATUS_OK;
     setup->whoami_ends_loop = true;

@@ -35,6 +35,8 @@ void setup_free(struct probe_setup *setup);
 void setup_whoami_start(struct probe_setup *setup, const char *url);
 /* The same, running the loop until it is answered. REFUSED where a signal came first. */
 enum status setup_whoami(struct probe_setup *setup, const char *url);
+/* Waits for one that was started before; at once where none is in flight. */
+enum status setup_whoami_wait(struct probe_setup *setup);
 
 /* Climbs the ladder once, running the loop. *out_result, where not NULL, gets the result (its test_keys are the
  * caller's). REFUSED where a signal came first. */

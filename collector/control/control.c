@@ -238,8 +238,11 @@ static void part_end(struct control_job *job)
 
 static void on_dial(struct dial *dial, void *arg)
 {
-    (void)dial;
-    part_end(arg);
+    struct control_job *job = arg;
+    if (job->page != NULL) {
+        page_dial_ended(job->page, dial); /* this dial is pending still: the job lives on */
+    }
+    part_end(job);
 }
 
 static void on_page(struct page *page, void *arg)
@@ -295,10 +298,6 @@ static void endpoints_choose(struct control_job *job)
 static void parts_start(struct control_job *job)
 {
     const struct url *url = &job->request.url;
-    const struct page_request page = {.url = url->text,
-                                      .known = &job->found,
-                                      .trust = job->control->trust,
-                                      .allow_private = job->control->config.allow_private};
     endpoints_choose(job);
     /* Nothing calls back from inside a start, so that the count is whole before the first end. */
     for (size_t i = 0; i < job->endpoint_count; i++) {
@@ -309,6 +308,13 @@ static void parts_start(struct control_job *job)
                                           .trust = job->control->trust};
         job->pending_count += dial_start(&job->trace, &dial, on_dial, job, &job->dials[i]) == STATUS_OK;
     }
+    const struct page_request page = {.url = url->text,
+                                      .known = &job->found,
+                                      .trust = job->control->trust,
+                                      .allow_private = job->control->config.allow_private,
+                                      .dialled = job->endpoints,
+                                      .dials = job->dials,
+                                      .dialled_count = job->endpoint_count};
     job->pending_count += page_start(&job->trace, &page, on_page, job, &job->page) == STATUS_OK;
 }
 

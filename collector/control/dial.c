@@ -101,9 +101,6 @@ enum status dial_take_stream(struct dial *dial, char out_alpn[16], struct stream
     if (dial->handshake != NULL) {
         memcpy(out_alpn, tls_result(dial->handshake)->alpn, 16);
         config.ssl = tls_take_session(dial->handshake);
-        tls_free(dial->handshake);
-        dial->handshake = NULL;
-        dial->is_tls_ended = false;
         if (config.ssl == NULL) {
             return STATUS_NOT_FOUND;
         }

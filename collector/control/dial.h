@@ -18,7 +18,7 @@ typedef void (*dial_callback)(struct dial *dial, void *arg);
 
 enum status dial_start(const struct step_trace *trace, const struct dial_request *request,
                        dial_callback callback, void *arg, struct dial **out);
-/* NULL while it lasts, and of TLS where that was not tried. */
+/* NULL while it lasts, and of TLS where that was not tried. They stand until dial_free, whoever took the stream. */
 const struct tcp_result *dial_tcp(const struct dial *dial);
 const struct tls_result *dial_tls(const struct dial *dial);
 bool dial_wants_tls(const struct dial *dial);

@@ -35,6 +35,7 @@ struct page {
     size_t endpoint;
     struct host_lookup *lookup;
     struct dial *dial;
+    const struct dial *awaited; /* the caller's, to the first endpoint; NULL none, or ended */
     struct http_exchange *exchange;
     struct loop_timer *timer;
     bool is_ended;
@@ -88,11 +89,11 @@ static void on_http(struct http_exchange *exchange, void *arg)
     }
 }
 
-static enum status http_begin(struct page *page)
+static enum status http_begin(struct page *page, struct dial *dial)
 {
     char alpn[16];
     struct stream *stream = NULL;
-    enum status status = dial_take_stream(page->dial, alpn, &stream);
+    enum status status = dial_take_stream(dial, alpn, &stream);
     if (status != STATUS_OK) {
         return status;
     }
@@ -106,24 +107,40 @@ static enum status http_begin(struct page *page)
     return http_start(page->trace, &request, on_http, page, &page->exchange);
 }
 
+/* The request goes over it, or the next address is tried; what ends the page otherwise. */
+static const char *dial_use(struct page *page, struct dial *dial)
+{
+    const char *failure = dial_failure(dial);
+    if (failure == NULL) {
+        return http_begin(page, dial) == STATUS_OK ? NULL : FAILURE_HTTP_REQUEST;
+    }
+    if (page->endpoint + 1 < page->endpoint_count) {
+        page->endpoint++;
+        return dial_next(page) == STATUS_OK ? NULL : failure; /* an ended dial of ours is freed there */
+    }
+    return failure;
+}
+
 static void on_dial(struct dial *dial, void *arg)
 {
     struct page *page = arg;
-    const char *failure = dial_failure(dial);
-    enum status status = STATUS_OK;
-    if (failure == NULL) {
-        status = http_begin(page);
-        failure = status == STATUS_OK ? NULL : FAILURE_HTTP_REQUEST;
-    } else if (page->endpoint + 1 < page->endpoint_count) {
-        page->endpoint++;
-        if (dial_next(page) == STATUS_OK) {
-            return; /* the ended dial is freed by dial_next */
-        }
-    }
+    const char *failure = dial_use(page, dial);
     if (page->dial == dial) {
         page->dial = NULL;
         dial_free(dial);
     }
+    if (failure != NULL) {
+        page_end(page, failure);
+    }
+}
+
+void page_dial_ended(struct page *page, struct dial *dial)
+{
+    if (dial != page->awaited) {
+        return;
+    }
+    page->awaited = NULL;
+    const char *failure = dial_use(page, dial);
     if (failure != NULL) {
         page_end(page, failure);
     }
@@ -192,6 +209,17 @@ static void on_first(void *arg)
     }
 }
 
+/* Nothing ends inside of its start, so that it is still told. */
+static const struct dial *awaited_find(const struct page *page, const struct page_request *request)
+{
+    for (size_t i = 0; i < request->dialled_count && page->endpoint_count > 0; i++) {
+        if (request->dials[i] != NULL && endpoint_same(&request->dialled[i], &page->endpoints[0])) {
+            return request->dials[i];
+        }
+    }
+    return NULL;
+}
+
 enum status page_start(const struct step_trace *trace, const struct page_request *request,
                        page_callback callback, void *arg, struct page **out)
 {
@@ -211,7 +239,10 @@ enum status page_start(const struct step_trace *trace, const struct page_request
         if (page->failure == NULL && page->endpoint_count == 0) {
             page->failure = "unknown_failure: target is not allowed";
         }
-        status = loop_after(trace->context->loop, 0, on_first, page, &page->timer);
+        page->awaited = page->failure == NULL ? awaited_find(page, request) : NULL;
+        if (page->awaited == NULL) {
+            status = loop_after(trace->context->loop, 0, on_first, page, &page->timer);
+        }
     }
     if (status != STATUS_OK) {
         page_free(page);

@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -18,9 +19,12 @@
 #include "measurement/base/fetch_arrival.h"
 #include "measurement/base/fetch_lines.h"
 
-/* As many as measurements that ask the same control at once, so that it costs no handshake each time. */
-#define IDLE_CONNECTIONS_MAX 128L
+/* Measurements ask the same control side by side, and each for a part of its time: these are kept, so that a question
+ * costs no handshake; who finds none free waits for one. */
+#define HOST_CONNECTIONS_MAX 48L
+#define IDLE_CONNECTIONS_MAX 64L
 #define UPLOAD_BUFFER_BYTES  16384L /* curl holds 64 KiB for each request otherwise */
+#define RECEIVE_BUFFER_BYTES 4096L  /* and 16 KiB for what arrives */
 
 struct fetch_socket {
     struct loop_watch *watch;
@@ -31,6 +35,7 @@ struct fetcher {
     struct loop *loop;
     CURLM *multi;
     struct loop_timer *timer;
+    uint32_t connected_count; /* fetches so far that brought their own connection */
     LIST_HEAD(, fetch) fetches;
     LIST_HEAD(, fetch_socket) sockets;
     bool is_delivering;
@@ -86,7 +91,7 @@ static enum status status_of_curl(const struct fetch *fetch, CURLcode code)
         return STATUS_NO_MEMORY;
     if (code == CURLE_URL_MALFORMAT)
         return STATUS_USAGE;
-    if (code == CURLE_PEER_FAILED_VERIFICATION)
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
         return STATUS_BAD_SIGNATURE;
     /* Unsupported: an answer without a status line, once HTTP/0.9. Other schemes never come so far. */
     if (code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_HTTP2 ||
@@ -239,6 +244,7 @@ enum status fetcher_open(struct loop *loop, struct fetcher **out)
     curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
     curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERDATA, fetcher);
     curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS_MAX);
+    curl_multi_setopt(fetcher->multi, CURLMOPT_MAX_HOST_CONNECTIONS, HOST_CONNECTIONS_MAX);
     *out = fetcher;
     return STATUS_OK;
 }
@@ -351,6 +357,8 @@ static void exchange_set(struct fetch *fetch, const struct fetch_request *reques
         curl_easy_setopt(easy, CURLOPT_USERAGENT, "dialtone/" DIALTONE_VERSION);
     if (request->ca_file)
         curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
+    if (request->pins)
+        curl_easy_setopt(easy, CURLOPT_PINNEDPUBLICKEY, request->pins);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, fetch_arrival_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &fetch->arrival);
@@ -361,15 +369,19 @@ static void exchange_set(struct fetch *fetch, const struct fetch_request *reques
     curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L); /* or the function is not called */
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
 }
 
-/* Curl is told to connect to an address, so that it looks no name up, and is then given the socket instead.
- */
+/* Curl is told to connect to an address, so that it looks no name up, and is then given the socket instead. Each has
+ * an address of its own: the bound on connections to one host is not meant for them. */
 static enum status connected_set(struct fetch *fetch, const struct fetch_request *request)
 {
     CURL *easy = fetch->easy;
-    fetch->connect_to = curl_slist_append(NULL, "::127.0.0.1:");
+    uint32_t number = fetch->fetcher->connected_count++ & 0xffffff;
+    char place[sizeof "::127.255.255.255:"];
+    snprintf(place, sizeof place, "::127.%u.%u.%u:", number >> 16, number >> 8 & 0xff, number & 0xff);
+    fetch->connect_to = curl_slist_append(NULL, place);
     if (!fetch->connect_to)
         return STATUS_NO_MEMORY;
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, fetch->connect_to);
@@ -383,6 +395,20 @@ static enum status connected_set(struct fetch *fetch, const struct fetch_request
                      request->is_http2 ? (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
                                        : (long)CURL_HTTP_VERSION_1_1);
     fetch->connected_fd = request->connected_fd;
+    return STATUS_OK;
+}
+
+/* Another address under the name and port of the URL. */
+static enum status address_set(struct fetch *fetch, const char *address)
+{
+    char *rule = NULL;
+    if (asprintf(&rule, "::%s:", address) < 0)
+        return STATUS_NO_MEMORY;
+    fetch->connect_to = curl_slist_append(NULL, rule);
+    free(rule);
+    if (!fetch->connect_to)
+        return STATUS_NO_MEMORY;
+    curl_easy_setopt(fetch->easy, CURLOPT_CONNECT_TO, fetch->connect_to);
     return STATUS_OK;
 }
 
@@ -416,6 +442,8 @@ enum status fetch_start(struct fetcher *fetcher, const struct fetch_request *req
     method_set(fetch->easy, request);
     exchange_set(fetch, request);
     if (request->connected_fd >= 0 && connected_set(fetch, request) != STATUS_OK)
+        goto done;
+    if (request->connected_fd < 0 && request->connect_to && address_set(fetch, request->connect_to) != STATUS_OK)
         goto done;
     if (curl_multi_add_handle(fetcher->multi, fetch->easy) != CURLM_OK) {
         fetch->connected_fd = -1; /* still the caller's */

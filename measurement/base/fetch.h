@@ -29,6 +29,8 @@ struct fetch_request {
     size_t body_limit_bytes;  /* the response body is cut there, and `is_truncated` set */
     const char *ca_file;      /* NULL: the system's */
     const char *proxy;        /* NULL: none; libcurl's form, "socks5h://127.0.0.1:9050" */
+    const char *pins;         /* NULL: none; else one of these keys too: "sha256//BASE64=;sha256//..." (BAD_SIGNATURE) */
+    const char *connect_to;   /* NULL: as the URL says; else this address, with the URL's name in TLS and Host */
     bool no_default_headers;  /* send only what stands in `headers` */
     /* A connected socket to speak on, or -1 to let libcurl connect. Ownership passes to the fetch once fetch_start says
      * OK. The scheme of `url` must then be http: TLS, if any, is already spoken by whoever holds the other end. */

@@ -112,6 +112,7 @@ enum status dns_tcp_start(const struct step_trace *trace, const struct sockaddr_
         return STATUS_NO_MEMORY;
     *exchange = (struct dns_tcp){.trace = *trace, .fd = -1, .callback = callback, .arg = arg};
     exchange->trace.network_events = NULL;
+    exchange->trace.log = NULL;
     uint8_t length[2] = {(uint8_t)(count >> 8), (uint8_t)count};
     buffer_append(&exchange->question, length, sizeof length);
     buffer_append(&exchange->question, question, count);

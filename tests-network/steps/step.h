@@ -15,11 +15,15 @@
 #define STEP_TAGS_MAX   4
 #define STEP_EVENTS_MAX 256 /* network events kept of one measurement */
 
+/* Events of one measurement as they happen: a twentieth of what they take as JSON. */
+struct step_log;
+
 /* Both borrowed by every step until it is freed. */
 struct step_trace {
     const struct nettest_context *context;
     int64_t zero_us;        /* monotonic time of the measurement's start: t is 0 there */
     json_t *network_events; /* array that events are appended to, borrowed; NULL: no events are wanted */
+    struct step_log *log;   /* where they go instead, borrowed; NULL: nowhere else */
 };
 
 /* How OONI's consumers join the events of one connection. Zero-initialise for none. */
@@ -48,5 +52,11 @@ struct step_event {
 /* Appends one network event (df-008); nothing where no events are wanted or STEP_EVENTS_MAX is reached. */
 void step_event(const struct step_trace *trace, const struct step_label *label,
                 const struct step_event *event);
+
+/* NULL without memory. */
+struct step_log *step_log_new(void);
+/* All events of the log as network_events has them, sorted by t. New reference, NULL without memory. */
+json_t *step_log_encode(const struct step_trace *trace);
+void step_log_free(struct step_log *log); /* takes NULL */
 
 #endif

@@ -82,14 +82,17 @@ static void asns_read(const json_t *infos, struct web_control *control)
 {
     const char *name;
     json_t *info;
-    if (!infos)
+    size_t room = infos ? json_object_size(infos) : 0;
+    if (room > CONTROL_ENDPOINTS_MAX)
+        room = CONTROL_ENDPOINTS_MAX;
+    control->asns = room > 0 ? calloc(room, sizeof *control->asns) : NULL;
+    if (!control->asns)
         return;
-    control->asns = calloc(CONTROL_ENDPOINTS_MAX, sizeof *control->asns);
     json_object_foreach((json_t *)(uintptr_t)infos, name, info)
     {
-        struct web_asn *asn = &control->asns[control->asn_count];
-        if (!control->asns || control->asn_count == CONTROL_ENDPOINTS_MAX)
+        if (control->asn_count == room)
             return;
+        struct web_asn *asn = &control->asns[control->asn_count];
         if (address_parse(name, 0, &asn->address) != STATUS_OK)
             continue;
         asn->asn = json_member_int(info, "asn", 0);
@@ -108,14 +111,17 @@ static enum status page_read(const json_t *http, struct web_control *control)
     if (title)
         strncat(page->title, title, sizeof page->title - 1);
     const json_t *headers = json_member_object(http, "headers");
-    const char **names = calloc(CONTROL_HEADERS_MAX, sizeof *names);
+    size_t room = headers ? json_object_size(headers) : 0;
+    if (room > CONTROL_HEADERS_MAX)
+        room = CONTROL_HEADERS_MAX;
+    const char **names = calloc(room + 1, sizeof *names);
     if (!names)
         return STATUS_NO_MEMORY;
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)headers, name, value)
     {
-        if (page->header_count == CONTROL_HEADERS_MAX)
+        if (page->header_count == room)
             break;
         names[page->header_count++] = name;
         if (strcasecmp(name, "Server") == 0)

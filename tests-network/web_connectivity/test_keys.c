@@ -40,28 +40,6 @@ static json_t *blocking_encode(enum web_blocking blocking)
     return json_null();
 }
 
-static double event_time(const json_t *event)
-{
-    return json_member_real(event, "t", 0.0);
-}
-
-/* Sorted by t, stably: nearly sorted already, so by insertion. */
-static json_t *events_sorted(struct nettest_run *run)
-{
-    json_t *events = taken(&run->trace.network_events), *sorted = json_array();
-    size_t index;
-    json_t *event;
-    json_array_foreach(events, index, event)
-    {
-        size_t at = json_array_size(sorted);
-        while (at > 0 && event_time(json_array_get(sorted, at - 1)) > event_time(event))
-            at--;
-        json_array_insert(sorted, at, event);
-    }
-    json_decref(events);
-    return sorted;
-}
-
 /* Only a public resolver is told: another one's address says where in a network the probe stands. */
 static json_t *client_resolver(const struct nettest_run *run)
 {
@@ -78,7 +56,7 @@ static void observations_put(struct nettest_run *run, json_t *keys)
     json_object_set_new(keys, "client_resolver", client_resolver(run));
     json_object_set_new(keys, "retries", json_null());
     json_object_set_new(keys, "socksproxy", json_null());
-    json_object_set_new(keys, "network_events", events_sorted(run));
+    json_object_set_new(keys, "network_events", step_log_encode(&run->trace));
     json_object_set_new(keys, "x_dns_whoami", json_pack("{s:[], s:{}}", "system_v4", "udp_v4"));
     json_object_set_new(keys, "x_doh",
                         json_pack("{s:[], s:[], s:[], s:[], s:[]}", "network_events", "queries", "requests",

@@ -50,7 +50,7 @@ static enum status fake_start(const struct nettest_context *context, const char 
     struct nettest_run *run = calloc(1, sizeof *run);
     assert_non_null(run);
     *run = (struct nettest_run){.context = context, .callback = callback, .arg = arg};
-    int64_t delay_us = strcmp(input, "slow") == 0 ? 20000 : 0;
+    int64_t delay_us = strcmp(input, "slow") == 0 ? 60000 : 0;
     if (strcmp(input, "hangs") != 0)
         assert_int_equal(loop_after(context->loop, delay_us, on_timer, run, &run->timer), STATUS_OK);
     fixture->started_count++;
@@ -91,6 +91,7 @@ static int setup_fixture(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     assert_int_equal(loop_open(&fixture->loop), STATUS_OK);
+    fixture->context.clock = clock_system();
     fixture->context.loop = fixture->loop;
     *state = fixture;
     return 0;
