@@ -40,6 +40,8 @@ static enum exit_status state_open(struct daemon *daemon)
             .spool = daemon->spool,
             .state_folder = folder,
             .collector_key = daemon->settings.has_collector_key ? &daemon->settings.collector_key : NULL,
+            .routes = &daemon->settings.routes,
+            .recipient = daemon->settings.has_recipient ? &daemon->settings.recipient : NULL,
             .on_clock = daemon_clock_take,
             .arg = daemon,
         };

@@ -52,45 +52,71 @@ static void on_end(const struct worker_end *end, void *arg)
     answer_give(daemon, &nothing);
 }
 
-static json_t *order_encode(const struct daemon *daemon, const struct spool_bundle *bundle)
+static json_t *bundle_encode(const struct daemon *daemon, const struct upload_order *order)
 {
+    const struct spool_bundle *bundle = order->bundle;
     struct buffer path = {0}, minisig = {0};
     buffer_printf(&path, "%s/spool/%s.jsonl.zst%s", daemon->settings.state_folder, bundle->name,
                   bundle->is_sealed ? ".age" : "");
     base64_append(&minisig, bundle->minisig.bytes, bundle->minisig.count);
     char *path_text = buffer_take_text(&path), *minisig_text = buffer_take_text(&minisig);
-    json_t *order = path_text && minisig_text
-                        ? json_pack("{s:s, s:b, s:s, s:s}", "packed", path_text, "is_sealed", bundle->is_sealed,
-                                    "minisig", minisig_text, "key", bundle->public_key)
-                        : NULL;
+    json_t *object = path_text && minisig_text
+                         ? json_pack("{s:s, s:b, s:s, s:s, s:I}", "packed", path_text, "is_sealed", bundle->is_sealed,
+                                     "minisig", minisig_text, "key", bundle->public_key, "working",
+                                     (json_int_t)order->working)
+                         : NULL;
     free(path_text);
     free(minisig_text);
-    return order;
+    return object;
 }
 
-static enum status send_one(void *state, const struct spool_bundle *bundle, upload_answer_callback callback, void *arg)
+static json_t *order_encode(const struct daemon *daemon, const struct upload_order *order)
+{
+    return order->bundle ? bundle_encode(daemon, order)
+                         : json_pack("{s:s, s:I}", "get", order->path, "working", (json_int_t)order->working);
+}
+
+/* Steals the object. */
+static enum status object_say(struct worker *worker, json_t *object)
+{
+    struct buffer line = {0};
+    enum status status = object ? json_write(object, &line) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = worker_say(worker, line.bytes, line.count);
+    json_decref(object);
+    buffer_free(&line);
+    return status;
+}
+
+static json_t *ways_encode(const struct daemon *daemon)
+{
+    json_t *routes = json_array();
+    for (size_t i = 0; i < daemon->settings.route_count; i++)
+        json_array_append_new(routes, json_string(daemon->settings.route_texts[i]));
+    return json_pack("{s:s, s:o, s:s*}", "collector", daemon->settings.collector_url, "routes", routes, "pins",
+                     daemon->settings.pins);
+}
+
+static enum status send_one(void *state, const struct upload_order *order, upload_answer_callback callback, void *arg)
 {
     struct daemon *daemon = state;
-    struct buffer line = {0};
     enum status status = STATUS_OK;
-    json_t *order = order_encode(daemon, bundle);
     if (daemon->sender.worker && daemon->is_sender_resting) {
         worker_free(daemon->sender.worker);
         daemon->sender.worker = NULL;
     }
     daemon->is_sender_resting = false;
-    if (!daemon->sender.worker)
+    if (!daemon->sender.worker) {
         status = daemon_work_start(daemon, &daemon->sender, "upload", SEND_DEADLINE_US, on_line, on_end);
+        if (status == STATUS_OK)
+            status = object_say(daemon->sender.worker, ways_encode(daemon));
+    }
     if (status == STATUS_OK)
-        status = order ? json_write(order, &line) : STATUS_NO_MEMORY;
-    if (status == STATUS_OK)
-        status = worker_say(daemon->sender.worker, line.bytes, line.count);
+        status = object_say(daemon->sender.worker, order_encode(daemon, order));
     if (status == STATUS_OK) {
         daemon->on_answer = callback;
         daemon->on_answer_arg = arg;
     }
-    json_decref(order);
-    buffer_free(&line);
     return status;
 }
 

@@ -21,20 +21,23 @@ static json_t *time_or_null(int64_t wall_us)
 static json_t *spool_encode(const struct daemon *daemon)
 {
     struct spool_counts counts = spool_count(daemon->spool);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "pending_lines", (json_int_t)counts.pending_line_count,
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?}", "pending_lines", (json_int_t)counts.pending_line_count,
                      "bundles", (json_int_t)counts.bundle_count, "bytes", (json_int_t)counts.bytes, "limit_bytes",
                      (json_int_t)daemon->settings.spool_limit_bytes, "dropped_lines",
                      (json_int_t)counts.dropped_count, "rejected_bundles", (json_int_t)counts.rejected_count,
-                     "next_sequence", (json_int_t)counts.next_sequence);
+                     "next_sequence", (json_int_t)counts.next_sequence, "unsealed_bundles",
+                     (json_int_t)counts.unsealed_count, "exported_bundles", (json_int_t)counts.exported_count,
+                     "evicted_bundles", (json_int_t)counts.evicted_count, "unsealed_reason",
+                     upload_unsealed_reason(daemon->upload));
 }
 
 static json_t *upload_encode(const struct daemon *daemon)
 {
     struct upload_counts counts = upload_count(daemon->upload);
-    return json_pack("{s:I, s:I, s:I, s:I, s:o}", "accepted", (json_int_t)counts.accepted_count, "refused",
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "accepted", (json_int_t)counts.accepted_count, "refused",
                      (json_int_t)counts.rejected_count, "failed_attempts", (json_int_t)counts.failed_count,
                      "sent_bytes", (json_int_t)counts.sent_bytes, "last_accepted",
-                     time_or_null(counts.last_accepted_us));
+                     time_or_null(counts.last_accepted_us), "routes", upload_routes_encode(daemon->upload));
 }
 
 static json_t *status_encode(const struct daemon *daemon)

@@ -23,6 +23,9 @@
         {"state", "DIR", "the folder made by consent"},                                                               \
         {"collector", "URL", "where bundles go; its /v1/control is the default --control"},                           \
         {"collector-key", "KEY", "trust receipts of this key only, instead of the first receipt's"},                  \
+        {"route", "ROUTE", "a way to it, tried in order: direct, name=, proxy=, socks5=, collector=; see above"}, \
+        {"pin", "HASH", "its TLS key must be one of these, sha256//BASE64; may be given several times"},              \
+        {"seal-to", "RECIPIENT", "seal bundles to this key, age1..., instead of whom the collector names"},           \
         {"targets", "FILE", "the URLs of each web round, CSV (the collector's list, else the channels carried)"},     \
         {"web-interval", "DURATION", "each URL once in so long, spread over it (6h)"},                                \
         {"channels-interval", "DURATION", "from one test of the messaging services to the next (10m)"},               \
@@ -54,6 +57,15 @@ const char run_settings_help[] =
     "The collector's key is remembered from the first receipt (DIR/collector.pub); receipts of any other are\n"
     "refused. When the spool is full, web results are dropped and counted; the ladder goes on for a while.\n"
     "Bundles that the collector refuses for good are kept in DIR/rejected.\n"
+    "\n"
+    "Bundles are sealed, so that whoever takes the disk cannot read them, to the key that the collector names at the\n"
+    "first contact (DIR/recipient.txt) or to --seal-to. They go by the first route that leads to the collector:\n"
+    "  --route direct                        as --collector says\n"
+    "  --route name=ALT[:PORT][@ADDRESS]     under another name, at another address\n"
+    "  --route proxy=http://[USER:WORD@]HOST:PORT\n"
+    "  --route socks5=HOST:PORT              Tor is socks5=127.0.0.1:9050\n"
+    "  --route collector=URL[,KEY]           another collector, whose receipts KEY signs\n"
+    "When none does: see dialtone-probe export --help.\n"
     "\n"
     "Every option can stand in the configuration file as name = value, a line each; flags win. SIGHUP reads it\n"
     "again; a bad file changes nothing. On a metered link nothing is sent or fetched beyond --data-day and\n"
@@ -147,6 +159,51 @@ static enum exit_status collector_read(struct run_settings *settings)
     return EXIT_NOTHING_WRONG;
 }
 
+static enum exit_status routes_read(struct run_settings *settings)
+{
+    struct why why = {0};
+    const char *text;
+    while (settings->route_count < ROUTES_MAX &&
+           (text = cli_value_at(settings->arguments, "route", settings->route_count)))
+        settings->route_texts[settings->route_count++] = text;
+    if (settings->route_count == 0)
+        settings->route_texts[settings->route_count++] = "direct";
+    for (size_t i = 0; i < settings->route_count; i++) {
+        if (route_list_add(&settings->routes, settings->collector_url, settings->route_texts[i], &why) != STATUS_OK)
+            return cli_fail(EXIT_USAGE, "%s", why.text);
+    }
+    return EXIT_NOTHING_WRONG;
+}
+
+/* Several hashes become one text, as curl takes it. */
+static enum exit_status pins_read(struct run_settings *settings)
+{
+    struct buffer pins = {0};
+    const char *pin;
+    for (size_t i = 0; (pin = cli_value_at(settings->arguments, "pin", i)); i++) {
+        if (!pin[0] || !route_pins_are_good(pin)) {
+            buffer_free(&pins);
+            return exit_of_status(cli_complain(settings->arguments, "pin", pin,
+                                               "type sha256// and the base64 of the SHA-256 of its public key"));
+        }
+        buffer_text(&pins, i > 0 ? ";" : "");
+        buffer_text(&pins, pin);
+    }
+    if (pins.count > 0)
+        settings->pins = settings->pins_text = buffer_take_text(&pins);
+    return EXIT_NOTHING_WRONG;
+}
+
+static enum exit_status recipient_read(struct run_settings *settings)
+{
+    const char *text = cli_value(settings->arguments, "seal-to");
+    settings->has_recipient = text != NULL;
+    if (text && age_recipient_parse(text, &settings->recipient) != STATUS_OK)
+        return exit_of_status(cli_complain(settings->arguments, "seal-to", text,
+                                           "type the collector's recipient, age1..., as age-keygen writes it"));
+    return EXIT_NOTHING_WRONG;
+}
+
 static enum exit_status words_read(struct run_settings *settings)
 {
     const struct cli_arguments *arguments = settings->arguments;
@@ -166,6 +223,12 @@ static enum exit_status words_read(struct run_settings *settings)
     settings->parallel_count = settings->options.parallel_count > 0 ? (size_t)settings->options.parallel_count
                                                                     : PARALLEL_COUNT_DEFAULT;
     enum exit_status exit_status = collector_read(settings);
+    if (exit_status == EXIT_NOTHING_WRONG)
+        exit_status = routes_read(settings);
+    if (exit_status == EXIT_NOTHING_WRONG)
+        exit_status = pins_read(settings);
+    if (exit_status == EXIT_NOTHING_WRONG)
+        exit_status = recipient_read(settings);
     if (exit_status == EXIT_NOTHING_WRONG)
         exit_status = intervals_read(settings);
     return exit_status == EXIT_NOTHING_WRONG ? amounts_read(settings) : exit_status;
@@ -220,6 +283,8 @@ void run_settings_free(struct run_settings *settings)
     cli_free(settings->arguments);
     config_file_free(&settings->file);
     free(settings->control_url);
+    free(settings->pins_text);
+    route_list_free(&settings->routes);
     *settings = (struct run_settings){0};
 }
 

@@ -3,9 +3,11 @@
 #ifndef PROBE_RUN_SETTINGS_H
 #define PROBE_RUN_SETTINGS_H
 
+#include "measurement/age.h"
 #include "measurement/key.h"
 #include "probe/config_file.h"
 #include "probe/options.h"
+#include "probe/routes.h"
 #include "tests-network/target.h"
 
 enum run_metered { METERED_AUTO, METERED_YES, METERED_NO };
@@ -23,6 +25,13 @@ struct run_settings {
     const char *clock_shift_path;
     bool has_collector_key;
     struct public_key collector_key;
+    bool has_recipient;
+    struct age_recipient recipient; /* whom bundles are sealed to */
+    const char *route_texts[ROUTES_MAX];
+    size_t route_count;
+    struct route_list routes; /* the same, read */
+    const char *pins; /* NULL: none */
+    char *pins_text;  /* owns it */
     int64_t ladder_interval_us;
     int64_t channels_interval_us;
     int64_t web_interval_us;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -140,6 +141,61 @@ enum status state_collector_publish(const char *folder, const struct public_key 
     public_key_format(key, line);
     buffer_printf(&text, "%s\n", line);
     enum status status = small_publish(folder, STATE_COLLECTOR, &text, why);
+    buffer_free(&text);
+    return status;
+}
+
+enum status state_recipient_read(const char *folder, struct age_recipient *out, struct why *why)
+{
+    struct buffer text = {0};
+    enum status status = small_read(folder, STATE_RECIPIENT, &text, why);
+    char *line = NULL;
+    if (status == STATUS_OK) {
+        line = buffer_take_text(&text);
+        if (line)
+            line[strcspn(line, "\r\n")] = '\0';
+        status = line ? age_recipient_parse(line, out) : STATUS_NO_MEMORY;
+    }
+    if (status == STATUS_MALFORMED)
+        why_set(why, "%s/%s holds no recipient; give --seal-to, or remove it to ask the collector again", folder,
+                STATE_RECIPIENT);
+    free(line);
+    buffer_free(&text);
+    return status;
+}
+
+enum status state_recipient_publish(const char *folder, const struct age_recipient *recipient, struct why *why)
+{
+    struct buffer text = {0};
+    char line[AGE_RECIPIENT_BYTES];
+    age_recipient_format(recipient, line);
+    buffer_printf(&text, "%s\n", line);
+    enum status status = small_publish(folder, STATE_RECIPIENT, &text, why);
+    buffer_free(&text);
+    return status;
+}
+
+enum status state_route_read(const char *folder, char out[ROUTE_LABEL_BYTES])
+{
+    struct buffer text = {0};
+    enum status status = small_read(folder, STATE_ROUTE, &text, NULL);
+    char *line = NULL;
+    if (status == STATUS_OK) {
+        line = buffer_take_text(&text);
+        status = line ? STATUS_OK : STATUS_NO_MEMORY;
+    }
+    if (status == STATUS_OK)
+        snprintf(out, ROUTE_LABEL_BYTES, "%.*s", (int)strcspn(line, "\r\n"), line);
+    free(line);
+    buffer_free(&text);
+    return status;
+}
+
+enum status state_route_publish(const char *folder, const char *label, struct why *why)
+{
+    struct buffer text = {0};
+    buffer_printf(&text, "%s\n", label);
+    enum status status = small_publish(folder, STATE_ROUTE, &text, why);
     buffer_free(&text);
     return status;
 }

@@ -4,13 +4,17 @@
 
 #include <stdbool.h>
 
+#include "measurement/age.h"
 #include "measurement/key.h"
+#include "probe/routes.h"
 
 #define STATE_KEY          "key.pem"
 #define STATE_CONSENT      "consent.json"
 #define STATE_LOCK         "lock"
 #define STATE_STATUS       "status.json"
 #define STATE_COLLECTOR    "collector.pub"
+#define STATE_RECIPIENT    "recipient.txt"
+#define STATE_ROUTE        "route.txt"
 #define STATE_RECEIPTS     "receipts.jsonl"
 #define STATE_CONSENT_TEXT 1 /* version of what was agreed to */
 
@@ -29,6 +33,14 @@ bool state_has_key(const char *folder);
 /* The collector's key, remembered from its first receipt. NOT_FOUND where there is none yet. */
 enum status state_collector_read(const char *folder, struct public_key *out, struct why *why);
 enum status state_collector_publish(const char *folder, const struct public_key *key, struct why *why);
+
+/* The key that bundles are sealed to, remembered from the collector's first signed answer. NOT_FOUND as above. */
+enum status state_recipient_read(const char *folder, struct age_recipient *out, struct why *why);
+enum status state_recipient_publish(const char *folder, const struct age_recipient *recipient, struct why *why);
+
+/* The label of the route that worked last. NOT_FOUND as above. */
+enum status state_route_read(const char *folder, char out[ROUTE_LABEL_BYTES]);
+enum status state_route_publish(const char *folder, const char *label, struct why *why);
 
 /* Adds a receipt's line to what is kept, durably. The file turns over at 1 MiB and its predecessor is kept. */
 enum status state_receipt_append(const char *folder, const void *receipt, size_t count, struct why *why);

@@ -8,15 +8,26 @@
 
 #include "measurement/base/log.h"
 #include "probe/clock_offset.h"
+#include "probe/routes.h"
 #include "probe/spool.h"
 
 #define UPLOAD_ANSWER_BYTES_MAX 65536
 
 struct upload;
 
-/* What the collector, or whoever answered in its place, said to one bundle. */
+/* What became of one route: OK where a collector answered, MALFORMED where something else did. */
+struct upload_attempt {
+    bool is_tried;
+    enum status status;
+    long code;
+};
+
+/* What the collector, or whoever answered in its place, said to one order. */
 struct upload_answer {
     enum status status; /* OK: a whole HTTP response */
+    size_t route;       /* that it came by; of failures the last one tried */
+    struct upload_attempt attempts[ROUTES_MAX]; /* by route */
+    const char *signature; /* the header Dialtone-Signature, or NULL; borrowed for the callback's time */
     long code;
     const uint8_t *body; /* borrowed for the callback's time */
     size_t body_bytes;
@@ -34,9 +45,16 @@ enum status upload_answer_decode(const json_t *object, struct buffer *body, stru
 
 typedef void (*upload_answer_callback)(const struct upload_answer *answer, void *arg);
 
-/* How a bundle gets to the collector. One at a time; `bundle` stays until the callback, which comes later, once. */
+/* What is asked of a collector: a bundle is posted, or else a path is fetched. */
+struct upload_order {
+    const struct spool_bundle *bundle;
+    const char *path;
+    size_t working; /* the route to begin with */
+};
+
+/* How an order gets to the collector. One at a time; all of it stays until the callback, which comes later, once. */
 struct upload_sender {
-    enum status (*send)(void *state, const struct spool_bundle *bundle, upload_answer_callback callback, void *arg);
+    enum status (*send)(void *state, const struct upload_order *order, upload_answer_callback callback, void *arg);
     void (*rest)(void *state); /* nothing more now; what is in flight is dropped, without a callback */
     void *state;
 };
@@ -47,6 +65,8 @@ struct upload_config {
     struct spool *spool;
     const char *state_folder;               /* where the collector's key and the receipts are kept */
     const struct public_key *collector_key; /* NULL: the one remembered; without that, the first receipt's */
+    const struct route_list *routes;        /* NULL: one, of no name */
+    const struct age_recipient *recipient;  /* whom to seal to; NULL: whom the collector names */
     /* Told of each answer's clock; `is_signed`: a receipt that holds. NULL: nobody asks. */
     void (*on_clock)(const struct clock_sight *sight, bool is_signed, void *arg);
     void *arg;
@@ -76,6 +96,10 @@ enum status upload_open(const struct upload_config *config, struct upload **out,
 enum status upload_start(struct upload *upload, upload_callback callback, void *arg);
 bool upload_is_running(const struct upload *upload);
 struct upload_counts upload_count(const struct upload *upload);
+/* [{"route", "state": "works" | "fails" | "untried", "failure"?, "is_used"}], in their order. New reference, NULL without memory. */
+json_t *upload_routes_encode(const struct upload *upload);
+/* Why bundles are not sealed, for people; NULL where they are. */
+const char *upload_unsealed_reason(const struct upload *upload);
 void upload_free(struct upload *upload); /* what is in flight is sent again next time */
 
 #endif

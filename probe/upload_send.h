@@ -1,4 +1,4 @@
-/* One bundle to one collector by HTTP, and what came back. */
+/* One order to the collector by HTTP, on one route after the other, and what came back. */
 #ifndef PROBE_UPLOAD_SEND_H
 #define PROBE_UPLOAD_SEND_H
 
@@ -8,13 +8,16 @@
 /* Sends on a fetcher in this process. All text is borrowed until upload_send_free. */
 struct upload_send_config {
     struct fetcher *fetcher;
-    const char *collector_url; /* "https://collector.example.org" */
-    const char *ca_file;       /* NULL: the system's */
-    int64_t timeout_us;        /* of one bundle; 0: two minutes */
+    const struct route_list *routes; /* at least one */
+    const char *pins;                /* NULL: none; else as fetch.h says */
+    const char *ca_file;             /* NULL: the system's */
+    int64_t timeout_us;              /* of one attempt; 0: two minutes */
 };
 struct upload_send;
 
 enum status upload_send_open(const struct upload_send_config *config, struct upload_send **out);
+/* An answer's status is OK where a collector answered; a page of something on the way is none, and the next route is
+ * tried. Where every route was, the last failure is told. */
 struct upload_sender upload_send_sender(struct upload_send *send);
 void upload_send_free(struct upload_send *send);
 

@@ -42,6 +42,12 @@ struct fixture {
     struct spool *spool;
     struct upload *upload;
     struct upload_send *send;
+    struct route_list routes;
+    struct age_identity identity; /* the collector's */
+    bool names_recipient;
+    bool is_keys_forged;
+    int sealed_count;
+    int keys_count; /* requests for /v1/keys */
     int signed_count, unsigned_count;
     int64_t signed_us;
     struct evhttp *http;
@@ -86,7 +92,22 @@ static void page_send(struct evhttp_request *request, int code, const char *text
     evbuffer_free(body);
 }
 
-/* As the collector does: the signature is verified over what came. */
+/* As the collector does: opened where it is sealed, leaving the .zst as the body. */
+static bool sealed_is_good(const struct fixture *fixture, struct buffer *body)
+{
+    struct buffer plain = {0};
+    struct reader line;
+    bool is_good = age_open(&fixture->identity, body->bytes, body->count, 8u << 20, &plain, NULL) == STATUS_OK;
+    struct reader left = reader_of(plain.bytes, plain.count);
+    for (int i = 0; i < 6; i++)
+        is_good = is_good && reader_line(&left, &line);
+    body->count = 0;
+    buffer_append(body, left.bytes, left.left_bytes);
+    buffer_free(&plain);
+    return is_good;
+}
+
+/* The signature is verified over what came. */
 static bool request_is_good(struct evhttp_request *request, struct buffer *body)
 {
     const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
@@ -104,17 +125,56 @@ static bool request_is_good(struct evhttp_request *request, struct buffer *body)
     return is_good;
 }
 
+static void keys_send(struct fixture *fixture, struct evhttp_request *request)
+{
+    char recipient[AGE_RECIPIENT_BYTES], key[PUBLIC_KEY_TEXT_BYTES];
+    struct buffer text = {0}, minisig = {0}, header = {0};
+    age_recipient_format(&fixture->identity.recipient, recipient);
+    public_key_format(&fixture->collector_key.public_key, key);
+    buffer_printf(&text, "{\"key\":\"%s\",\"recipient\":\"%s\",\"log\":\"test\"}", key, recipient);
+    assert_int_equal(minisig_sign(fixture->is_keys_forged ? &fixture->key : &fixture->collector_key, text.bytes,
+                                  text.count, "keys", &minisig),
+                     STATUS_OK);
+    base64url_append(&header, minisig.bytes, minisig.count);
+    char *body = buffer_take_text(&text), *signature = buffer_take_text(&header);
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Dialtone-Signature", signature);
+    page_send(request, 200, body);
+    free(body);
+    free(signature);
+    buffer_free(&minisig);
+}
+
+static bool is_portal(const struct fixture *fixture)
+{
+    return fixture->play == PLAY_PORTAL || fixture->play == PLAY_REFUSE_PORTAL;
+}
+
 static void on_request(struct evhttp_request *request, void *arg)
 {
     struct fixture *fixture = arg;
+    if (strcmp(evhttp_request_get_host(request), "portal.example") == 0) {
+        page_send(request, 200, "<html>Please log in</html>");
+        return;
+    }
+    if (strcmp(evhttp_request_get_uri(request), "/v1/keys") == 0 && !is_portal(fixture)) {
+        fixture->keys_count++;
+        if (fixture->names_recipient)
+            keys_send(fixture, request);
+        else
+            page_send(request, 404, "{\"error\":\"not_found\"}");
+        return;
+    }
     struct evbuffer *input = evhttp_request_get_input_buffer(request);
     struct buffer body = {0};
     uint8_t hash[SHA256_BYTES];
     buffer_append(&body, evbuffer_pullup(input, -1), evbuffer_get_length(input));
-    sha256(body.bytes, body.count, hash);
     fixture->request_count++;
-    if (strcmp(evhttp_request_get_uri(request), "/v1/bundles") != 0 || !request_is_good(request, &body))
+    bool is_sealed = age_is_sealed(body.bytes, body.count);
+    if (strcmp(evhttp_request_get_uri(request), "/v1/bundles") != 0 ||
+        !(is_sealed ? sealed_is_good(fixture, &body) : request_is_good(request, &body)))
         fixture->has_bad_request = true;
+    fixture->sealed_count += is_sealed;
+    sha256(body.bytes, body.count, hash);
     switch (fixture->play) {
     case PLAY_HONEST:
         receipt_send(fixture, request, hash, false);
@@ -176,6 +236,7 @@ static int setup_fixture(void **state)
     fixture->log.clock = clock_system();
     assert_int_equal(key_make(&random, &fixture->key), STATUS_OK);
     assert_int_equal(key_make(&random, &fixture->collector_key), STATUS_OK);
+    assert_int_equal(age_identity_make(&random, &fixture->identity), STATUS_OK);
     assert_int_equal(loop_open(&fixture->loop), STATUS_OK);
     assert_int_equal(fetcher_open(fixture->loop, &fixture->fetcher), STATUS_OK);
     assert_int_equal(spool_open(fixture->folder, &fixture->key, BOOT_ID, 1 << 20, &fixture->spool, NULL), STATUS_OK);
@@ -197,6 +258,7 @@ static int teardown_fixture(void **state)
     struct fixture *fixture = *state;
     upload_free(fixture->upload);
     upload_send_free(fixture->send);
+    route_list_free(&fixture->routes);
     fetcher_free(fixture->fetcher);
     if (fixture->http)
         evhttp_free(fixture->http);
@@ -240,9 +302,12 @@ static void upload_all(struct fixture *fixture)
 {
     if (!fixture->upload) {
         const struct upload_send_config send = {
-            .fetcher = fixture->fetcher, .collector_url = fixture->url, .timeout_us = 5 * US_PER_S};
+            .fetcher = fixture->fetcher, .routes = &fixture->routes, .timeout_us = 5 * US_PER_S};
+        if (fixture->routes.count == 0)
+            assert_int_equal(route_list_add(&fixture->routes, fixture->url, "direct", NULL), STATUS_OK);
         assert_int_equal(upload_send_open(&send, &fixture->send), STATUS_OK);
         const struct upload_config config = {.sender = upload_send_sender(fixture->send),
+                                             .routes = &fixture->routes,
                                              .log = &fixture->log,
                                              .spool = fixture->spool,
                                              .state_folder = fixture->folder,
@@ -353,6 +418,99 @@ static void an_empty_spool_asks_nobody(void **state)
     assert_int_equal(fixture->request_count, 0);
 }
 
+/* Whom to seal to is asked before anything is sent, and what waited is sealed too. */
+static void the_recipient_is_learnt_first(void **state)
+{
+    struct fixture *fixture = *state;
+    struct age_recipient kept;
+    bundle_add(fixture, 1);
+    bundle_add(fixture, 2);
+    fixture->names_recipient = true;
+    assert_int_equal(spool_count(fixture->spool).unsealed_count, 2);
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_DRAINED);
+    assert_false(fixture->has_bad_request);
+    assert_int_equal(fixture->sealed_count, 2);
+    assert_null(upload_unsealed_reason(fixture->upload));
+    assert_int_equal(state_recipient_read(fixture->folder, &kept, NULL), STATUS_OK);
+    assert_memory_equal(&kept, &fixture->identity.recipient, sizeof kept);
+    bundle_add(fixture, 3);
+    assert_int_equal(spool_count(fixture->spool).unsealed_count, 0);
+    upload_all(fixture);
+    assert_int_equal(fixture->sealed_count, 3);
+    assert_int_equal(fixture->keys_count, 1);
+}
+
+static void a_forged_recipient_is_not_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    struct age_recipient kept;
+    bundle_add(fixture, 1);
+    fixture->names_recipient = true;
+    fixture->is_keys_forged = true;
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_DRAINED);
+    assert_int_equal(fixture->sealed_count, 0);
+    assert_non_null(strstr(upload_unsealed_reason(fixture->upload), "signature"));
+    assert_int_equal(state_recipient_read(fixture->folder, &kept, NULL), STATUS_NOT_FOUND);
+}
+
+static const char *route_state(const struct fixture *fixture, size_t route, const char *member)
+{
+    static char text[64];
+    json_t *routes = upload_routes_encode(fixture->upload);
+    const char *word = json_string_value(json_object_get(json_array_get(routes, route), member));
+    snprintf(text, sizeof text, "%s", word ? word : "");
+    json_decref(routes);
+    return text;
+}
+
+/* The first leads nowhere, the second to something that is no collector, the third to it. */
+static void the_next_route_is_taken_and_remembered(void **state)
+{
+    struct fixture *fixture = *state;
+    char label[ROUTE_LABEL_BYTES];
+    bundle_add(fixture, 1);
+    assert_int_equal(route_list_add(&fixture->routes, "http://127.0.0.1:1", "direct", NULL), STATUS_OK);
+    assert_int_equal(route_list_add(&fixture->routes, fixture->url, "name=portal.example@127.0.0.1", NULL), STATUS_OK);
+    assert_int_equal(route_list_add(&fixture->routes, fixture->url, "name=localhost@127.0.0.1", NULL), STATUS_OK);
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_DRAINED);
+    assert_int_equal(fixture->request_count, 1);
+    assert_string_equal(route_state(fixture, 0, "state"), "fails");
+    assert_string_equal(route_state(fixture, 0, "failure"), "offline");
+    assert_string_equal(route_state(fixture, 1, "state"), "fails");
+    assert_string_equal(route_state(fixture, 1, "failure"), "no_collector");
+    assert_string_equal(route_state(fixture, 2, "state"), "works");
+    assert_int_equal(state_route_read(fixture->folder, label), STATUS_OK);
+    assert_string_equal(label, "name=localhost@127.0.0.1");
+    /* The next time it begins there. */
+    int64_t sent_bytes = upload_count(fixture->upload).sent_bytes;
+    bundle_add(fixture, 2);
+    upload_all(fixture);
+    assert_int_equal(fixture->request_count, 2);
+    assert_true(upload_count(fixture->upload).sent_bytes > sent_bytes);
+}
+
+/* Another collector signs with its own key, and nothing of it is pinned. */
+static void a_routes_own_key_signs_its_receipts(void **state)
+{
+    struct fixture *fixture = *state;
+    char text[200], key[PUBLIC_KEY_TEXT_BYTES];
+    struct public_key pinned;
+    bundle_add(fixture, 1);
+    public_key_format(&fixture->key.public_key, key); /* not the collector's */
+    snprintf(text, sizeof text, "collector=%s,%s", fixture->url, key);
+    assert_int_equal(route_list_add(&fixture->routes, "http://127.0.0.1:1", text, NULL), STATUS_OK);
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_LATER);
+    assert_int_equal(spool_count(fixture->spool).bundle_count, 1);
+    fixture->routes.routes[0].key = fixture->collector_key.public_key;
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_DRAINED);
+    assert_int_equal(state_collector_read(fixture->folder, &pinned, NULL), STATUS_NOT_FOUND);
+}
+
 static void damaged_receipts_are_malformed(void **state)
 {
     (void)state;
@@ -376,6 +534,10 @@ int main(void)
         TEST(refused_bundles_do_not_hold_up_the_rest),
         TEST(an_unreachable_collector_is_tried_later),
         TEST(an_empty_spool_asks_nobody),
+        TEST(the_recipient_is_learnt_first),
+        TEST(a_forged_recipient_is_not_taken),
+        TEST(the_next_route_is_taken_and_remembered),
+        TEST(a_routes_own_key_signs_its_receipts),
         cmocka_unit_test(damaged_receipts_are_malformed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
