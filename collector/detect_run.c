@@ -3,7 +3,8 @@
  * Why: the detector is pure; reading, the clock and writing are here.
  * Plan: 1 list the regions with their first and last measurement, 2 choose those of the scope, 3 bound the
  * span: no later than a while after the last measurement (beyond it nobody is expected, and all is blind), no
- * more bins than a timeline can hold, 4 read, judge, cut what only served to warm up, put. */
+ * more bins than a timeline can hold, 4 go on from the last checkpoint before the first new row, else from the
+ * first row of all, 5 where an event that began before has changed, walk all of the history after all, 6 put. */
 #include "collector/detect_run.h"
 
 #include <stdlib.h>
@@ -11,14 +12,21 @@
 
 #include "collector/detect/adopt.h"
 #include "collector/detect/array.h"
+#include "collector/receipts.h"
+#include "collector/walk_cache.h"
 #include "measurement/base/clock.h"
 
 #define BINS_MAX 600000 /* eleven years of ten minutes */
 /* In settings.active_s, a week. */
 #define QUIET_SPANS 3 /* how long after the last measurement silence is judged */
 #define REACH_SPANS                                                                                          \
-    6 /* how far before the first new row is read again: an event open since then is still revised */
+    6 /* how far before the first new row verdicts on services are read again */
 #define LEAD_SPANS 3 /* of these, how many only warm the detector up */
+#define DAY_S 86400
+#define LATE_S (2 * DAY_S) /* bundles that come as late as this need no older checkpoint */
+#define RECEIPT_LEAD_S (3 * DAY_S) /* in which the collector's own hearing is learnt */
+#define CLOCK_S (2 * 3600) /* no corrected clock is further off */
+#define OWNER_SHARE_MOST 0.4 /* of all probes in one country: its silence would be taken for the collector's */
 
 struct region_span {
     char region[REGION_BYTES];
@@ -26,6 +34,7 @@ struct region_span {
     int64_t last_s;
     bool is_dirty;
     int64_t dirty_s; /* time of the earliest new measurement */
+    int64_t probe_count;
 };
 
 struct region_list {
@@ -71,7 +80,8 @@ static enum status region_keep(const struct store_region *row, void *arg)
         return STATUS_NO_MEMORY;
     }
     struct region_span *span = &list->rows[list->count++];
-    *span = (struct region_span){.first_s = row->first_us / US_PER_S, .last_s = row->last_us / US_PER_S};
+    *span = (struct region_span){.first_s = row->first_us / US_PER_S, .last_s = row->last_us / US_PER_S,
+                                  .probe_count = row->probe_count};
     memcpy(span->region, row->region, sizeof span->region);
     return STATUS_OK;
 }
@@ -98,28 +108,39 @@ static int64_t greatest(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Drops states and events before `from_s`. */
-static void detection_cut(struct detection *detection, int64_t from_s)
+/* One region under judgement. */
+struct judging {
+    struct collector_folder *folder;
+    const struct region_span *region;
+    enum detect_scope scope;
+    const struct receipts *receipts;
+    struct detect_settings settings;
+    struct walk_cache cache;
+    int64_t end_s;
+    int64_t service_from_s; /* verdicts on services are read from here on */
+    struct row_list earlier; /* events told before */
+    size_t bin_count;
+};
+
+static bool walks_are_kept(const struct judging *judging)
 {
-    size_t cut = 0;
-    size_t kept = 0;
-    while (cut < detection->state_count && detection->states[cut].bin_s < from_s) {
-        cut++;
-    }
-    detection->state_count -= cut;
-    memmove(detection->states, detection->states + cut, detection->state_count * sizeof *detection->states);
-    for (size_t i = 0; i < detection->event_count; i++) {
-        if (detection->events[i].onset_earliest_us >= from_s * US_PER_S) {
-            detection->events[kept++] = detection->events[i];
-        }
-    }
-    detection->event_count = kept;
+    return judging->cache.near_path != NULL;
 }
 
-static enum status rows_read(struct collector_folder *folder, const char *region, struct store_span span,
-                             struct row_list *presence, struct row_list *sightings, struct why *why)
+static bool is_of_service(const struct event *event)
 {
+    return event->kind == EVENT_SERVICE_BLOCKING || event->kind == EVENT_THROTTLING;
+}
+
+static enum status rows_read(const struct judging *judging, int64_t presence_from_s, struct row_list *presence,
+                             struct row_list *sightings, struct why *why)
+{
+    const struct collector_folder *folder = judging->folder;
+    const char *region = judging->region->region;
+    int64_t end_us = (judging->end_s + CLOCK_S + 1) * US_PER_S;
+    struct store_span span = {presence_from_s * US_PER_S, end_us};
     enum status status = folder->store->each_presence(folder->handle, region, span, presence_keep, presence);
+    span.from_us = judging->service_from_s * US_PER_S;
     if (status == STATUS_OK) {
         status = folder->store->each_sighting(folder->handle, region, span, sighting_keep, sightings);
     }
@@ -129,16 +150,96 @@ static enum status rows_read(struct collector_folder *folder, const char *region
     return status;
 }
 
-/* Where reading begins: the detector's memory before the first bin that may have changed, or the first row of
- * all. */
-static int64_t reading_start_s(const struct region_span *region, enum detect_scope scope, int64_t end_s,
-                               int64_t active_s, int64_t bin_length_s)
+static int64_t changed_s(const struct judging *judging)
 {
-    int64_t changed_s = region->is_dirty ? least(region->dirty_s, end_s) : end_s;
-    int64_t reach_s = changed_s - REACH_SPANS * active_s;
+    return judging->region->is_dirty ? least(judging->region->dirty_s, judging->end_s) : judging->end_s;
+}
+
+/* Where verdicts on services are read from: the detector's memory before the first bin that may have changed. */
+static int64_t service_start_s(const struct judging *judging)
+{
+    const struct region_span *region = judging->region;
+    int64_t active_s = judging->settings.active_s;
+    int64_t reach_s = changed_s(judging) - REACH_SPANS * active_s;
     /* In whole steps: a start that moves with the clock would date the same event anew each time. */
-    int64_t start_s = scope == DETECT_ALL ? region->first_s : reach_s - reach_s % active_s;
-    return greatest(greatest(start_s, region->first_s), end_s - BINS_MAX * bin_length_s);
+    int64_t start_s = judging->scope == DETECT_ALL ? region->first_s : reach_s - reach_s % active_s;
+    return greatest(start_s, region->first_s);
+}
+
+static const struct event *earlier_find(const struct judging *judging, const char *id)
+{
+    const struct event *rows = judging->earlier.rows;
+    for (size_t i = 0; i < judging->earlier.count; i++) {
+        if (strcmp(rows[i].id, id) == 0) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* Without checkpoints, the first bins read only served to warm the detector up. */
+static void states_cut(struct detection *detection, int64_t from_s)
+{
+    size_t cut = 0;
+    while (cut < detection->state_count && detection->states[cut].bin_s < from_s) {
+        cut++;
+    }
+    detection->state_count -= cut;
+    memmove(detection->states, detection->states + cut, detection->state_count * sizeof *detection->states);
+}
+
+/* Of an event that began before its rows were read, the beginning is known from before. */
+static void events_continue(const struct judging *judging, struct detection *detection)
+{
+    int64_t known_s = judging->service_from_s + LEAD_SPANS * judging->settings.active_s;
+    int64_t known_us = known_s * US_PER_S;
+    size_t kept = 0;
+    if (judging->service_from_s <= judging->region->first_s) {
+        return;
+    }
+    if (!walks_are_kept(judging)) {
+        states_cut(detection, known_s);
+    }
+    for (size_t i = 0; i < detection->event_count; i++) {
+        struct event *event = &detection->events[i];
+        const struct event *before = earlier_find(judging, event->id);
+        if ((is_of_service(event) || !walks_are_kept(judging)) && event->onset_earliest_us < known_us) {
+            if (!before) {
+                continue;
+            }
+            event->onset_earliest_us = before->onset_earliest_us;
+            event->onset_latest_us = before->onset_latest_us;
+        }
+        detection->events[kept++] = *event;
+    }
+    detection->event_count = kept;
+}
+
+static bool differs(const struct event *a, const struct event *b)
+{
+    return a->kind != b->kind || a->state != b->state || a->onset_earliest_us != b->onset_earliest_us ||
+           a->onset_latest_us != b->onset_latest_us || a->end_earliest_us != b->end_earliest_us ||
+           a->end_latest_us != b->end_latest_us || a->probe_count != b->probe_count ||
+           a->network_count != b->network_count;
+}
+
+/* Whether all that began before the checkpoint is as it was told. Then what its rows showed is taken from there:
+ * they were not read. */
+static bool past_stands(const struct judging *judging, struct detection *detection)
+{
+    int64_t from_us = judging->cache.next_bin * judging->settings.bin_length_s * US_PER_S;
+    for (size_t i = 0; i < detection->event_count; i++) {
+        struct event *event = &detection->events[i];
+        if (is_of_service(event) || event->onset_earliest_us >= from_us) {
+            continue;
+        }
+        const struct event *before = earlier_find(judging, event->id);
+        if (!before || differs(event, before)) {
+            return false;
+        }
+        memcpy(event->example, before->example, sizeof event->example);
+    }
+    return true;
 }
 
 static enum status event_keep(const struct event *row, void *arg)
@@ -146,55 +247,122 @@ static enum status event_keep(const struct event *row, void *arg)
     return row_keep(arg, row);
 }
 
-/* A revised event keeps the id under which it was told before. */
-static enum status ids_keep(struct collector_folder *folder, const char *region, struct detection *detection,
-                            struct why *why)
+static enum status earlier_read(struct judging *judging, struct why *why)
 {
-    struct row_list earlier = {.row_bytes = sizeof(struct event)};
-    struct store_event_filter filter = {.region = region, .least_state = REGION_SUSPECTED};
-    enum status status = folder->store->each_event(folder->handle, &filter, event_keep, &earlier);
-    if (status == STATUS_OK) {
-        events_adopt(detection->events, detection->event_count, earlier.rows, earlier.count, folder->bin_length_s);
-    } else {
-        why_set(why, "the events of %s cannot be read (%s)", region, status_name(status));
+    struct collector_folder *folder = judging->folder;
+    struct store_event_filter filter = {.region = judging->region->region, .least_state = REGION_SUSPECTED};
+    enum status status = folder->store->each_event(folder->handle, &filter, event_keep, &judging->earlier);
+    if (status != STATUS_OK) {
+        why_set(why, "the events of %s cannot be read (%s)", judging->region->region, status_name(status));
     }
-    free(earlier.rows);
+    return status;
+}
+
+/* The bin at which the next checkpoint is made: as late as bundles that come late allow, at midnight. */
+static int64_t save_bin_of(const struct judging *judging)
+{
+    int64_t length_s = judging->settings.bin_length_s;
+    int64_t save_s = judging->end_s - DETECT_REACH_S - LATE_S - DETECT_REACH_BINS * length_s;
+    return (save_s - save_s % DAY_S) / length_s;
+}
+
+/* Judges from the cache's checkpoint on, or over all of the history where it is empty. A revised event keeps the
+ * id under which it was told before. */
+static enum status judge_once(struct judging *judging, struct detect_resume *resume, struct detection *out,
+                              struct why *why)
+{
+    struct row_list presence = {.row_bytes = sizeof(struct presence)};
+    struct row_list sightings = {.row_bytes = sizeof(struct sighting)};
+    int64_t length_s = judging->settings.bin_length_s;
+    bool resumes = judging->cache.next_bin > 0;
+    int64_t from_s = resumes                   ? judging->cache.next_bin * length_s - CLOCK_S
+                     : walks_are_kept(judging) ? judging->region->first_s
+                                               : judging->service_from_s;
+    from_s = greatest(from_s, judging->end_s - BINS_MAX * length_s);
+    *resume = (struct detect_resume){.bytes = resumes ? judging->cache.bytes.bytes : NULL,
+                                     .byte_count = judging->cache.bytes.count,
+                                     .save_bin = walks_are_kept(judging) ? save_bin_of(judging) : 0};
+    enum status status = rows_read(judging, from_s, &presence, &sightings, why);
+    struct detect_input input = {.presence = presence.rows,
+                                 .presence_count = presence.count,
+                                 .sightings = sightings.rows,
+                                 .sighting_count = sightings.count,
+                                 .clocks = judging->receipts->clocks,
+                                 .gaps = judging->receipts->gaps.rows,
+                                 .gap_count = judging->receipts->gaps.count,
+                                 .resume = resume};
+    if (status == STATUS_OK) {
+        status = detect_judge(&judging->settings, judging->region->region, &input, judging->end_s, out);
+    }
+    if (status == STATUS_OK) {
+        events_adopt(out->events, out->event_count, judging->earlier.rows, judging->earlier.count, length_s);
+        judging->bin_count += out->state_count;
+    } else if (status != STATUS_MALFORMED && why->text[0] == '\0') {
+        why_set(why, "the detector failed on %s (%s)", judging->region->region, status_name(status));
+    }
+    free(presence.rows);
+    free(sightings.rows);
+    return status;
+}
+
+static enum status judge_and_put(struct judging *judging, int64_t now_s, struct why *why)
+{
+    struct collector_folder *folder = judging->folder;
+    struct detection detection = {0};
+    struct detect_resume resume = {0};
+    enum status status = judge_once(judging, &resume, &detection, why);
+    bool resumed = judging->cache.next_bin > 0;
+    if (resumed && (status == STATUS_MALFORMED || (status == STATUS_OK && !past_stands(judging, &detection)))) {
+        buffer_free(&resume.saved);
+        detection_free(&detection);
+        walk_cache_clear(&judging->cache);
+        status = judge_once(judging, &resume, &detection, why);
+    }
+    if (status == STATUS_OK) {
+        events_continue(judging, &detection);
+        detection.judged_us = now_s * US_PER_S;
+        status = folder->store->put_detection(folder->handle, judging->region->region, &detection, why);
+    }
+    if (status == STATUS_OK && resume.saved.count > 0) {
+        walk_cache_keep(&judging->cache, &resume.saved, DAY_S / judging->settings.bin_length_s);
+    }
+    buffer_free(&resume.saved);
+    detection_free(&detection);
     return status;
 }
 
 static enum status region_judge(struct collector_folder *folder, const struct region_span *region,
-                                enum detect_scope scope, int64_t now_s, struct why *why)
+                                enum detect_scope scope, const struct receipts *receipts, int64_t now_s,
+                                struct detect_counts *counts, struct why *why)
 {
-    struct detect_settings settings = detect_settings_default(folder->bin_length_s);
-    struct row_list presence = {.row_bytes = sizeof(struct presence)};
-    struct row_list sightings = {.row_bytes = sizeof(struct sighting)};
-    struct detection detection = {0};
-    int64_t end_s = least(now_s, region->last_s + QUIET_SPANS * settings.active_s + folder->bin_length_s);
-    int64_t from_s = reading_start_s(region, scope, end_s, settings.active_s, folder->bin_length_s);
-    struct store_span span = {from_s * US_PER_S, (end_s + 1) * US_PER_S};
-    enum status status = rows_read(folder, region->region, span, &presence, &sightings, why);
-    if (status != STATUS_OK) {
-        goto done;
+    struct judging judging = {.folder = folder,
+                              .region = region,
+                              .scope = scope,
+                              .receipts = receipts,
+                              .settings = detect_settings_default(folder->bin_length_s),
+                              .earlier = {.row_bytes = sizeof(struct event)}};
+    int64_t length_s = folder->bin_length_s;
+    judging.end_s = least(now_s, region->last_s + QUIET_SPANS * judging.settings.active_s + length_s);
+    judging.service_from_s = service_start_s(&judging);
+    int64_t usable_s = changed_s(&judging) - DETECT_REACH_S - DETECT_REACH_BINS * length_s;
+    enum status status = STATUS_OK;
+    /* Rows at an address may be changed by others, who judge them too. */
+    if (!folder->store->check_address) {
+        status = walk_cache_open(folder->path, region->region, usable_s / length_s, &judging.cache);
     }
-    status = detect_region(&settings, region->region, presence.rows, presence.count, sightings.rows,
-                           sightings.count, end_s, &detection);
-    if (status != STATUS_OK) {
-        why_set(why, "the detector failed on %s (%s)", region->region, status_name(status));
-        goto done;
+    if (status == STATUS_OK && scope == DETECT_ALL) {
+        walk_cache_clear(&judging.cache);
     }
-    if (from_s > region->first_s) {
-        detection_cut(&detection, from_s + LEAD_SPANS * settings.active_s);
+    if (status == STATUS_OK) {
+        status = earlier_read(&judging, why);
     }
-    detection.judged_us = now_s * US_PER_S;
-    status = ids_keep(folder, region->region, &detection, why);
-    if (status != STATUS_OK) {
-        goto done;
+    if (status == STATUS_OK) {
+        status = judge_and_put(&judging, now_s, why);
     }
-    status = folder->store->put_detection(folder->handle, region->region, &detection, why);
-done:
-    detection_free(&detection);
-    free(presence.rows);
-    free(sightings.rows);
+    counts->region_count++;
+    counts->rescored_bin_count += judging.bin_count;
+    walk_cache_close(&judging.cache);
+    free(judging.earlier.rows);
     return status;
 }
 
@@ -231,31 +399,71 @@ enum status detect_archive_now(struct collector_folder *folder, int64_t clock_s,
     return STATUS_OK;
 }
 
-enum status detect_run(struct collector_folder *folder, enum detect_scope scope, int64_t now_s,
-                       size_t *out_count, struct why *why)
+/* From when on receipts may matter to a region that is judged. */
+static int64_t receipts_start_s(const struct region_list *list, enum detect_scope scope, int64_t now_s)
 {
-    struct region_list list = {0};
+    int64_t start_s = now_s;
+    for (size_t i = 0; i < list->count; i++) {
+        int64_t from_s = list->rows[i].is_dirty ? list->rows[i].dirty_s : now_s;
+        start_s = least(start_s, scope == DETECT_ALL ? list->rows[i].first_s : from_s);
+    }
+    return start_s - DETECT_REACH_S - LATE_S - RECEIPT_LEAD_S;
+}
+
+/* Countries by which a fault of the collector shows; 0: one of them has too many of the probes. */
+static size_t countries_count(const struct region_list *list)
+{
     size_t count = 0;
-    int64_t active_s = detect_settings_default(folder->bin_length_s).active_s;
-    enum status status = folder->store->each_region(folder->handle, region_keep, &list);
+    int64_t all = 0, most = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strchr(list->rows[i].region, '-')) {
+            continue;
+        }
+        count++;
+        all += list->rows[i].probe_count;
+        most = greatest(most, list->rows[i].probe_count);
+    }
+    return (double)most <= OWNER_SHARE_MOST * (double)all ? count : 0;
+}
+
+static enum status regions_list(struct collector_folder *folder, struct region_list *list, struct why *why)
+{
+    enum status status = folder->store->each_region(folder->handle, region_keep, list);
     if (status == STATUS_OK) {
-        status = folder->store->each_dirty_region(folder->handle, dirty_mark, &list);
+        status = folder->store->each_dirty_region(folder->handle, dirty_mark, list);
     }
     if (status != STATUS_OK) {
         why_set(why, "the store's regions cannot be read (%s)", status_name(status));
     }
+    return status;
+}
+
+enum status detect_run(struct collector_folder *folder, enum detect_scope scope, int64_t now_s,
+                       struct detect_counts *out, struct why *why)
+{
+    struct region_list list = {0};
+    struct receipts receipts = {0};
+    struct detect_counts counts = {0};
+    size_t chosen = 0;
+    int64_t active_s = detect_settings_default(folder->bin_length_s).active_s;
+    enum status status = regions_list(folder, &list, why);
+    for (size_t i = 0; i < list.count; i++) {
+        chosen += is_chosen(&list.rows[i], scope, now_s, active_s);
+    }
+    if (status == STATUS_OK && chosen > 0) {
+        status = receipts_read(folder, receipts_start_s(&list, scope, now_s), now_s, countries_count(&list),
+                               &receipts, why);
+    }
     for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
         const struct region_span *region = &list.rows[i];
         if (is_chosen(region, scope, now_s, active_s)) {
-            /* Dirt may be a courier's old bundle: only clean regions are judged by their recent history
-             * alone. */
-            status = region_judge(folder, region, scope == DETECT_ACTIVE && !region->is_dirty, now_s, why);
-            count++;
+            status = region_judge(folder, region, scope, &receipts, now_s, &counts, why);
         }
     }
+    receipts_free(&receipts);
     free(list.rows);
-    if (out_count) {
-        *out_count = count;
+    if (out) {
+        *out = counts;
     }
     return status;
 }

@@ -22,7 +22,7 @@ static enum exit_status detect_into(const char *data, const int64_t *now_us)
 {
     struct collector_folder folder = {0};
     struct why why = {""};
-    size_t count = 0;
+    struct detect_counts count = {0};
     struct clock clock = clock_system();
     int64_t now_s = now_us ? *now_us / US_PER_S : 0;
     enum status status = collector_folder_open(data, 0, &folder, &why);
@@ -36,7 +36,7 @@ static enum exit_status detect_into(const char *data, const int64_t *now_us)
     if (status != STATUS_OK) {
         return cli_fail(exit_of_status(status), "%s", why.text[0] ? why.text : status_name(status));
     }
-    printf("judged %zu regions\n", count);
+    printf("judged %zu regions, rescored_bins=%zu\n", count.region_count, count.rescored_bin_count);
     return EXIT_NOTHING_WRONG;
 }
 

@@ -58,26 +58,29 @@ static enum exit_status files_import(struct collector_folder *folder, const stru
     return result;
 }
 
-static void summary_print(const struct import_counts *counts, bool is_json)
+static void summary_print(const struct import_counts *counts, const struct detect_counts *judged, bool is_json)
 {
-    const char *format = is_json ? "{\"accepted\":%zu,\"duplicate\":%zu,\"rejected\":%zu}\n"
-                                 : "accepted %zu, duplicate %zu, rejected %zu\n";
-    printf(format, counts->accepted_count, counts->duplicate_count, counts->rejected_count);
+    const char *format = is_json ? "{\"accepted\":%zu,\"duplicate\":%zu,\"rejected\":%zu,\"judged_regions\":%zu,"
+                                   "\"rescored_bins\":%zu}\n"
+                                 : "accepted %zu, duplicate %zu, rejected %zu\njudged %zu regions, rescored_bins=%zu\n";
+    printf(format, counts->accepted_count, counts->duplicate_count, counts->rejected_count, judged->region_count,
+           judged->rescored_bin_count);
 }
 
 static enum exit_status import_into(struct collector_folder *folder, const struct cli_arguments *arguments,
                                     const struct public_key *key, bool is_json)
 {
     struct import_counts counts = {0};
+    struct detect_counts judged = {0};
     struct clock clock = clock_system();
     struct why why = {""};
     enum exit_status result = files_import(folder, arguments, key, &counts);
-    summary_print(&counts, is_json);
     int64_t now_s = 0;
     enum status status = detect_archive_now(folder, clock_wall_us(&clock) / US_PER_S, &now_s, &why);
     if (status == STATUS_OK) {
-        status = detect_run(folder, DETECT_DIRTY, now_s, NULL, &why);
+        status = detect_run(folder, DETECT_DIRTY, now_s, &judged, &why);
     }
+    summary_print(&counts, &judged, is_json);
     if (status != STATUS_OK) {
         result = worse(result, cli_fail(exit_of_status(status),
                                         "stored, but not judged: %s; run dialtone-collector "

@@ -5,6 +5,13 @@
 
 #include "collector/detect/detect.h"
 
+/* When a bundle of a probe was received: start and end are the first and last measurement in it, by the probe's clock. */
+struct receipt {
+    char probe[KEY_NAME_BYTES];
+    int64_t start_us, end_us;
+    int64_t received_us;
+};
+
 /* The least time from the last measurement of a bundle, by the probe's clock, to its receipt, by the collector's. */
 struct lag {
     int64_t least_us;

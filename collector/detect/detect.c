@@ -8,11 +8,13 @@
 
 #include "collector/detect/array.h"
 #include "collector/detect/blocking.h"
+#include "collector/detect/checkpoint.h"
 #include "collector/detect/clocks.h"
 #include "collector/detect/conclude.h"
 #include "collector/detect/example.h"
 #include "measurement/base/clock.h"
 
+#define AHEAD_BINS      144 /* a probe heard again within a day was off, or its line was; later, it may be another story */
 #define GAP_MARGIN_BINS 3 /* probes try again within half an hour */
 #define BINS_MOST INT64_C(1100000) /* twenty years of ten minutes: older rows come from broken clocks */
 
@@ -27,8 +29,13 @@ struct judgement {
     struct watch watch;
     struct names names;
     uint32_t *numbers;             /* roster index by name index; RUN_NONE: not met yet */
+    struct probe_names probes;     /* by roster index */
+    struct detect_resume *resume;
+    int64_t first_bin;             /* that is judged here */
+    int64_t judged_until_bin;
+    size_t ahead;                  /* rows looked at so far, some bins before they are taken */
     const struct presence **order; /* by bin, then probe */
-    struct clocks *clocks;         /* NULL: no receipts are known */
+    const struct clocks *clocks;   /* NULL: no receipts are known */
     struct presence *corrected;    /* rows whose clock was wrong, as they should be */
     int64_t *skews_us;             /* of each of them */
     size_t corrected_count;
@@ -66,9 +73,12 @@ static enum status names_make(const struct presence *presence, size_t presence_c
     return STATUS_OK;
 }
 
+/* RUN_NONE: none of the rows' names. */
 static uint32_t name_index(const struct names *names, const char *name)
 {
     const char(*found)[KEY_NAME_BYTES] = bsearch(name, names->keys, names->count, KEY_NAME_BYTES, name_compare);
+    if (found == NULL)
+        return RUN_NONE;
     return (uint32_t)(found - (const char(*)[KEY_NAME_BYTES])names->keys);
 }
 
@@ -163,30 +173,44 @@ static size_t rows_order(struct judgement *judgement, const struct presence *pre
     return kept;
 }
 
-static enum status probe_of(struct judgement *judgement, const struct presence *row, uint32_t *out)
+static enum status probe_add(struct judgement *judgement, const struct presence *row, uint32_t *out)
 {
-    uint32_t name = name_index(&judgement->names, row->probe);
-    *out = judgement->numbers[name];
-    if (*out != RUN_NONE)
-        return roster_move(&judgement->watch.roster, *out, row->asn, row->subdivision, row->access);
+    struct probe_names *probes = &judgement->probes;
+    if (!array_room(&probes->names, probes->count, &probes->room))
+        return STATUS_NO_MEMORY;
     enum status status =
         roster_add(&judgement->watch.roster, row->asn, row->subdivision, row->access, row->is_signed, out);
     if (status == STATUS_OK)
-        judgement->numbers[name] = *out;
+        memcpy(probes->names[probes->count++], row->probe, KEY_NAME_BYTES);
     return status;
 }
 
-/* Only a signed probe keeps a journal: its absence before its last row is a gap, not silence. */
-static enum status finals_note(struct judgement *judgement, size_t row_count)
+static enum status probe_of(struct judgement *judgement, const struct presence *row, bool moves, uint32_t *out)
 {
-    for (size_t i = 0; i < row_count; i++) {
-        const struct presence *row = judgement->order[i];
+    uint32_t *number = &judgement->numbers[name_index(&judgement->names, row->probe)];
+    enum status status = STATUS_OK;
+    if (*number == RUN_NONE)
+        status = probe_add(judgement, row, number);
+    else if (moves)
+        status = roster_move(&judgement->watch.roster, *number, row->asn, row->subdivision, row->access);
+    *out = *number;
+    return status;
+}
+
+/* Only a signed probe keeps a journal: its absence before a row of the next day is a gap, not silence. */
+static enum status ahead_note(struct judgement *judgement, size_t row_count, int64_t bin)
+{
+    int64_t length_s = judgement->settings->bin_length_s;
+    for (; judgement->ahead < row_count; judgement->ahead++) {
+        const struct presence *row = judgement->order[judgement->ahead];
         uint32_t probe;
-        enum status status = probe_of(judgement, row, &probe);
+        if (row->bin_s / length_s > bin + AHEAD_BINS)
+            break;
+        enum status status = probe_of(judgement, row, false, &probe);
         if (status != STATUS_OK)
             return status;
         if (row->is_signed)
-            judgement->watch.roster.probes[probe].final_bin = row->bin_s / judgement->settings->bin_length_s;
+            judgement->watch.roster.probes[probe].final_bin = row->bin_s / length_s;
     }
     return STATUS_OK;
 }
@@ -213,7 +237,7 @@ static enum status bin_walk(struct judgement *judgement, int64_t bin, const stru
         struct sign sign;
         sign_of_presence(rows[i], judgement->settings->bin_length_s, &sign);
         sign.received_us = received_of(judgement, rows[i]);
-        status = probe_of(judgement, rows[i], &sign.probe);
+        status = probe_of(judgement, rows[i], true, &sign.probe);
         if (status == STATUS_OK)
             status = watch_take(watch, &sign);
     }
@@ -224,18 +248,28 @@ static enum status bin_walk(struct judgement *judgement, int64_t bin, const stru
     return watch_bin_end(watch, &judgement->states[judgement->state_count++]);
 }
 
+static enum status state_keep(struct judgement *judgement, int64_t bin)
+{
+    struct detect_resume *resume = judgement->resume;
+    if (resume == NULL || resume->save_bin == 0 || bin < resume->save_bin || resume->saved.count > 0)
+        return STATUS_OK;
+    return checkpoint_save(&judgement->watch, &judgement->probes, bin, &resume->saved);
+}
+
 static enum status bins_walk(struct judgement *judgement, size_t row_count, int64_t now_s)
 {
-    if (row_count == 0)
-        return STATUS_OK;
     int64_t length_s = judgement->settings->bin_length_s;
     int64_t last = now_s / length_s;
     size_t next = 0;
-    for (int64_t bin = judgement->order[0]->bin_s / length_s; bin <= last; bin++) {
+    for (int64_t bin = judgement->first_bin; bin <= last; bin++) {
         size_t first = next;
+        enum status status = state_keep(judgement, bin);
         while (next < row_count && judgement->order[next]->bin_s / length_s == bin)
             next++;
-        enum status status = bin_walk(judgement, bin, judgement->order + first, next - first);
+        if (status == STATUS_OK)
+            status = ahead_note(judgement, row_count, bin);
+        if (status == STATUS_OK)
+            status = bin_walk(judgement, bin, judgement->order + first, next - first);
         if (status != STATUS_OK)
             return status;
         if (watch_is_idle(&judgement->watch) && next == first) {
@@ -244,6 +278,37 @@ static enum status bins_walk(struct judgement *judgement, size_t row_count, int6
             bin = judgement->order[next]->bin_s / length_s - 1;
         }
     }
+    return STATUS_OK;
+}
+
+/* Goes on from the checkpoint where there is one, without the rows that it holds; else from the first row. */
+static enum status walk_start(struct judgement *judgement, size_t *row_count)
+{
+    int64_t length_s = judgement->settings->bin_length_s;
+    const struct detect_resume *resume = judgement->resume;
+    if (resume == NULL || resume->bytes == NULL) {
+        judgement->first_bin = *row_count > 0 ? judgement->order[0]->bin_s / length_s : INT64_MAX;
+        return STATUS_OK;
+    }
+    watch_free(&judgement->watch);
+    enum status status = checkpoint_load(resume->bytes, resume->byte_count, judgement->settings, &judgement->watch,
+                                         &judgement->probes, &judgement->first_bin);
+    if (status != STATUS_OK)
+        return status;
+    judgement->watch.judged_until_bin = judgement->judged_until_bin;
+    for (size_t i = 0; i < judgement->probes.count; i++) {
+        uint32_t name = name_index(&judgement->names, judgement->probes.names[i]);
+        if (name != RUN_NONE)
+            judgement->numbers[name] = (uint32_t)i;
+    }
+    size_t held = 0;
+    while (held < *row_count && judgement->order[held]->bin_s / length_s < judgement->first_bin)
+        held++;
+    *row_count -= held;
+    memmove(judgement->order, judgement->order + held, *row_count * sizeof *judgement->order);
+    while (judgement->ahead < *row_count &&
+           judgement->order[judgement->ahead]->bin_s / length_s < judgement->first_bin + AHEAD_BINS)
+        judgement->ahead++;
     return STATUS_OK;
 }
 
@@ -318,14 +383,15 @@ static enum status events_take(struct judgement *judgement, struct detection *ou
 
 static enum status clocks_start(struct judgement *judgement, const struct detect_input *input)
 {
-    if (input->receipt_count == 0)
+    if (input->clocks == NULL)
         return STATUS_OK;
     judgement->corrected = calloc(input->presence_count + 1, sizeof *judgement->corrected);
     judgement->skews_us = calloc(input->presence_count + 1, sizeof *judgement->skews_us);
     judgement->corrected_sightings = calloc(input->sighting_count + 1, sizeof *judgement->corrected_sightings);
     if (judgement->corrected == NULL || judgement->skews_us == NULL || judgement->corrected_sightings == NULL)
         return STATUS_NO_MEMORY;
-    return clocks_make(input->receipts, input->receipt_count, &judgement->clocks);
+    judgement->clocks = input->clocks;
+    return STATUS_OK;
 }
 
 static enum status judgement_start(struct judgement *judgement, const struct detect_input *input, int64_t now_s)
@@ -337,6 +403,8 @@ static enum status judgement_start(struct judgement *judgement, const struct det
                             &judgement->names);
     if (status == STATUS_OK)
         status = clocks_start(judgement, input);
+    judgement->judged_until_bin = judgement->watch.judged_until_bin;
+    judgement->resume = input->resume;
     judgement->gaps = input->gaps;
     judgement->gap_count = input->gap_count;
     judgement->numbers = calloc(judgement->names.count + 1, sizeof *judgement->numbers);
@@ -351,11 +419,11 @@ static enum status judgement_start(struct judgement *judgement, const struct det
 static void judgement_free(struct judgement *judgement)
 {
     watch_free(&judgement->watch);
-    clocks_free(judgement->clocks);
     free(judgement->corrected);
     free(judgement->skews_us);
     free(judgement->corrected_sightings);
     free(judgement->names.keys);
+    free(judgement->probes.names);
     free(judgement->numbers);
     free(judgement->order);
     free(judgement->rows);
@@ -374,11 +442,11 @@ enum status detect_judge(const struct detect_settings *settings, const char *reg
     if (status != STATUS_OK)
         goto done;
     size_t row_count = rows_order(&judgement, input->presence, input->presence_count, now_s);
-    status = finals_note(&judgement, row_count);
+    status = walk_start(&judgement, &row_count);
     if (status == STATUS_OK)
         status = bins_walk(&judgement, row_count, now_s);
     watch_finish(&judgement.watch);
-    if (status == STATUS_OK && row_count > 0)
+    if (status == STATUS_OK)
         status = conclude_connectivity(&judgement.watch, region, &judgement.conclusions,
                                        &judgement.conclusion_count, &judgement.conclusion_room);
     for (size_t i = 0; i < judgement.conclusion_count; i++)

@@ -85,32 +85,39 @@ struct detection {
     int64_t judged_us; /* set by whoever puts it into a store: when its new revisions are said to be made */
 };
 
-/* When a bundle of a probe was received: start and end are the first and last measurement in it, by the probe's clock. */
-struct receipt {
-    char probe[KEY_NAME_BYTES];
-    int64_t start_us, end_us;
-    int64_t received_us;
-};
-
 /* A time in which the collector itself heard nobody, of any region: half-open. Silence in it says nothing. */
 struct detect_gap {
     int64_t from_s, to_s;
 };
 
-/* All that is known of a region, each in any order. Receipts and gaps may be missing: then clocks are believed, and the
+/* All that is known of a region, each in any order. Clocks and gaps may be missing: then clocks are believed, and the
  * collector is taken to have been up. */
+struct clocks;
 struct detect_input {
     const struct presence *presence;
     size_t presence_count;
     const struct sighting *sightings;
     size_t sighting_count;
-    const struct receipt *receipts; /* of any probes */
-    size_t receipt_count;
+    const struct clocks *clocks; /* what receipts tell of the probes' clocks (detect/clocks.h); NULL: nothing */
     const struct detect_gap *gaps; /* by time */
     size_t gap_count;
+    struct detect_resume *resume; /* NULL: all of the history is given and judged */
+};
+
+/* From where a walk goes on, and where it is kept for the next. What a row changes reaches DETECT_REACH_S of real time and
+ * DETECT_REACH_BINS before its own bin: a checkpoint serves only where no row before that is new. */
+#define DETECT_REACH_S    (2 * 86400)
+#define DETECT_REACH_BINS 152
+struct detect_resume {
+    const uint8_t *bytes; /* of an earlier checkpoint (detect/checkpoint.h); NULL: none. Rows before it need not be given,
+                           * and bins before it are not told */
+    size_t byte_count;
+    int64_t save_bin;    /* a checkpoint is made before the first bin from here on; 0: none */
+    struct buffer saved; /* of the caller; empty where the walk did not come so far */
 };
 
 /* Judges one region; `now_s` bounds the last bin. *out is the caller's to free with detection_free. */
+/* MALFORMED: the checkpoint is not to be used. */
 enum status detect_judge(const struct detect_settings *settings, const char *region, const struct detect_input *input,
                          int64_t now_s, struct detection *out);
 /* The same of rows alone. `presence` and `sightings` hold its rows in any order. */

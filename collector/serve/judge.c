@@ -7,6 +7,7 @@
 
 #include "collector/alert/alert.h"
 #include "collector/detect_run.h"
+#include "collector/hearing.h"
 #include "collector/serve/parts.h"
 
 #define DEBOUNCE_MOST_US (5 * US_PER_S)
@@ -16,6 +17,7 @@ struct judge {
     struct service *service;
     struct collector_folder folder;
     struct query *query; /* of the alerts */
+    struct hearing *hearing; /* that the collector is up */
     struct alerts *alerts; /* NULL: nobody is told */
     struct loop *loop;
     struct mailbox *mailbox;
@@ -34,14 +36,19 @@ static void regions_judge(struct judge *judge, enum detect_scope scope)
 {
     const struct log *log = &judge->service->config->log;
     struct why why = {""};
-    size_t count = 0;
+    struct detect_counts count = {0};
     int64_t now_s = clock_wall_us(&judge->service->clock) / US_PER_S;
-    enum status status = detect_run(&judge->folder, scope, now_s, &count, &why);
+    enum status status = hearing_beat(judge->hearing, now_s, &why);
+    if (status != STATUS_OK) {
+        log_event(log, LOG_LEVEL_ERROR, "hearing_not_kept", "status=%s reason=\"%s\"", status_name(status), why.text);
+    }
+    status = detect_run(&judge->folder, scope, now_s, &count, &why);
     if (status != STATUS_OK) {
         log_event(log, LOG_LEVEL_ERROR, "detect_failed", "status=%s reason=\"%s\"", status_name(status),
                   why.text);
-    } else if (count > 0) {
-        log_event(log, LOG_LEVEL_DEBUG, "detected", "regions=%zu", count);
+    } else if (count.region_count > 0) {
+        log_event(log, LOG_LEVEL_DEBUG, "detected", "regions=%zu rescored_bins=%zu", count.region_count,
+                  count.rescored_bin_count);
         alerts_scan(judge->alerts);
     }
 }
@@ -112,6 +119,10 @@ static enum status parts_open(struct judge *judge, struct why *why)
     const struct service *service = judge->service;
     enum status status = collector_folder_open(service->folder->path, 0, &judge->folder, why);
     if (status == STATUS_OK) {
+        status = hearing_open(service->folder->path, clock_wall_us(&service->clock) / US_PER_S,
+                              HEARING_PATIENCE_BINS * judge->folder.bin_length_s, &judge->hearing, why);
+    }
+    if (status == STATUS_OK) {
         status = loop_open(&judge->loop);
     }
     if (status == STATUS_OK) {
@@ -165,6 +176,7 @@ void judge_free(struct judge *judge)
     query_close(judge->query);
     mailbox_free(judge->mailbox);
     loop_free(judge->loop);
+    hearing_free(judge->hearing);
     collector_folder_close(&judge->folder);
     free(judge);
 }

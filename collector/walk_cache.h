@@ -1,0 +1,25 @@
+/* Checkpoints of the detector's walks: DATA/walks/REGION.near, some days old, and REGION.far, some weeks. A cache: without
+ * it a region's whole history is walked. */
+#ifndef COLLECTOR_WALK_CACHE_H
+#define COLLECTOR_WALK_CACHE_H
+
+#include "measurement/base/bytes.h"
+#include "measurement/base/status.h"
+
+struct walk_cache {
+    char *near_path, *far_path; /* NULL: this region's walks are not kept */
+    struct buffer bytes;        /* the checkpoint to go on from; empty: none serves */
+    int64_t next_bin;           /* of it */
+    int64_t near_bin, far_bin;  /* of the files kept; 0: none */
+};
+
+/* Finds the latest checkpoint before `usable_bin`, and takes away those that are not: what changed before them would be
+ * missing. Never fails for a damaged file. */
+enum status walk_cache_open(const char *data_folder, const char *region, int64_t usable_bin, struct walk_cache *out);
+/* Takes all away, as before a walk over all of the history. */
+void walk_cache_clear(struct walk_cache *cache);
+/* Keeps a new one. It failing costs time, later, and nothing else. */
+void walk_cache_keep(struct walk_cache *cache, const struct buffer *saved, int64_t bins_per_day);
+void walk_cache_close(struct walk_cache *cache);
+
+#endif
