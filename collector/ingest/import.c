@@ -10,6 +10,7 @@
 #include "collector/ingest/import_key.h"
 #include "collector/ingest/ingest.h"
 #include "collector/ingest/line_source.h"
+#include "collector/ingest/observe.h"
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
 
@@ -59,7 +60,7 @@ static void batch_reject(struct import_batch *batch, const char *reason)
 /* MALFORMED: the line is no record; the caller decides what that means. */
 static enum status batch_add(struct import_batch *batch, const char *line, size_t count, struct why *why)
 {
-    enum status status = ingest_observe(NULL, line, count, NULL, &batch->observations[batch->count], why);
+    enum status status = observe_by_tree(line, count, NULL, &batch->observations[batch->count], why);
     if (status != STATUS_OK) {
         return status == STATUS_NO_MEMORY ? status : STATUS_MALFORMED;
     }

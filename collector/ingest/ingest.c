@@ -8,6 +8,7 @@
 #include <string.h>
 #include <zstd.h>
 
+#include "collector/ingest/observe.h"
 #include "collector/ingest/sealed.h"
 
 #define KEPT_COMPRESSION_LEVEL 6
@@ -20,52 +21,9 @@ struct ingest_reader {
     bool owns_handle;
     struct ingest_policy policy;
     struct sealed_opener *opener;
-    struct json_tree *tree;
+    struct observer *observer;
     struct buffer lines;
 };
-
-static void unsigned_probe_name(const struct record *record, char out[KEY_NAME_BYTES])
-{
-    struct buffer text = {0};
-    uint8_t hash[SHA256_BYTES];
-    buffer_printf(&text, "%s\n%s\n%u", record->report_id ? record->report_id : "", record->vantage.country,
-                  record->vantage.asn);
-    sha256(text.bytes, text.count, hash);
-    hex_encode(hash, (KEY_NAME_BYTES - 1) / 2, out);
-    buffer_free(&text);
-}
-
-static enum status line_decode(struct json_tree *tree, const char *line, size_t count, struct record *out,
-                               struct why *why)
-{
-    json_t *root = NULL;
-    if (!tree || count > RECORD_BYTES_MAX) {
-        return record_decode(line, count, out, why);
-    }
-    enum status status = json_tree_read(tree, line, count, &root, why);
-    return status == STATUS_OK ? record_of_tree(root, out, why) : status;
-}
-
-enum status ingest_observe(struct json_tree *tree, const char *line, size_t count,
-                           const struct public_key *signer, struct observation *out, struct why *why)
-{
-    struct record record;
-    enum status status = line_decode(tree, line, count, &record, why);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    memset(out, 0, sizeof *out);
-    measurement_identity(line, count, out->identity);
-    out->is_signed = signer != NULL;
-    if (signer) {
-        public_key_name(signer, out->probe);
-    } else {
-        unsigned_probe_name(&record, out->probe);
-    }
-    observation_of_record(&record, out);
-    record_free(&record);
-    return STATUS_OK;
-}
 
 enum status ingest_reader_open(const struct collector_folder *folder, struct store_handle *handle,
                                const struct ingest_policy *policy, struct ingest_reader **out,
@@ -87,7 +45,7 @@ enum status ingest_reader_open(const struct collector_folder *folder, struct sto
         reader->owns_handle = status == STATUS_OK;
     }
     if (status == STATUS_OK) {
-        status = json_tree_open(&reader->tree);
+        status = observer_open(&reader->observer);
     }
     if (status == STATUS_OK) {
         status = sealed_opener_open(folder, &reader->opener, why);
@@ -109,7 +67,7 @@ void ingest_reader_free(struct ingest_reader *reader)
         reader->folder->store->close(reader->handle);
     }
     sealed_opener_free(reader->opener);
-    json_tree_free(reader->tree);
+    observer_free(reader->observer);
     buffer_free(&reader->lines);
     free(reader);
 }
@@ -124,8 +82,8 @@ static enum status lines_observe(struct ingest_reader *ingest, const struct publ
     struct reader line;
     for (size_t i = 0; reader_line(&reader, &line); i++) {
         struct why reason = {""};
-        enum status status = ingest_observe(ingest->tree, (const char *)line.bytes, line.left_bytes, signer,
-                                            &observations[i], &reason);
+        enum status status = observer_read(ingest->observer, (const char *)line.bytes, line.left_bytes, signer,
+                                           &observations[i], &reason);
         if (status != STATUS_OK) {
             why_set(why, "line %zu of the bundle is no record, so nothing of it was stored: %.200s", i + 1,
                     reason.text);

@@ -4,7 +4,6 @@
 #define COLLECTOR_INGEST_INGEST_H
 
 #include "collector/folder.h"
-#include "collector/ingest/json_tree.h"
 #include "collector/ingest/raw.h"
 
 /* Who may send what: asked in any thread once the signature has proved right, before the lines are read. */
@@ -74,15 +73,9 @@ enum status ingest_bundle(struct collector_folder *folder, const struct ingest_b
                           uint8_t out_hash[SHA256_BYTES], struct store_put_result *out, struct why *why);
 
 /* Unsigned lines of other clients, one record each. Lines that are none must have been left out: see
- * ingest_observe. */
+ * observe.h. */
 enum status ingest_lines(struct collector_folder *folder, const void *lines, size_t count,
                          const struct observation *observations, size_t observation_count, int64_t now_us,
                          struct store_put_result *out, struct why *why);
-
-/* One line (without LF) as an observation; `signer` is NULL for an unsigned one, whose probe is then named by
- * SHA-256 of report_id, country and network. `tree` NULL: read by jansson; else JSON_TREE_PADDING_BYTES must be readable
- * behind the line. The observation is the same either way. */
-enum status ingest_observe(struct json_tree *tree, const char *line, size_t count,
-                           const struct public_key *signer, struct observation *out, struct why *why);
 
 #endif

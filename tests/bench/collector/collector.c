@@ -1,242 +1,183 @@
-/* How fast the collector takes in bundles of real shape: verify, unpack, parse, store.
- * Owner: each pass frees what it makes; the store lives in a temporary folder that is removed.
- * Why: a bundle of 200 different 8 kB measurements is what probes send; one line repeated would flatter every step. */
+/* What a measurement costs the collector: a collector of its own process takes bundles over HTTP and gives receipts;
+ * beside it, what its parts cost alone.
+ * Owner: the bench frees what it makes; data lives in temporary folders that are removed.
+ * Why: a figure of a part flatters; what counts is the processor time of the whole process until the receipt. */
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "collector/store/store.h"
 #include "measurement/base/clock.h"
-#include "measurement/base/file.h"
-#include "measurement/base/json.h"
-#include "measurement/base/random.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/collector/baseline.h"
+#include "tests/bench/collector/load.h"
 
-#define BUNDLES_COUNT 40
-#define MEASUREMENTS_PER_BUNDLE 200
-#define BODY_BYTES 6400
-#define MEASUREMENTS_COUNT (BUNDLES_COUNT * MEASUREMENTS_PER_BUNDLE)
+#define BUNDLES_DEFAULT   256
+#define CLIENT_COUNT      24
+#define FOLDER_TEMPLATE   "/tmp/dialtone-bench-XXXXXX"
 
-struct packed {
-    struct buffer zst;
-    struct buffer minisig;
-};
-
-struct workload {
-    struct random_seeded seeded;
-    struct random_source random;
-    struct secret_key key;
-    struct packed bundles[BUNDLES_COUNT];
-};
-
-static json_t *make_body(const struct random_source *random)
+static double per_s(size_t count, int64_t us)
 {
-    static const char *const words[] = {"network", "<p>", "</p>", "press", "vote", "radio", "river", "&nbsp;", "market",
-                                        "school", "<a href=\"/story/", "\">", "</a>", "hospital", "bridge", "\n"};
-    struct buffer text = {0};
-    while (text.count < BODY_BYTES) {
-        buffer_printf(&text, "%s %x ", words[random_below(random, 16)], (unsigned)random_below(random, 1u << 20));
-    }
-    json_t *body = json_stringn((const char *)text.bytes, text.count);
-    buffer_free(&text);
-    return body;
+    return us > 0 ? (double)count * 1e6 / (double)us : 0;
 }
 
-static json_t *make_test_keys(const struct random_source *random, size_t n)
+static size_t measurements_of(const struct workload *workload)
 {
-    struct verdict verdict = {.outcome = OUTCOME_OK};
-    json_t *packets = json_array();
-    for (int i = 0; i < 6; i++) {
-        json_array_append_new(packets, json_pack("{s:s, s:f, s:b, s:i}", "operation", i % 2 ? "read" : "write", "t",
-                                                 random_unit(random), "success", 1, "num_bytes",
-                                                 (int)random_below(random, 1400)));
-    }
-    return json_pack("{s:o, s:s, s:n, s:b, s:b, s:[{s:{s:o, s:i}, s:n}], s:{s:o}, s:i}", "network_events", packets,
-                     "dns_consistency", "consistent", "control_failure", "blocking", 0, "accessible", 1, "requests",
-                     "response", "body", make_body(random), "code", 200, "failure", "x_dialtone", "verdict",
-                     verdict_encode(&verdict), "n", (int)n);
+    return workload->bundle_count * WORKLOAD_MEASUREMENTS_PER_BUNDLE;
 }
 
-static enum status add_line(const struct workload *load, size_t n, struct buffer *lines)
+static int entry_remove(const char *path, const struct stat *facts, int kind, struct FTW *where)
 {
-    char input[64];
-    snprintf(input, sizeof input, "https://h%zu.site.example/", n % 1500);
-    json_t *test_keys = make_test_keys(&load->random, n);
-    struct record record = {
-        .test_name = "web_connectivity",
-        .test_version = "0.5.28",
-        .software_name = RECORD_SOFTWARE,
-        .software_version = "0.1.0",
-        .input = input,
-        .vantage = {.country = "XD", .subdivision = "XD-N", .asn = 64500, .access = ACCESS_FIXED},
-        .test_start_us = 1767225600 * US_PER_S,
-        .measurement_start_us = 1767225600 * US_PER_S + (int64_t)n * 7 * US_PER_S,
-        .runtime_s = random_unit(&load->random),
-        .test_keys = test_keys,
-    };
-    enum status status = record_encode(&record, lines);
-    buffer_text(lines, "\n");
-    json_decref(test_keys);
-    return status;
-}
-
-static enum status workload_make(struct workload *load)
-{
-    load->random = random_of_seed(&load->seeded, 1);
-    enum status status = key_make(&load->random, &load->key);
-    for (size_t i = 0; i < BUNDLES_COUNT && status == STATUS_OK; i++) {
-        struct buffer lines = {0};
-        struct bundle_label label = {.sequence = (int64_t)i, .boot_id = "bench"};
-        for (size_t j = 0; j < MEASUREMENTS_PER_BUNDLE && status == STATUS_OK; j++) {
-            status = add_line(load, i * MEASUREMENTS_PER_BUNDLE + j, &lines);
-        }
-        if (status == STATUS_OK) {
-            status = bundle_pack(&load->key, &label, lines.bytes, lines.count, &load->bundles[i].zst,
-                                 &load->bundles[i].minisig);
-        }
-        buffer_free(&lines);
-    }
-    return status;
-}
-
-static void workload_free(struct workload *load)
-{
-    for (size_t i = 0; i < BUNDLES_COUNT; i++) {
-        buffer_free(&load->bundles[i].zst);
-        buffer_free(&load->bundles[i].minisig);
-    }
-}
-
-static enum status open_bundle(const struct workload *load, size_t i, struct bundle_label *label, struct buffer *lines,
-                               struct why *why)
-{
-    const struct packed *bundle = &load->bundles[i];
-    return bundle_open(&load->key.public_key, bundle->zst.bytes, bundle->zst.count,
-                       (const char *)bundle->minisig.bytes, bundle->minisig.count, label, lines, why);
-}
-
-static enum status parse_lines(const struct workload *load, const struct buffer *lines, struct observation *rows,
-                               struct why *why)
-{
-    enum status status = STATUS_OK;
-    struct reader reader = reader_of(lines->bytes, lines->count);
-    struct reader line;
-    for (size_t i = 0; status == STATUS_OK && reader_line(&reader, &line); i++) {
-        struct record record = {0};
-        measurement_identity(line.bytes, line.left_bytes, rows[i].identity);
-        public_key_name(&load->key.public_key, rows[i].probe);
-        rows[i].is_signed = true;
-        status = record_decode((const char *)line.bytes, line.left_bytes, &record, why);
-        if (status == STATUS_OK) {
-            observation_of_record(&record, &rows[i]);
-        }
-        record_free(&record);
-    }
-    return status;
-}
-
-static enum status store_bundle(const struct store *store, struct store_handle *handle, const struct workload *load,
-                                size_t i, const struct bundle_label *label, const struct observation *rows,
-                                struct why *why)
-{
-    struct store_bundle bundle = {.is_signed = true, .label = *label, .received_us = 1767225600 * US_PER_S};
-    struct store_put_result result;
-    sha256(load->bundles[i].zst.bytes, load->bundles[i].zst.count, bundle.hash);
-    public_key_name(&load->key.public_key, bundle.probe);
-    public_key_format(&load->key.public_key, bundle.public_key);
-    return store_put_one(store, handle, &bundle, rows, MEASUREMENTS_PER_BUNDLE, &result, why);
-}
-
-struct spent {
-    int64_t open_us;
-    int64_t parse_us;
-    int64_t store_us;
-};
-
-static enum status take_in(const struct store *store, struct store_handle *handle, const struct workload *load,
-                           struct spent *spent, struct why *why)
-{
-    enum status status = STATUS_OK;
-    struct observation *rows = calloc(MEASUREMENTS_PER_BUNDLE, sizeof *rows);
-    if (rows == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    for (size_t i = 0; i < BUNDLES_COUNT && status == STATUS_OK; i++) {
-        struct bundle_label label;
-        struct buffer lines = {0};
-        int64_t start_us = bench_cpu_us();
-        status = open_bundle(load, i, &label, &lines, why);
-        int64_t opened_us = bench_cpu_us();
-        if (status == STATUS_OK) {
-            status = parse_lines(load, &lines, rows, why);
-        }
-        int64_t parsed_us = bench_cpu_us();
-        if (status == STATUS_OK) {
-            status = store_bundle(store, handle, load, i, &label, rows, why);
-        }
-        spent->open_us += opened_us - start_us;
-        spent->parse_us += parsed_us - opened_us;
-        spent->store_us += bench_cpu_us() - parsed_us;
-        buffer_free(&lines);
-    }
-    free(rows);
-    return status;
-}
-
-static double rate_per_s(int64_t us)
-{
-    return us > 0 ? (double)MEASUREMENTS_COUNT * 1e6 / (double)us : 0;
-}
-
-static void print_figures(struct bench_table *table, const struct spent *spent)
-{
-    bench_row(table, "verify and unpack", rate_per_s(spent->open_us), "measurements/CPU-s", BENCH_NO_BAR, 0);
-    bench_row(table, "parse", rate_per_s(spent->parse_us), "measurements/CPU-s", BENCH_NO_BAR, 0);
-    bench_row(table, "store, durable", rate_per_s(spent->store_us), "measurements/CPU-s", BENCH_NO_BAR, 0);
-    bench_row(table, "all of it", rate_per_s(spent->open_us + spent->parse_us + spent->store_us),
-              "measurements/CPU-s", BENCH_AT_LEAST, 100000);
-    bench_row(table, "peak memory", (double)bench_peak_bytes() / 1048576.0, "MiB", BENCH_AT_MOST, 256);
-}
-
-static int remove_entry(const char *path, const struct stat *stat, int kind, struct FTW *where)
-{
-    (void)stat;
+    (void)facts;
     (void)kind;
     (void)where;
     return remove(path);
 }
 
+static void folder_remove(const char *path)
+{
+    nftw(path, entry_remove, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void shape_print(struct bench_table *table, const struct workload *workload)
+{
+    bench_row(table, "a measurement, unpacked", (double)workload->unpacked_bytes / (double)measurements_of(workload),
+              "bytes", BENCH_NO_BAR, 0);
+    bench_row(table, "packed to", (double)workload->unpacked_bytes / (double)workload->packed_bytes, "times smaller",
+              BENCH_NO_BAR, 0);
+}
+
+static enum status service_measure(struct bench_table *table, const struct workload *workload, struct why *why)
+{
+    char folder[] = FOLDER_TEMPLATE;
+    struct load_server server = {0};
+    struct load_usage usage = {0};
+    struct load_result result = {0};
+    size_t count = measurements_of(workload);
+    if (!mkdtemp(folder)) {
+        return STATUS_IO;
+    }
+    enum status status = load_server_start(folder, &server, why);
+    int64_t before_us = server.pid > 0 ? load_server_cpu_us(&server) : 0;
+    if (status == STATUS_OK) {
+        status = load_run(&server, workload, CLIENT_COUNT, &result, why);
+    }
+    int64_t cpu_us = server.pid > 0 ? load_server_cpu_us(&server) - before_us : 0;
+    if (server.pid > 0) {
+        enum status stopped = load_server_stop(&server, &usage, status == STATUS_OK ? why : NULL);
+        status = status == STATUS_OK ? stopped : status;
+    }
+    folder_remove(folder);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bench_row(table, "whole service, durable, over HTTP", per_s(count, cpu_us), "measurements/CPU-s", BENCH_AT_LEAST,
+              100000);
+    bench_row(table, "peak memory of the collector", (double)usage.peak_bytes / 1048576.0, "MiB", BENCH_AT_MOST, 256);
+    bench_row(table, "the same by the clock", per_s(count, result.wall_us), "measurements/s", BENCH_NO_BAR, 0);
+    bench_row(table, "share of the kernel in it", 100.0 * (double)usage.system_us / (double)usage.cpu_us, "%",
+              BENCH_NO_BAR, 0);
+    bench_row(table, "a receipt, median", (double)result.median_us / 1000, "ms", BENCH_NO_BAR, 0);
+    bench_row(table, "a receipt, 99 of 100", (double)result.p99_us / 1000, "ms", BENCH_NO_BAR, 0);
+    bench_row(table, "uploads told to come again", (double)result.refused_count, "", BENCH_NO_BAR, 0);
+    return STATUS_OK;
+}
+
+static enum status parts_measure(struct bench_table *table, const struct workload *workload, struct why *why)
+{
+    char folder[] = FOLDER_TEMPLATE;
+    struct baseline_stages spent = {0};
+    size_t count = measurements_of(workload);
+    if (!mkdtemp(folder)) {
+        return STATUS_IO;
+    }
+    enum status status = baseline_stages(workload, folder, &spent, why);
+    folder_remove(folder);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    int64_t limit_us = spent.hash_us + spent.verify_us + spent.unpack_us + spent.identity_us + spent.parse_us;
+    const struct {
+        const char *what;
+        int64_t us;
+    } rows[] = {{"limit: verify, unpack, parse, nothing else", limit_us},
+                {"limit with the store, in groups of 16 bundles", limit_us + spent.store_us},
+                {"of it: SHA-256 of the bundle", spent.hash_us},
+                {"of it: signature (BLAKE2b of the bundle, Ed25519)", spent.verify_us},
+                {"of it: zstd", spent.unpack_us},
+                {"of it: identities (SHA-256 of each line)", spent.identity_us},
+                {"of it: parse, judge and observe", spent.parse_us},
+                {"of it: store, durable", spent.store_us}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bench_row(table, rows[i].what, per_s(count, rows[i].us), "measurements/CPU-s", BENCH_NO_BAR, 0);
+    }
+    return STATUS_OK;
+}
+
+static enum status databases_measure(struct bench_table *table, const struct workload *workload, struct why *why)
+{
+    static const int index_counts[] = {0, 1, 3};
+    char folder[] = FOLDER_TEMPLATE;
+    const char *address = getenv("DIALTONE_BENCH_CLICKHOUSE");
+    struct observation *rows = NULL;
+    size_t count = 0;
+    int64_t spent_us = 0;
+    if (!mkdtemp(folder)) {
+        return STATUS_IO;
+    }
+    enum status status = baseline_observe(workload, &rows, &count, why);
+    for (size_t i = 0; i < 3 && status == STATUS_OK; i++) {
+        char what[64];
+        status = baseline_sqlite(rows, count, folder, index_counts[i], &spent_us, why);
+        snprintf(what, sizeof what, "SQLite alone, bare rows, %d index%s", index_counts[i],
+                 index_counts[i] == 1 ? "" : "es");
+        if (status == STATUS_OK) {
+            bench_row(table, what, per_s(count, spent_us), "rows/CPU-s", BENCH_NO_BAR, 0);
+        }
+    }
+    if (status == STATUS_OK && address) {
+        status = baseline_clickhouse(rows, count, address, &spent_us, why);
+        if (status == STATUS_OK) {
+            bench_row(table, "ClickHouse alone, bare rows, 10,000 a request", per_s(count, spent_us), "rows/s",
+                      BENCH_NO_BAR, 0);
+        }
+    } else if (status == STATUS_OK) {
+        printf("# ClickHouse's own rate was not measured: DIALTONE_BENCH_CLICKHOUSE names no server "
+               "(http://127.0.0.1:8123/default)\n");
+    }
+    free(rows);
+    folder_remove(folder);
+    return status;
+}
+
 static enum status run(struct bench_table *table, struct why *why)
 {
-    char folder[] = "/tmp/dialtone-bench-XXXXXX";
-    int64_t bin_length_s = 0;
-    struct spent spent = {0};
-    struct store_handle *handle = NULL;
-    const struct store *store = store_find("sqlite");
-    struct workload *load = calloc(1, sizeof *load);
-    enum status status = load != NULL && mkdtemp(folder) != NULL ? workload_make(load) : STATUS_NO_MEMORY;
+    struct clock clock = clock_system();
+    struct workload workload = {0};
+    const char *asked = getenv("DIALTONE_BENCH_BUNDLES");
+    long bundle_count = asked ? strtol(asked, NULL, 10) : BUNDLES_DEFAULT;
+    if (bundle_count < 1 || bundle_count > 100000) {
+        why_set(why, "DIALTONE_BENCH_BUNDLES is how many bundles to send, 1 to 100000");
+        return STATUS_USAGE;
+    }
+    enum status status = workload_make((size_t)bundle_count, clock_wall_us(&clock) - 3600 * US_PER_S, &workload);
     if (status == STATUS_OK) {
-        status = store->open(folder, false, &bin_length_s, &handle, why);
+        shape_print(table, &workload);
+        status = service_measure(table, &workload, why);
     }
     if (status == STATUS_OK) {
-        status = take_in(store, handle, load, &spent, why);
-        store->close(handle);
+        status = parts_measure(table, &workload, why);
     }
     if (status == STATUS_OK) {
-        print_figures(table, &spent);
+        status = databases_measure(table, &workload, why);
     }
-    if (load != NULL) {
-        workload_free(load);
-    }
-    free(load);
-    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    workload_free(&workload);
     return status;
 }
 
 const struct bench bench_collector = {
     .name = "collector",
-    .summary = "bundles of 200 varied 8 kB measurements, durable, on the embedded store",
+    .summary = "bundles of 200 varied 8 kB measurements, uploaded to a collector, durable before the receipt",
     .run = run,
 };

@@ -5,12 +5,12 @@
 
 #include <glob.h>
 
-#include "collector/ingest/ingest.h"
+#include "collector/ingest/observe.h"
 
 #define MUTATIONS_PER_RECORD 60
 
 struct pair {
-    struct json_tree *tree;
+    struct observer *observer;
     size_t good_count;
     size_t bad_count;
 };
@@ -46,8 +46,8 @@ static void compare(struct pair *pair, const void *text, size_t count)
     char *padded = malloc(count + JSON_TREE_PADDING_BYTES);
     memcpy(padded, text, count);
     memset(padded + count, '}', JSON_TREE_PADDING_BYTES);
-    enum status expected = ingest_observe(NULL, padded, count, NULL, &slow, &why_slow);
-    enum status got = ingest_observe(pair->tree, padded, count, NULL, &fast, &why_fast);
+    enum status expected = observe_by_tree(padded, count, NULL, &slow, &why_slow);
+    enum status got = observer_read(pair->observer, padded, count, NULL, &fast, &why_fast);
     if ((expected == STATUS_OK) != (got == STATUS_OK)) {
         fail_msg("jansson says %s (%s), the reader of ingest %s (%s): %.*s", status_name(expected), why_slow.text,
                  status_name(got), why_fast.text, count < 400 ? (int)count : 400, padded);
@@ -281,13 +281,13 @@ static int setup(void **state)
 {
     struct pair *pair = calloc(1, sizeof *pair);
     *state = pair;
-    return json_tree_open(&pair->tree) == STATUS_OK ? 0 : -1;
+    return observer_open(&pair->observer) == STATUS_OK ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     struct pair *pair = *state;
-    json_tree_free(pair->tree);
+    observer_free(pair->observer);
     free(pair);
     return 0;
 }
