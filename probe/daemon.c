@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "measurement/base/json.h"
 #include "probe/daemon_inner.h"
 #include "probe/schedule.h"
 
@@ -17,6 +18,7 @@
  * 4. After the last round: seal, send, end. */
 
 #define SYNC_DELAY_US      (50 * US_PER_MS)
+#define UNWRITTEN_MOST_BYTES (INT64_C(256) << 10) /* so much may go uncounted in a power cut */
 #define BACKOFF_BASE_US    (30 * US_PER_S)
 #define BACKOFF_MOST_US    (3600 * US_PER_S)
 #define BACKOFF_MOST_TIMES 10 /* of the upload interval */
@@ -133,7 +135,10 @@ static void on_upload_due(void *arg)
     daemon->upload_timer = NULL;
     if (daemon->is_ending || spool_count(daemon->spool).bundle_count == 0)
         daemon_seal(daemon);
-    (void)upload_start(daemon->upload, on_uploaded, daemon);
+    if (daemon_may_use(daemon, DATA_UPLOAD))
+        (void)upload_start(daemon->upload, on_uploaded, daemon);
+    else
+        on_uploaded(UPLOAD_LATER, 0, daemon);
 }
 
 static void daemon_end(struct daemon *daemon)
@@ -154,10 +159,11 @@ static void on_ladder_due(void *arg)
 {
     struct daemon *daemon = arg;
     daemon->ladder_timer = NULL;
+    daemon_outside_look(daemon);
     daemon_timer_set(daemon, &daemon->ladder_timer,
                      interval_next(daemon, &daemon->ladder_due_us, daemon->settings.ladder_interval_us),
                      on_ladder_due);
-    enum status status = daemon_climb_start(daemon);
+    enum status status = daemon_may_use(daemon, DATA_LADDER) ? daemon_climb_start(daemon) : STATUS_BUSY;
     if (status != STATUS_OK && status != STATUS_BUSY)
         log_event(&daemon->log, LOG_LEVEL_ERROR, "climb_not_started", "status=%s", status_name(status));
 }
@@ -178,6 +184,11 @@ static void round_begin(struct daemon *daemon)
         return;
     }
     daemon->is_round_owed = false;
+    if (!daemon_may_use(daemon, DATA_WEB)) {
+        daemon->round_skipped_count++;
+        daemon_round_done(daemon);
+        return;
+    }
     enum status status = daemon_round_start(daemon);
     if (status != STATUS_OK && status != STATUS_BUSY)
         log_event(&daemon->log, LOG_LEVEL_ERROR, "round_not_started", "status=%s", status_name(status));
@@ -199,7 +210,8 @@ static void on_channels_due(void *arg)
     daemon_timer_set(daemon, &daemon->channels_timer,
                      interval_next(daemon, &daemon->channels_due_us, daemon->settings.channels_interval_us),
                      on_channels_due);
-    enum status status = is_offline(daemon) ? STATUS_BUSY : daemon_channels_start(daemon);
+    bool may = !is_offline(daemon) && daemon_may_use(daemon, DATA_CHANNELS);
+    enum status status = may ? daemon_channels_start(daemon) : STATUS_BUSY;
     if (status != STATUS_OK && status != STATUS_BUSY)
         log_event(&daemon->log, LOG_LEVEL_ERROR, "channels_not_started", "status=%s", status_name(status));
 }
@@ -245,6 +257,51 @@ void daemon_clock_take(const struct clock_sight *sight, bool is_signed, void *ar
         log_event(&daemon->log, LOG_LEVEL_WARN, "clock_contradicted", "signed=%s", is_signed ? "yes" : "no");
 }
 
+void daemon_reschedule(struct daemon *daemon)
+{
+    const struct run_settings *settings = &daemon->settings;
+    daemon_round_drop(daemon);
+    daemon->ladder_due_us = daemon->channels_due_us = daemon_now_us(daemon);
+    daemon_timer_set(daemon, &daemon->ladder_timer, 0, on_ladder_due);
+    daemon_timer_set(daemon, &daemon->channels_timer,
+                     interval_next(daemon, &daemon->channels_due_us, settings->channels_interval_us), on_channels_due);
+    daemon_timer_set(daemon, &daemon->upload_timer, settings->upload_interval_us, on_upload_due);
+    if (daemon->web_due_us != 0) {
+        daemon->web_due_us = daemon_now_us(daemon);
+        daemon_timer_set(daemon, &daemon->web_timer,
+                         interval_next(daemon, &daemon->web_due_us, settings->web_interval_us), on_web_due);
+    }
+}
+
+void daemon_usage_take(struct daemon *daemon, enum data_purpose purpose, const json_t *usage)
+{
+    int64_t bytes = json_member_int(usage, "sent", 0) + json_member_int(usage, "received", 0);
+    struct why why = {0};
+    if (!usage)
+        return;
+    data_budget_count(&daemon->budget, purpose, bytes, clock_wall_us(&daemon->clock));
+    if (daemon->budget.unwritten_bytes < UNWRITTEN_MOST_BYTES)
+        return;
+    enum status status = data_budget_write(&daemon->budget, daemon->settings.state_folder, &why);
+    if (status != STATUS_OK)
+        spool_trouble(daemon, status, "data_not_written", &why);
+}
+
+bool daemon_may_use(struct daemon *daemon, enum data_purpose purpose)
+{
+    const struct run_settings *settings = &daemon->settings;
+    enum access_type access = daemon->is_vantage_known ? daemon->vantage.access : settings->options.vantage.access;
+    daemon->budget.is_metered = settings->metered == METERED_YES ||
+                                (settings->metered == METERED_AUTO && access == ACCESS_MOBILE);
+    daemon->budget.day_limit_bytes = settings->data_day_bytes;
+    daemon->budget.month_limit_bytes = settings->data_month_bytes;
+    bool may = data_budget_allows(&daemon->budget, purpose, clock_wall_us(&daemon->clock));
+    if (!may && !daemon->is_budget_spent)
+        log_event(&daemon->log, LOG_LEVEL_WARN, "data_spent", "advice=\"raise data-day or data-month, or wait\"");
+    daemon->is_budget_spent = !may;
+    return may;
+}
+
 static void on_known(struct daemon *daemon, bool is_good)
 {
     (void)is_good;
@@ -255,6 +312,7 @@ static void on_known(struct daemon *daemon, bool is_good)
 void daemon_begin(struct daemon *daemon)
 {
     daemon->started_us = clock_wall_us(&daemon->clock);
+    data_budget_read(&daemon->budget, daemon->settings.state_folder, daemon->started_us);
     daemon->ladder_due_us = daemon_now_us(daemon);
     daemon->channels_due_us = daemon->ladder_due_us;
     if (daemon_whoami_start(daemon, on_known) != STATUS_OK)
@@ -283,6 +341,8 @@ void daemon_close(struct daemon *daemon)
     enum status status = spool_sync(daemon->spool, &why);
     if (status != STATUS_OK)
         spool_trouble(daemon, status, "journal_not_synced", &why);
+    if (data_budget_write(&daemon->budget, daemon->settings.state_folder, &why) != STATUS_OK)
+        spool_trouble(daemon, STATUS_IO, "data_not_written", &why);
     daemon_status_publish(daemon);
     log_event(&daemon->log, LOG_LEVEL_INFO, "stopped", "pending_lines=%lld bundles=%lld",
               (long long)spool_count(daemon->spool).pending_line_count,

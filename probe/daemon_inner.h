@@ -5,19 +5,23 @@
 #include "measurement/base/random.h"
 #include "probe/clock_offset.h"
 #include "probe/daemon.h"
+#include "probe/data_budget.h"
 #include "probe/run_settings.h"
 #include "probe/spool.h"
+#include "probe/status_socket.h"
 #include "probe/upload.h"
 #include "probe/worker.h"
 #include "probe/worker_line.h"
 #include "probe/worker_task.h"
 
 struct daemon;
+struct event;
 
 /* A worker at work, or none. */
 struct daemon_work {
     struct daemon *daemon;
     const char *what; /* for logs: "climb", "web", ... */
+    enum data_purpose purpose;
     struct worker *worker;
     void (*on_over)(struct daemon *daemon, bool is_good);
 };
@@ -42,7 +46,6 @@ struct daemon {
     struct clock system;  /* the machine's */
     struct clock clock;   /* even, by the best offset */
     struct clock_offset offset;
-    int64_t clock_shift_us; /* --clock-shift */
 
     int lock_fd;
     struct secret_key key;
@@ -58,6 +61,19 @@ struct daemon {
     upload_answer_callback on_answer; /* of the bundle with the sender; NULL: none is */
     void *on_answer_arg;
     bool is_sender_resting;
+
+    struct daemon_work check; /* of the next settings */
+    struct run_settings next_settings;
+    struct target_list next_targets;
+    struct event *reload;
+    struct loop_timer *watchdog_timer;
+    int64_t watchdog_us;
+    int64_t awake_us; /* time since boot less time awake, at the last look */
+    int64_t slept_us; /* since the start */
+    int64_t skew_us;  /* the machine's clock less ours, at the last look */
+    int64_t clock_jump_count;
+    struct status_socket *socket;
+    struct data_budget budget;
 
     bool is_vantage_known; /* learnt; the flags' own stand until then */
     struct vantage_point vantage;
@@ -77,6 +93,8 @@ struct daemon {
     int64_t lost_worker_count;
     int64_t upload_failure_count; /* in a row */
     bool is_spool_refusing;
+    bool is_status_unwritten;
+    bool is_budget_spent;
     bool is_ending;
     bool is_last_pass; /* of sealing and sending, at the end */
 };
@@ -94,6 +112,18 @@ void daemon_seal(struct daemon *daemon);
 void daemon_line_take(struct daemon *daemon, const struct worker_line *line);
 void daemon_clock_take(const struct clock_sight *sight, bool is_signed, void *daemon);
 
+void daemon_reschedule(struct daemon *daemon); /* after the settings have changed */
+
+/* daemon_outside.c */
+enum status daemon_outside_open(struct daemon *daemon);
+void daemon_outside_close(struct daemon *daemon);
+/* Sleep, clock jumps, orphans: looked at before each climb. */
+void daemon_outside_look(struct daemon *daemon);
+
+/* What a worker's sockets carried; `usage` may be NULL. */
+void daemon_usage_take(struct daemon *daemon, enum data_purpose purpose, const json_t *usage);
+bool daemon_may_use(struct daemon *daemon, enum data_purpose purpose);
+
 /* daemon_work.c: BUSY where that work is under way. */
 enum status daemon_climb_start(struct daemon *daemon);
 enum status daemon_channels_start(struct daemon *daemon);
@@ -102,12 +132,18 @@ enum status daemon_whoami_start(struct daemon *daemon, void (*on_over)(struct da
 /* Starts a worker of a kind for a work that has none; logs where it cannot. */
 enum status daemon_work_start(struct daemon *daemon, struct daemon_work *work, const char *kind, int64_t deadline_us,
                               worker_line_callback line_callback, worker_end_callback end_callback);
+enum status daemon_check_start(struct daemon *daemon, const struct run_settings *settings,
+                               worker_line_callback line_callback, worker_end_callback end_callback);
+bool daemon_owns_process(const struct daemon *daemon, int pid);
+void daemon_round_drop(struct daemon *daemon); /* what is left of it */
 void daemon_work_stop(struct daemon *daemon);
 
 /* daemon_send.c */
 struct upload_sender daemon_sender(struct daemon *daemon);
 
 /* daemon_status.c */
-void daemon_status_publish(const struct daemon *daemon);
+void daemon_status_publish(struct daemon *daemon);
+/* For the status socket: `daemon` is one. */
+void daemon_status_tell(struct buffer *out, void *daemon);
 
 #endif

@@ -63,6 +63,17 @@ static enum exit_status loop_begin(struct daemon *daemon)
     return EXIT_NOTHING_WRONG;
 }
 
+/* Without it the probe works all the same. */
+static void socket_open(struct daemon *daemon)
+{
+    struct why why = {0};
+    enum status status = status_socket_open(daemon->loop, daemon->settings.state_folder, daemon_status_tell, daemon,
+                                            &daemon->socket, &why);
+    if (status != STATUS_OK)
+        log_event(&daemon->log, LOG_LEVEL_WARN, "no_status_socket", "status=%s why=\"%s\"", status_name(status),
+                  why.text);
+}
+
 static enum exit_status host(struct daemon *daemon)
 {
     char name[KEY_NAME_BYTES];
@@ -71,21 +82,21 @@ static enum exit_status host(struct daemon *daemon)
     if (run_is_in_the_clear(daemon->settings.collector_url))
         log_event(&daemon->log, LOG_LEVEL_WARN, "collector_in_the_clear",
                   "advice=\"use https: who is on the way can read what is sent\"");
-    daemon_begin(daemon);
-    enum status status = loop_run(daemon->loop);
-    daemon_close(daemon);
+    enum status status = daemon_outside_open(daemon);
+    if (status == STATUS_OK) {
+        socket_open(daemon);
+        daemon_begin(daemon);
+        status = loop_run(daemon->loop);
+        daemon_close(daemon);
+    }
+    status_socket_free(daemon->socket);
+    daemon_outside_close(daemon);
     if (status != STATUS_OK)
         return cli_fail(EXIT_OWN_FAILURE, "the event loop failed (%s)", status_name(status));
     if (daemon->is_ending && spool_count(daemon->spool).bundle_count > 0)
         return cli_fail(EXIT_OFFLINE, "the rounds are done, but the collector was not reached; what was measured waits "
                                       "in %s/spool for the next run", daemon->settings.state_folder);
     return EXIT_NOTHING_WRONG;
-}
-
-static int64_t shifted_wall_us(void *state)
-{
-    const struct daemon *daemon = state;
-    return clock_wall_us(&(const struct clock){clock_system().wall_us, NULL, NULL}) + daemon->clock_shift_us;
 }
 
 static int64_t even_wall_us(void *state)
@@ -96,14 +107,13 @@ static int64_t even_wall_us(void *state)
 
 static int64_t monotonic_us(void *state)
 {
-    (void)state;
-    const struct clock system = clock_system();
-    return clock_monotonic_us(&system);
+    const struct daemon *daemon = state;
+    return clock_monotonic_us(&daemon->system);
 }
 
 static void clocks_begin(struct daemon *daemon)
 {
-    daemon->system = (struct clock){.wall_us = shifted_wall_us, .monotonic_us = monotonic_us, .state = daemon};
+    daemon->system = clock_system();
     daemon->clock = (struct clock){.wall_us = even_wall_us, .monotonic_us = monotonic_us, .state = daemon};
     daemon->offset = clock_offset_start(clock_wall_us(&daemon->system), clock_offset_boot_us());
     daemon->log = (struct log){.least = LOG_LEVEL_INFO, .stream = stderr, .clock = daemon->clock};

@@ -24,6 +24,10 @@ static void on_line(char *text, size_t count, void *arg)
     struct buffer body = {0};
     json_t *note = NULL;
     enum status status = worker_line_read(text, count, &line, &note);
+    if (status == STATUS_OK && json_member_object(note, "usage")) {
+        daemon_usage_take(work->daemon, DATA_UPLOAD, json_member_object(note, "usage"));
+        goto done;
+    }
     if (status == STATUS_OK)
         status = line.kind == WORKER_NOTE
                      ? upload_answer_decode(json_member_object(note, "answer"), &body, &answer)
@@ -33,6 +37,7 @@ static void on_line(char *text, size_t count, void *arg)
     else
         log_event(&work->daemon->log, LOG_LEVEL_ERROR, "worker_not_understood", "worker=upload status=%s",
                   status_name(status));
+done:
     buffer_free(&body);
     json_decref(note);
 }

@@ -12,6 +12,7 @@
 #define CHANNELS_DEADLINE_US (300 * US_PER_S)
 #define WHOAMI_DEADLINE_US   (20 * US_PER_S)
 #define TARGET_DEADLINE_US   (180 * US_PER_S)
+#define CHECK_DEADLINE_US    (30 * US_PER_S)
 #define BATCH_MAX            200
 #define SPREAD_LEAST_US      (600 * US_PER_S) /* shorter rounds go in one burst */
 #define SLOT_LEAST_US        (30 * US_PER_S)
@@ -37,11 +38,13 @@ static void connectivity_take(struct daemon *daemon, const json_t *object)
                   connectivity_name(ladder.state), ladder.controls_ok_count, ladder.controls_failed_count);
 }
 
-static void note_take(struct daemon *daemon, const json_t *note)
+static void note_take(const struct daemon_work *work, const json_t *note)
 {
+    struct daemon *daemon = work->daemon;
     const json_t *connectivity = json_member_object(note, "connectivity");
     const json_t *vantage = json_member_object(note, "vantage");
     const json_t *absence = json_object_get(note, "capture_absence");
+    daemon_usage_take(daemon, work->purpose, json_member_object(note, "usage"));
     if (connectivity)
         connectivity_take(daemon, connectivity);
     if (vantage && worker_vantage_decode(vantage, &daemon->vantage) == STATUS_OK) {
@@ -64,7 +67,7 @@ static void on_line(char *text, size_t count, void *arg)
         log_event(&daemon->log, LOG_LEVEL_ERROR, "worker_not_understood", "worker=%s status=%s bytes=%zu", work->what,
                   status_name(status), count);
     else if (line.kind == WORKER_NOTE)
-        note_take(daemon, object);
+        note_take(work, object);
     else
         daemon_line_take(daemon, &line);
     if (status == STATUS_OK && (line.kind == WORKER_ANOMALY || line.kind == WORKER_CLEAN))
@@ -89,11 +92,11 @@ static void on_end(const struct worker_end *end, void *arg)
         work->on_over(daemon, is_good);
 }
 
-enum status daemon_work_start(struct daemon *daemon, struct daemon_work *work, const char *kind, int64_t deadline_us,
-                              worker_line_callback line_callback, worker_end_callback end_callback)
+static enum status worker_begin(struct daemon *daemon, struct daemon_work *work, const char *kind, char **argv,
+                                int64_t deadline_us, worker_line_callback line_callback,
+                                worker_end_callback end_callback)
 {
     struct why why = {0};
-    char **argv = run_worker_argv(&daemon->settings, kind);
     if (!argv)
         return STATUS_NO_MEMORY;
     const struct worker_plan plan = {
@@ -112,6 +115,24 @@ enum status daemon_work_start(struct daemon *daemon, struct daemon_work *work, c
     if (status != STATUS_OK)
         log_event(&daemon->log, LOG_LEVEL_ERROR, "worker_not_started", "worker=%s status=%s why=\"%s\"", kind,
                   status_name(status), why.text);
+    return status;
+}
+
+enum status daemon_work_start(struct daemon *daemon, struct daemon_work *work, const char *kind, int64_t deadline_us,
+                              worker_line_callback line_callback, worker_end_callback end_callback)
+{
+    char **argv = run_worker_argv(&daemon->settings, kind);
+    enum status status = worker_begin(daemon, work, kind, argv, deadline_us, line_callback, end_callback);
+    run_worker_argv_free(argv);
+    return status;
+}
+
+enum status daemon_check_start(struct daemon *daemon, const struct run_settings *settings,
+                               worker_line_callback line_callback, worker_end_callback end_callback)
+{
+    char **argv = run_worker_argv(settings, "check");
+    enum status status =
+        worker_begin(daemon, &daemon->check, "check", argv, CHECK_DEADLINE_US, line_callback, end_callback);
     run_worker_argv_free(argv);
     return status;
 }
@@ -152,10 +173,11 @@ static enum status task_give(struct daemon *daemon, struct daemon_work *work, st
 }
 
 static enum status work_begin(struct daemon *daemon, struct daemon_work *work, const char *what, const char *kind,
-                              int64_t deadline_us, struct worker_task *task)
+                              enum data_purpose purpose, int64_t deadline_us, struct worker_task *task)
 {
     if (work->worker)
         return STATUS_BUSY;
+    work->purpose = purpose;
     enum status status = daemon_work_start(daemon, work, kind, deadline_us, on_line, on_end);
     work->what = what;
     if (status == STATUS_OK)
@@ -179,14 +201,14 @@ enum status daemon_climb_start(struct daemon *daemon)
     struct worker_task task = {.jobs = &job, .job_count = 1, .parallel_count = 1};
     task.start_us = clock_wall_us(&daemon->clock);
     daemon->climb.on_over = on_climb_over;
-    return work_begin(daemon, &daemon->climb, "climb", "measure", CLIMB_DEADLINE_US, &task);
+    return work_begin(daemon, &daemon->climb, "climb", "measure", DATA_LADDER, CLIMB_DEADLINE_US, &task);
 }
 
 enum status daemon_whoami_start(struct daemon *daemon, void (*on_over)(struct daemon *daemon, bool is_good))
 {
     struct worker_task task = {.url = daemon->settings.collector_url, .parallel_count = 1};
     daemon->whoami.on_over = on_over;
-    return work_begin(daemon, &daemon->whoami, "whoami", "whoami", WHOAMI_DEADLINE_US, &task);
+    return work_begin(daemon, &daemon->whoami, "whoami", "whoami", DATA_OTHER, WHOAMI_DEADLINE_US, &task);
 }
 
 enum status daemon_channels_start(struct daemon *daemon)
@@ -198,7 +220,8 @@ enum status daemon_channels_start(struct daemon *daemon)
         jobs[i].test = channel_tests[order[i]];
     struct worker_task task = {.jobs = jobs, .job_count = CHANNEL_TEST_COUNT, .parallel_count = 2};
     task.start_us = clock_wall_us(&daemon->clock);
-    return work_begin(daemon, &daemon->channels, "channels", "measure", CHANNELS_DEADLINE_US, &task);
+    return work_begin(daemon, &daemon->channels, "channels", "measure", DATA_CHANNELS,
+                      CHANNELS_DEADLINE_US, &task);
 }
 
 static void round_end(struct daemon *daemon)
@@ -229,13 +252,17 @@ static void batch_begin(void *arg)
                                .parallel_count = (int64_t)daemon->settings.parallel_count,
                                .start_us = round->start_us};
     daemon->slot_timer = NULL;
+    if (!daemon_may_use(daemon, DATA_WEB)) {
+        round_end(daemon);
+        return;
+    }
     while (task.job_count < most && task.job_count < BATCH_MAX && round->next < round->count)
         jobs[task.job_count++] = (struct worker_job){
             .test = "web_connectivity", .input = daemon->targets.targets[round->order[round->next++]].url};
     daemon->web.on_over = on_batch_over;
     int64_t turns = 1 + (int64_t)(task.job_count / daemon->settings.parallel_count);
     enum status status =
-        work_begin(daemon, &daemon->web, "web", "measure", turns * TARGET_DEADLINE_US, &task);
+        work_begin(daemon, &daemon->web, "web", "measure", DATA_WEB, turns * TARGET_DEADLINE_US, &task);
     if (status != STATUS_OK)
         round_end(daemon);
 }
@@ -267,10 +294,31 @@ enum status daemon_round_start(struct daemon *daemon)
     return STATUS_OK;
 }
 
+void daemon_round_drop(struct daemon *daemon)
+{
+    daemon->round.next = daemon->round.count;
+    if (daemon->round.order && !daemon->web.worker) {
+        loop_timer_cancel(daemon->slot_timer);
+        daemon->slot_timer = NULL;
+        free(daemon->round.order);
+        daemon->round = (struct daemon_round){0};
+    }
+}
+
+bool daemon_owns_process(const struct daemon *daemon, int pid)
+{
+    const struct daemon_work *const works[] = {&daemon->climb, &daemon->channels, &daemon->web,
+                                               &daemon->whoami, &daemon->sender,  &daemon->check};
+    bool is_own = false;
+    for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
+        is_own = is_own || (works[i]->worker && worker_pid(works[i]->worker) == pid);
+    return is_own;
+}
+
 void daemon_work_stop(struct daemon *daemon)
 {
-    struct daemon_work *const works[] = {&daemon->climb, &daemon->channels, &daemon->web, &daemon->whoami,
-                                         &daemon->sender};
+    struct daemon_work *const works[] = {&daemon->climb, &daemon->channels, &daemon->web,
+                                         &daemon->whoami, &daemon->sender,  &daemon->check};
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++) {
         worker_free(works[i]->worker);
         works[i]->worker = NULL;

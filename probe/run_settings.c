@@ -39,7 +39,6 @@
         {"data-month", "MIB", "on a metered link, send and receive at most so much a month (400)"},                   \
         {"metered", "WORD", "whether the link is metered: yes, no, or auto (mobile links are)"},                      \
         {"services", "FOLDER", "endpoints of the services' tests from FOLDER/NAME.csv"},                              \
-        {"clock-shift", "FILE", "add the seconds in FILE to the machine's clock: for laboratories and tests only"},   \
         OPTIONS_MEASURING
 
 static const struct cli_option options_table[] = {OPTIONS_RUN, {0}};
@@ -210,7 +209,6 @@ static enum exit_status words_read(struct run_settings *settings)
     settings->state_folder = cli_value(arguments, "state");
     settings->targets_path = cli_value(arguments, "targets");
     settings->program = cli_value(arguments, "program");
-    settings->clock_shift_path = cli_value(arguments, "clock-shift");
     if (!settings->state_folder)
         return cli_fail(EXIT_USAGE, "run needs a state folder: type --state ~/.dialtone");
     if (cli_operand_count(arguments) > 0)

@@ -22,7 +22,6 @@ struct run_settings {
     const char *targets_path; /* NULL: the list that the collector gave, or the one that the program carries */
     const char *services_folder;
     const char *program; /* path of dialtone-probe */
-    const char *clock_shift_path;
     bool has_collector_key;
     struct public_key collector_key;
     bool has_recipient;

@@ -148,6 +148,7 @@ static enum status parts_open(const struct probe_options *options, struct probe_
     }
     setup->context.loop = setup->loop;
     setup->context.fetcher = setup->fetcher;
+    fetcher_meter(setup->fetcher, &setup->meter);
     status = resolvers_open(options->resolvers, setup, why);
     if (status == STATUS_OK)
         status = anchors_open(options->anchors_file, &setup->anchors, why);
@@ -185,6 +186,7 @@ enum status setup_open(const struct probe_options *options, struct probe_setup *
                     .is_resolver_opaque = options->is_resolver_opaque},
     };
     out->context.log = &out->log;
+    out->context.meter = &out->meter;
     out->context.anchors = &out->anchors;
     out->context.asn_of = options->asn_db ? asn_of : NULL;
     out->context.asn_state = out;

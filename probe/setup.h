@@ -24,6 +24,7 @@ struct probe_setup {
     bool whoami_ends_loop; /* somebody waits for it alone */
     struct capture *capture; /* NULL with --no-capture */
     struct flow_tap tap;
+    struct socket_meter meter;
 };
 
 /* `options` and its text outlive the setup. Prints nothing; `why` says what is wrong. */

@@ -85,7 +85,8 @@ static void worker_over(struct worker *worker)
 {
     loop_timer_cancel(worker->deadline);
     worker->deadline = NULL;
-    worker->plan.on_end(&worker->end, worker->plan.arg);
+    const struct worker_end end = worker->end; /* who is told may free the worker */
+    worker->plan.on_end(&end, worker->plan.arg);
 }
 
 static void end_note(struct worker *worker, int state)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "measurement/base/json.h"
+#include "measurement/base/socket_meter.h"
 
 static const char *const words[] = {
     [WORKER_OUTAGE] = "outage", [WORKER_JOURNAL] = "journal", [WORKER_ANOMALY] = "anomaly",
@@ -66,4 +67,10 @@ enum status worker_note_print(json_t *object)
     json_decref(object);
     buffer_free(&text);
     return status;
+}
+
+enum status worker_usage_print(const struct socket_meter *meter)
+{
+    return worker_note_print(json_pack("{s:{s:I, s:I}}", "usage", "sent", (json_int_t)meter->sent_bytes, "received",
+                                       (json_int_t)meter->received_bytes));
 }

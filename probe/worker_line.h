@@ -31,6 +31,9 @@ struct worker_line {
 enum status worker_line_read(const char *line, size_t count, struct worker_line *out, json_t **out_object);
 /* Writes one to standard output at once. IO where nobody reads any more. */
 enum status worker_line_print(enum worker_line_kind kind, const void *text, size_t count);
+struct socket_meter;
+/* {"usage": {"sent", "received"}}: after all sockets are closed. */
+enum status worker_usage_print(const struct socket_meter *meter);
 enum status worker_note_print(json_t *object); /* steals it; NULL is NO_MEMORY */
 
 #endif

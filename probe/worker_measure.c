@@ -166,6 +166,8 @@ enum exit_status worker_measure(const struct worker_context *context)
         if (status == STATUS_OK)
             status = jobs_run(&measuring);
         setup_free(&measuring.setup);
+        if (status == STATUS_OK)
+            status = worker_usage_print(&measuring.setup.meter);
     }
     if (status != STATUS_OK)
         cli_fail(EXIT_OWN_FAILURE, "the task was not done (%s): %s", status_name(status), why.text);

@@ -7,6 +7,7 @@
 
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
+#include "measurement/base/socket_meter.h"
 #include "probe/upload_send.h"
 #include "probe/worker_kinds.h"
 #include "probe/worker_line.h"
@@ -106,7 +107,7 @@ static enum status order_serve(const struct upload_sender *sender, const char *l
     return status;
 }
 
-static enum status orders_serve(struct loop *loop, const struct worker_context *context)
+static enum status orders_serve(struct loop *loop, const struct worker_context *context, struct socket_meter *meter)
 {
     struct uploading uploading = {.loop = loop};
     struct fetcher *fetcher = NULL;
@@ -121,6 +122,8 @@ static enum status orders_serve(struct loop *loop, const struct worker_context *
         cli_fail(EXIT_OWN_FAILURE, "the routes cannot be read (%s): %s", status_name(status), why.text);
     if (status == STATUS_OK)
         status = fetcher_open(loop, &fetcher);
+    if (status == STATUS_OK)
+        fetcher_meter(fetcher, meter);
     if (status == STATUS_OK) {
         const struct upload_send_config config = {
             .fetcher = fetcher, .routes = &ways.routes, .pins = ways.pins, .ca_file = context->options->ca_file};
@@ -141,9 +144,12 @@ static enum status orders_serve(struct loop *loop, const struct worker_context *
 enum exit_status worker_send(const struct worker_context *context)
 {
     struct loop *loop = NULL;
+    struct socket_meter meter = {0};
     enum status status = loop_open(&loop);
     if (status == STATUS_OK)
-        status = orders_serve(loop, context);
+        status = orders_serve(loop, context, &meter);
     loop_free(loop);
+    if (status == STATUS_OK)
+        status = worker_usage_print(&meter);
     return status == STATUS_OK ? EXIT_NOTHING_WRONG : EXIT_OWN_FAILURE;
 }

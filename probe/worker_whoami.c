@@ -35,6 +35,8 @@ enum exit_status worker_whoami(const struct worker_context *context)
             status = worker_note_print(json_pack("{s:o, s:o}", "vantage", worker_vantage_encode(&setup.vantage), "own",
                                                  own_encode(&setup.own)));
         setup_free(&setup);
+        if (status == STATUS_OK)
+            status = worker_usage_print(&setup.meter);
     }
     worker_task_free(&task);
     return status == STATUS_OK ? EXIT_NOTHING_WRONG : EXIT_OWN_FAILURE;

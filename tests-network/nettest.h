@@ -11,6 +11,7 @@
 #include "measurement/base/log.h"
 #include "measurement/base/loop.h"
 #include "measurement/base/random.h"
+#include "measurement/base/socket_meter.h"
 #include "measurement/ladder_result.h"
 #include "measurement/verdict.h"
 #include "tests-network/flow_tap.h"
@@ -73,6 +74,7 @@ struct nettest_context {
     const char *backend; /* ADDRESS[:PORT] or http://ADDRESS[:PORT] of a test that needs a server of its own (an echo, a
                           * reflector of headers); NULL: none, and its verdict is unknown */
     struct blockpage_set *blockpages; /* steps/blockpage.h; NULL: no page is named */
+    struct socket_meter *meter; /* counts what the tests' sockets carry; NULL: nobody asks */
     const struct anchor_list *anchors;
     const struct ladder_result *connectivity; /* the latest climb; NULL: not known */
 };

@@ -18,6 +18,7 @@
 #include "measurement/base/clock.h"
 #include "measurement/base/fetch_arrival.h"
 #include "measurement/base/fetch_lines.h"
+#include "measurement/base/socket_meter.h"
 
 /* Measurements ask the same control side by side, and each for a part of its time: these are kept, so that a question
  * costs no handshake; who finds none free waits for one. */
@@ -36,6 +37,7 @@ struct fetcher {
     CURLM *multi;
     struct loop_timer *timer;
     uint32_t connected_count; /* fetches so far that brought their own connection */
+    struct socket_meter *meter; /* NULL: nobody asks */
     LIST_HEAD(, fetch) fetches;
     LIST_HEAD(, fetch_socket) sockets;
     bool is_delivering;
@@ -249,6 +251,11 @@ enum status fetcher_open(struct loop *loop, struct fetcher **out)
     return STATUS_OK;
 }
 
+void fetcher_meter(struct fetcher *fetcher, struct socket_meter *meter)
+{
+    fetcher->meter = meter;
+}
+
 void fetcher_free(struct fetcher *fetcher)
 {
     if (!fetcher)
@@ -345,10 +352,19 @@ static void restraint_set(CURL *easy, const struct fetch_request *request)
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 }
 
+/* Also for connections that outlive their fetch in curl's pool. */
+static int socket_close(void *meter, curl_socket_t fd)
+{
+    socket_meter_close(meter, fd);
+    return 0;
+}
+
 static void exchange_set(struct fetch *fetch, const struct fetch_request *request)
 {
     CURL *easy = fetch->easy;
     long timeout_ms = (long)((request->timeout_us + US_PER_MS - 1) / US_PER_MS);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, socket_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, fetch->fetcher->meter);
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->sent_headers);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);

@@ -10,6 +10,7 @@
 #include "measurement/base/loop.h"
 #include "measurement/base/status.h"
 
+struct socket_meter;
 struct fetcher; /* one a loop */
 struct fetch;   /* one a request in flight */
 
@@ -57,6 +58,8 @@ struct fetch_response {
 typedef void (*fetch_callback)(const struct fetch_response *response, void *arg);
 
 enum status fetcher_open(struct loop *loop, struct fetcher **out);
+/* Counts what the connections that curl itself makes carry, each at its end. Borrowed until fetcher_free. */
+void fetcher_meter(struct fetcher *fetcher, struct socket_meter *meter);
 void fetcher_free(struct fetcher *fetcher); /* cancels what is in flight, without callbacks */
 
 /* Strings of the request are copied; the body is borrowed. The callback comes later from the loop, exactly once. */

@@ -398,7 +398,7 @@ void lookup_free(struct lookup *lookup)
     tcp_free(lookup->tcp);
     dns_free(lookup->query);
     if (lookup->fd >= 0)
-        close(lookup->fd);
+        socket_meter_close(lookup->trace->context->meter, lookup->fd);
     dns_message_free(&lookup->reply.message);
     free(lookup->reply.raw);
     buffer_free(&lookup->question);

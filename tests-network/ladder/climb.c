@@ -279,7 +279,7 @@ void climb_free(struct climb *climb)
     tls_free(climb->handshake);
     http_free(climb->exchange);
     if (climb->fd >= 0) {
-        close(climb->fd);
+        socket_meter_close(climb->trace->context->meter, climb->fd);
     }
     free(climb);
 }

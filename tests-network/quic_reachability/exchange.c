@@ -74,6 +74,7 @@ static int datagram_send(struct quic_exchange *exchange, enum flight_datagram ki
         error = errno;
     else
         exchange->result.sent_count++;
+    socket_meter_datagram(exchange->trace->context->meter, error ? -1 : (int64_t)bytes.count, -1);
     event_add(exchange, "write_to", failure_of_errno(error), error ? 0 : (int64_t)bytes.count);
     buffer_free(&bytes);
     return error;
@@ -224,6 +225,7 @@ static void on_readable(int fd, bool readable, bool writable, void *arg)
         exchange_end(exchange, exchange->flight.reply == FLIGHT_NOTHING ? failure_of_errno(error) : NULL);
         return;
     }
+    socket_meter_datagram(exchange->trace->context->meter, -1, count);
     event_add(exchange, "read_from", NULL, count);
     if (++exchange->result.received_count > DATAGRAMS_MAX) {
         exchange_end(exchange, exchange->flight.reply == FLIGHT_NOTHING ? FAILURE_TIMEOUT : NULL);

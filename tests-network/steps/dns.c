@@ -308,6 +308,7 @@ static bool datagram_read(struct dns_query *query)
         query->network_error = errno;
     if (count < 0)
         return false;
+    socket_meter_datagram(query->trace->context->meter, -1, count);
     bool is_foreign = !endpoint_same(&from, &query->result.resolver);
     struct step_event event = {.operation = "read_from",
                                .proto = "udp",
@@ -355,6 +356,7 @@ static enum status question_send(struct dns_query *query)
     ssize_t sent =
         sendto(query->fd, question, (size_t)count, 0, (const struct sockaddr *)to, address_length(to));
     int error = sent < 0 ? errno : 0;
+    socket_meter_datagram(query->trace->context->meter, sent, -1);
     ares_free_string(question);
     query->network_error = error;
     char address[ENDPOINT_TEXT_BYTES];

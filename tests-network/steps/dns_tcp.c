@@ -138,7 +138,7 @@ void dns_tcp_free(struct dns_tcp *exchange)
     loop_watch_free(exchange->watch);
     tcp_free(exchange->attempt);
     if (exchange->fd >= 0)
-        close(exchange->fd);
+        socket_meter_close(exchange->trace.context->meter, exchange->fd);
     buffer_free(&exchange->question);
     buffer_free(&exchange->answer);
     free(exchange);

@@ -96,7 +96,7 @@ static void steps_close(struct endpoint *endpoint)
     http_free(endpoint->http);
     endpoint->http = NULL;
     if (endpoint->fd >= 0)
-        close(endpoint->fd);
+        socket_meter_close(endpoint->trace.context->meter, endpoint->fd);
     endpoint->fd = -1;
 }
 

@@ -196,7 +196,7 @@ void raw_free(struct raw_exchange *exchange)
     loop_watch_free(exchange->watch);
     tcp_free(exchange->tcp);
     if (exchange->fd >= 0)
-        close(exchange->fd);
+        socket_meter_close(exchange->trace->context->meter, exchange->fd);
     buffer_free(&exchange->result.received);
     free(exchange);
 }

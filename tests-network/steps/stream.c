@@ -371,7 +371,6 @@ void stream_free(struct stream *stream)
     SSL_free(stream->ssl);
     if (stream->given_fd >= 0)
         close(stream->given_fd);
-    if (stream->fd >= 0)
-        close(stream->fd);
+    socket_meter_close(stream->trace->context->meter, stream->fd);
     free(stream);
 }

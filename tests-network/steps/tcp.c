@@ -50,7 +50,7 @@ static void attempt_end(struct tcp_attempt *attempt, const char *failure)
     result->failure = failure;
     info_read(attempt);
     if (failure) {
-        close(attempt->fd);
+        socket_meter_close(attempt->trace->context->meter, attempt->fd);
         attempt->fd = -1;
     }
     char address[ENDPOINT_TEXT_BYTES];
@@ -176,7 +176,7 @@ void tcp_free(struct tcp_attempt *attempt)
     if (attempt->flow)
         attempt->trace->context->tap->end(attempt->trace->context->tap->state, attempt->flow, false);
     if (attempt->fd >= 0)
-        close(attempt->fd);
+        socket_meter_close(attempt->trace->context->meter, attempt->fd);
     free(attempt);
 }
 

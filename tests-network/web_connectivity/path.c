@@ -80,7 +80,7 @@ static void path_close(struct web_path *path)
     tls_free(path->tls);
     path->tls = NULL;
     if (path->fd >= 0)
-        close(path->fd);
+        socket_meter_close(path->run->context->meter, path->fd);
     path->fd = -1;
 }
 
