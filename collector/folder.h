@@ -8,12 +8,15 @@
 
 #define BUNDLE_PATH_BYTES 96
 
+struct ingest_policy; /* collector/ingest/ingest.h */
+
 struct collector_folder {
     char *path;
     const struct store *store;
     struct store_handle *handle;
     int64_t bin_length_s;
     char log[KEY_NAME_BYTES]; /* the name of the collector's key: whose log its bundles enter */
+    const struct ingest_policy *policy; /* borrowed: asked before a bundle from a file is taken in; NULL: all may */
     const char *identity_path; /* borrowed: where the age identity is; NULL: in the folder; "": not on this machine */
 };
 

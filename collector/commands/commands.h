@@ -10,6 +10,8 @@ extern const struct cli_command command_verify;
 extern const struct cli_command command_detect;
 extern const struct cli_command command_simulate;
 extern const struct cli_command command_evaluate;
+extern const struct cli_command command_probes;
+extern const struct cli_command command_decrypt;
 
 /* --bin as whole seconds; 0 where it is not given. One line and USAGE where it is wrong. */
 enum status command_bin_length(const struct cli_arguments *arguments, int64_t *out_s);

@@ -9,6 +9,7 @@
 #include "collector/ingest/import.h"
 #include "collector/ingest/import_key.h"
 #include "collector/signal/signal_store.h"
+#include "collector/trust/trust.h"
 #include "measurement/base/clock.h"
 
 static const struct cli_option options[] = {
@@ -90,6 +91,25 @@ static enum exit_status import_into(struct collector_folder *folder, const struc
     return result;
 }
 
+/* Revoked keys are refused in files too. */
+static enum exit_status trusted_import(struct collector_folder *folder, const struct cli_arguments *arguments,
+                                       const struct public_key *key, bool is_json)
+{
+    struct trust_config config = trust_config_default();
+    struct trust *trust = NULL;
+    struct why why = {""};
+    enum status status = trust_open(folder, &config, true, &trust, &why);
+    if (status != STATUS_OK) {
+        return cli_fail(exit_of_status(status), "%s", why.text[0] ? why.text : status_name(status));
+    }
+    const struct ingest_policy policy = {trust_admit_file, trust};
+    folder->policy = &policy;
+    enum exit_status result = import_into(folder, arguments, key, is_json);
+    folder->policy = NULL;
+    trust_free(trust);
+    return result;
+}
+
 static enum exit_status signals_import(const char *data, const char *name, const struct cli_arguments *arguments,
                                        bool is_json)
 {
@@ -155,7 +175,7 @@ static enum exit_status run(int argc, char **argv)
         result = cli_fail(exit_of_status(status), "%s", why.text[0] ? why.text : status_name(status));
         goto done;
     }
-    result = import_into(&folder, arguments, given ? &key : NULL, is_json);
+    result = trusted_import(&folder, arguments, given ? &key : NULL, is_json);
 done:
     collector_folder_close(&folder);
     cli_free(arguments);

@@ -238,7 +238,7 @@ static enum status plain_import(struct collector_folder *folder, const char *pat
 static bool is_rejection(enum status status)
 {
     return status == STATUS_MALFORMED || status == STATUS_TOO_LARGE || status == STATUS_BAD_SIGNATURE ||
-           status == STATUS_CONFLICT;
+           status == STATUS_CONFLICT || status == STATUS_REFUSED;
 }
 
 static enum status bundle_import(struct collector_folder *folder, const char *path, const char *minisig_path,

@@ -202,7 +202,7 @@ enum status ingest_bundle(struct collector_folder *folder, const struct ingest_b
                              .key = bundle->key,
                              .now_us = now_us};
     struct ingest_job *jobs[] = {&job};
-    enum status status = ingest_reader_open(folder, folder->handle, NULL, &reader, why);
+    enum status status = ingest_reader_open(folder, folder->handle, folder->policy, &reader, why);
     if (status != STATUS_OK) {
         return status;
     }

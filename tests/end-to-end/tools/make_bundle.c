@@ -27,6 +27,8 @@ static const struct cli_option options[] = {
     {"asn", "N", "(64500)"},
     {"state", "NAME", "ladder climbs in this state instead of web tests"},
     {"bad-line", NULL, "append a line that is no record"},
+    {"lines", "FILE", "these lines instead of measurements of its own"},
+    {"sign", "FILE", "make no bundle: print the key's signature of the file"},
     {0},
 };
 
@@ -34,6 +36,7 @@ struct plan {
     const char *out;
     const char *country;
     const char *subdivision;
+    const char *lines_path; /* NULL: lines of its own */
     int64_t seed, sequence, count, first, asn;
     int64_t time_us, interval_us;
     enum connectivity_state state;
@@ -90,7 +93,10 @@ static enum status bundle_make(const struct plan *plan, const struct secret_key 
                                  .end_us = plan->time_us + plan->count * plan->interval_us,
                                  .boot_id = "boot"};
     enum status status = STATUS_OK;
-    for (int64_t n = plan->first; n < plan->first + plan->count && status == STATUS_OK; n++) {
+    if (plan->lines_path) {
+        status = file_read(plan->lines_path, BUNDLE_UNPACKED_BYTES_MAX, &lines, NULL);
+    }
+    for (int64_t n = plan->first; !plan->lines_path && n < plan->first + plan->count && status == STATUS_OK; n++) {
         status = line_add(plan, n, &lines);
     }
     if (plan->has_bad_line) {
@@ -124,13 +130,14 @@ static enum status plan_read(const struct cli_arguments *arguments, struct plan 
     *plan = (struct plan){.out = cli_value(arguments, "out"),
                           .country = country ? country : "XD",
                           .subdivision = subdivision ? subdivision : "",
+                          .lines_path = cli_value(arguments, "lines"),
                           .seed = 1,
                           .sequence = 1,
                           .count = 10,
                           .asn = 64500,
                           .interval_us = US_PER_S,
                           .has_bad_line = cli_value(arguments, "bad-line") != NULL};
-    if (!plan->out || cli_number(arguments, "seed", 0, INT32_MAX, &plan->seed) != STATUS_OK ||
+    if ((!plan->out && !cli_value(arguments, "sign")) || cli_number(arguments, "seed", 0, INT32_MAX, &plan->seed) != STATUS_OK ||
         cli_number(arguments, "sequence", 0, INT32_MAX, &plan->sequence) != STATUS_OK ||
         cli_number(arguments, "count", 1, BUNDLE_MEASUREMENTS_MAX, &plan->count) != STATUS_OK ||
         cli_number(arguments, "first", 0, INT32_MAX, &plan->first) != STATUS_OK ||
@@ -142,6 +149,22 @@ static enum status plan_read(const struct cli_arguments *arguments, struct plan 
         return STATUS_USAGE;
     }
     return time_parse(time ? time : "2026-01-01T00:00:00Z", &plan->time_us);
+}
+
+static enum status file_sign(const char *path, const struct secret_key *key)
+{
+    struct buffer bytes = {0};
+    struct buffer minisig = {0};
+    enum status status = file_read(path, 1 << 20, &bytes, NULL);
+    if (status == STATUS_OK) {
+        status = minisig_sign(key, bytes.bytes, bytes.count, "dialtone test", &minisig);
+    }
+    if (status == STATUS_OK) {
+        printf("%.*s", (int)minisig.count, (const char *)minisig.bytes);
+    }
+    buffer_free(&bytes);
+    buffer_free(&minisig);
+    return status;
 }
 
 static enum exit_status run(int argc, char **argv)
@@ -164,12 +187,17 @@ static enum exit_status run(int argc, char **argv)
         struct random_source random = random_of_seed(&state, (uint64_t)plan.seed);
         status = key_make(&random, &key);
     }
+    const char *to_sign = status == STATUS_OK ? cli_value(arguments, "sign") : NULL;
     if (status == STATUS_OK) {
-        status = bundle_make(&plan, &key);
+        status = to_sign ? file_sign(to_sign, &key) : bundle_make(&plan, &key);
     }
+    bool is_signed_only = to_sign != NULL;
     cli_free(arguments);
     if (status != STATUS_OK) {
         return cli_fail(exit_of_status(status), "no bundle made (%s)", status_name(status));
+    }
+    if (is_signed_only) {
+        return EXIT_NOTHING_WRONG;
     }
     public_key_format(&key.public_key, text);
     printf("%s\n", text);

@@ -1,0 +1,134 @@
+# Who may send: enrolment by invitation, revocation heeded by a running collector, sequence gaps listed, the log proved;
+# sealed bundles with the key at hand, and with the key elsewhere.
+. "$ROOT/tests/end-to-end/collector.sh"
+
+probes="$collector probes --data $work/data"
+base64url() {
+    base64 -w0 | tr '+/' '-_' | tr -d '='
+}
+json() {
+    sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1
+}
+
+# A probe's key, by invitation only. make-bundle signs statements too.
+key=$("$make_bundle" --out "$work/1.jsonl.zst")
+start --bin 10s --enrolment invitation
+code=$($probes invite --label Goma --uses 1)
+[ ${#code} = 32 ] || fail "no code: $code"
+[ "$(post "$work/1.jsonl.zst" "$key" "$work/answer")" = 403 ] || fail "a stranger was let in: $(cat "$work/answer")"
+enrol() {
+    printf '{"dialtone_enrolment":1,"key":"%s","time":"%s","invitation":"%s"}' "$key" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
+        "$1" >"$work/said"
+    "$make_bundle" --sign "$work/said" >"$work/said.minisig"
+    curl -s -o "$work/answer" -w '%{http_code}' -H "Dialtone-Key: $key" \
+        -H "Dialtone-Signature: $(base64url <"$work/said.minisig")" --data-binary "@$work/said" "$base/v1/probes"
+}
+[ "$(enrol 0123)" = 403 ] || fail "a wrong code enrols: $(cat "$work/answer")"
+[ "$(enrol "$code")" = 201 ] || fail "the code does not enrol: $(cat "$work/answer")"
+[ "$(enrol "$code")" = 200 ] || fail "enrolled twice: $(cat "$work/answer")"
+[ "$(post "$work/1.jsonl.zst" "$key" "$work/answer")" = 201 ] || fail "an enrolled key is refused: $(cat "$work/answer")"
+[ "$(curl -s -o "$work/answer" -w '%{http_code}' -d '{}' "$base/v1/probes")" = 401 ] || fail "an unsigned statement"
+
+# A bundle that never came, and one that names another before it.
+"$make_bundle" --out "$work/4.jsonl.zst" --sequence 4 --first 40 >/dev/null
+"$make_bundle" --out "$work/5.jsonl.zst" --sequence 5 --first 50 >/dev/null
+for n in 4 5; do
+    [ "$(post "$work/$n.jsonl.zst" "$key" "$work/answer")" = 201 ] || fail "bundle $n: $(cat "$work/answer")"
+done
+$probes list --format json >"$work/list"
+name=$(json probe <"$work/list")
+grep -q '"standing":"enrolled".*"bundles":3,"measurements":30,"missing":2,"breaks":1' "$work/list" ||
+    fail "the list: $(cat "$work/list")"
+grep -q '"label":"Goma".*"used":1' "$work/list" || fail "the invitation: $(cat "$work/list")"
+$probes show "$name" | grep -q 'never came    2 to 3' || fail "the gap: $($probes show "$name")"
+$probes | grep -q "^$name  enrolled" || fail "the table: $($probes)"
+
+# Thrown out while the collector runs; what it has a receipt for keeps it.
+$probes revoke "$name" --reason stolen 2>/dev/null >/dev/null
+"$make_bundle" --out "$work/6.jsonl.zst" --sequence 6 --first 60 >/dev/null
+sleep 2.5
+[ "$(post "$work/6.jsonl.zst" "$key" "$work/answer")" = 403 ] || fail "a revoked key sends: $(cat "$work/answer")"
+[ "$(post "$work/5.jsonl.zst" "$key" "$work/answer")" = 200 ] || fail "the receipt is gone: $(cat "$work/answer")"
+"$collector" import --data "$work/data" --key "$key" "$work/6.jsonl.zst" >"$work/out" 2>&1 && fail "imported all the same"
+[ "$(find "$work/data/bundles" -name '*.zst' | wc -l)" = 3 ] || fail "something refused was kept"
+$probes restore "$name" >/dev/null
+sleep 2.5
+[ "$(post "$work/6.jsonl.zst" "$key" "$work/answer")" = 201 ] || fail "not taken again: $(cat "$work/answer")"
+
+# The log: what is in it, that it grew, and what was altered.
+verify="$collector verify --log --collector $base --key $(curl -s "$base/v1/keys" | json key)"
+$verify --bundle "$work/1.jsonl.zst" --bundle "$work/6.jsonl.zst" --save "$work/old" >"$work/out" || fail "verify --log"
+grep -q 'entry 0 of 4' "$work/out" && grep -q 'entry 3 of 4' "$work/out" || fail "no proof: $(cat "$work/out")"
+"$make_bundle" --out "$work/7.jsonl.zst" --sequence 7 --first 70 >/dev/null
+expect 1 "404" $verify --bundle "$work/7.jsonl.zst"
+[ "$(post "$work/7.jsonl.zst" "$key" "$work/answer")" = 201 ] || fail "bundle 7"
+$verify --bundle "$work/7.jsonl.zst" --checkpoint "$work/old" --save "$work/new" >"$work/out" || fail "growth"
+grep -q 'only grew, from 4 to 5' "$work/out" || fail "no growth: $(cat "$work/out")"
+expect 1 "not signed" "$collector" verify --log --collector "$base" --key "$key"
+sed 's/^5$/9/' "$work/new" >"$work/forged"
+expect 1 "no checkpoint signed" $verify --checkpoint "$work/forged"
+"$collector" verify --log --data "$work/data" >"$work/out" || fail "the folder's log: $(cat "$work/out")"
+grep -q '^good: 5 entries, 5 bundles' "$work/out" || fail "the folder's log: $(cat "$work/out")"
+
+# Sealed to the collector's key, by Debian's age; again; and altered.
+sealed_bundle() { # FILE KEY OUT
+    { printf 'untrusted comment: key\n%s\n' "$2" && cat "$1.minisig" "$1"; } >"$work/plain"
+    age -r "$recipient" -o "$3" "$work/plain"
+}
+if command -v age >/dev/null 2>&1; then
+    recipient=$(curl -s "$base/v1/keys" | json recipient)
+    "$make_bundle" --out "$work/8.jsonl.zst" --sequence 8 --first 80 >/dev/null
+    sealed_bundle "$work/8.jsonl.zst" "$key" "$work/8.age"
+    send() {
+        curl -s -o "$work/answer" -w '%{http_code}' --data-binary "@$1" "$base/v1/bundles"
+    }
+    [ "$(send "$work/8.age")" = 201 ] || fail "sealed: $(cat "$work/answer")"
+    [ "$(field bundle "$work/answer")" = "$(sha256sum "$work/8.jsonl.zst" | cut -c1-64)" ] || fail "the receipt's hash"
+    [ "$(post "$work/8.jsonl.zst" "$key" "$work/answer")" = 200 ] || fail "sealed and open are not the same bundle"
+    { head -c 300 "$work/8.age" && printf 'X' && tail -c +302 "$work/8.age"; } >"$work/altered.age"
+    [ "$(send "$work/altered.age")" = 401 ] || fail "altered: $(cat "$work/answer")"
+fi
+stop TERM
+[ "$status" = 0 ] || fail "SIGTERM: exit status $status"
+
+# One byte of a kept bundle, one entry of the store: named.
+victim=$(sha256sum "$work/4.jsonl.zst" | cut -c1-64)
+printf 'X' | dd of="$work/data/bundles/$victim.jsonl.zst" bs=1 seek=60 conv=notrunc 2>/dev/null
+expect 1 "entry 1: bundles/$victim" "$collector" verify --log --data "$work/data"
+
+# The identity elsewhere: kept as it came, opened by decrypt, counted once.
+command -v age >/dev/null 2>&1 || exit 0
+rm -rf "$work/data"
+age-keygen -o "$work/away.txt" 2>/dev/null
+recipient=$(age-keygen -y "$work/away.txt")
+start --bin 10s --identity none --recipient "$recipient"
+[ "$(curl -s "$base/v1/keys" | json recipient)" = "$recipient" ] || fail "another recipient is told"
+[ ! -e "$work/data/identity.age.txt" ] || fail "an identity was made"
+sealed_bundle "$work/1.jsonl.zst" "$key" "$work/1.age"
+sealed_bundle "$work/4.jsonl.zst" "$key" "$work/4.jsonl.zst.age"
+[ "$(send "$work/1.age")" = 201 ] || fail "not kept: $(cat "$work/answer")"
+cp "$work/answer" "$work/first"
+[ "$(field sealed "$work/first")" = "$(sha256sum "$work/1.age" | cut -c1-64)" ] || fail "the sealed receipt"
+[ "$(send "$work/1.age")" = 200 ] || fail "not the same again"
+cmp "$work/first" "$work/answer" || fail "the second receipt differs"
+head -c 200 "$work/4.jsonl.zst.age" >"$work/cut.age"
+[ "$(send "$work/cut.age")" = 201 ] || fail "what cannot be read cannot be judged"
+stop TERM
+"$collector" decrypt --data "$work/data" --identity "$work/away.txt" >"$work/out" 2>"$work/err" && fail "a cut file opens"
+grep -qx 'opened 1, duplicate 0, rejected 1' "$work/out" || fail "decrypt: $(cat "$work/out" "$work/err")"
+[ "$(find "$work/data/sealed" -maxdepth 1 -type f | wc -l)" = 0 ] || fail "opened, and still waiting"
+[ "$(find "$work/data/sealed/rejected" -type f | wc -l)" = 1 ] || fail "the cut file was not put aside"
+"$collector" verify --log --data "$work/data" | grep -q '^good: 1 entries' || fail "not in the log"
+"$collector" decrypt --identity "$work/away.txt" --out "$work/opened" "$work/4.jsonl.zst.age" || fail "decrypt FILE"
+cmp "$work/opened"/*/4.jsonl.zst "$work/4.jsonl.zst" || fail "another bundle came out"
+"$collector" import --data "$work/data" "$work/opened"/*/4.jsonl.zst >"$work/out" || fail "import of what was opened"
+grep -q 'accepted 10' "$work/out" || fail "import: $(cat "$work/out")"
+age-keygen -o "$work/wrong.txt" 2>/dev/null
+expect 1 "4.jsonl.zst.age" "$collector" decrypt --identity "$work/wrong.txt" --out "$work/none" "$work/4.jsonl.zst.age"
+expect 2 "decrypt" "$collector" decrypt --data "$work/data" --out "$work/none"
+expect 2 "--enrolment" "$collector" serve --data "$work/data" --enrolment maybe
+expect 2 "recipient" "$collector" serve --data "$work/data" --recipient "$recipient"
+expect 2 "age1" "$collector" serve --data "$work/data" --identity none --recipient nonsense
+expect 2 "16 hexadecimal" $probes revoke nonsense
+expect 2 "probes: type" $probes bless
+expect 2 "nothing was heard" $probes show 0123456789abcdef
