@@ -45,8 +45,9 @@ function(dialtone_embed target file symbol)
   set(path ${PROJECT_BINARY_DIR}/generated/${symbol}.c)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
   file(READ ${file} hex HEX)
-  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
-  string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\\1\n" bytes "${bytes}")
+  string(REPEAT "." 32 line)
+  string(REGEX REPLACE "(${line})" "\\1\n" lines "${hex}")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${lines}")
   file(CONFIGURE OUTPUT ${path} CONTENT
 "extern const char ${symbol}[];
 const char ${symbol}[] = {

@@ -74,6 +74,17 @@ static void spool_print(const json_t *spool)
            (long long)json_member_int(spool, "evicted_bundles", 0));
 }
 
+static void routes_print(const json_t *routes)
+{
+    for (size_t i = 0; i < json_array_size(routes); i++) {
+        const json_t *route = json_array_get(routes, i);
+        const char *label = json_member_text(route, "route"), *state = json_member_text(route, "state");
+        const char *failure = json_member_text(route, "failure");
+        printf("route          %s %s%s%s%s\n", label ? label : "", state ? state : "", failure ? ": " : "",
+               failure ? failure : "", json_member_bool(route, "is_used", false) ? " (in use)" : "");
+    }
+}
+
 static void text_print(const json_t *status, bool running)
 {
     const json_t *spool = json_member_object(status, "spool"), *upload = json_member_object(status, "upload");

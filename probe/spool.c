@@ -296,6 +296,32 @@ enum status spool_open(const char *state_folder, const struct secret_key *key, c
     return status;
 }
 
+enum status spool_view(const char *state_folder, struct spool **out, struct why *why)
+{
+    struct spool *spool = calloc(1, sizeof *spool);
+    if (!spool)
+        return STATUS_NO_MEMORY;
+    spool->clock = clock_system();
+    for (int rank = 0; rank < SPOOL_RANKS; rank++)
+        spool->journals[rank].fd = -1;
+    enum status status = paths_make(spool, state_folder);
+    if (status == STATUS_OK)
+        status = spool_chain_read(spool->chain_path, &spool->chain, why);
+    if (status == STATUS_NOT_FOUND)
+        why_set(why, "no probe has run in %s; type: dialtone-probe run --state %s --collector URL", state_folder,
+                state_folder);
+    if (status == STATUS_OK) {
+        memcpy(spool->key_name, spool->chain.key_name, sizeof spool->key_name);
+        status = spool_recount(spool, why);
+    }
+    if (status == STATUS_OK) {
+        *out = spool;
+        spool = NULL;
+    }
+    spool_free(spool);
+    return status;
+}
+
 void spool_free(struct spool *spool)
 {
     if (!spool)

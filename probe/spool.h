@@ -82,6 +82,10 @@ bool spool_is_ripe(const struct spool *spool);
 /* Makes bundles of all pending lines. OK too where there are none. */
 enum status spool_seal(struct spool *spool, struct why *why);
 
+/* A view for who does not hold the state's lock: nothing is mended, nothing can be appended. NOT_FOUND where no probe has
+ * run there. */
+enum status spool_view(const char *state_folder, struct spool **out, struct why *why);
+
 struct spool_bundle {
     char name[SPOOL_NAME_BYTES];            /* without ending */
     char public_key[PUBLIC_KEY_TEXT_BYTES]; /* of the probe that signed it */
@@ -94,7 +98,11 @@ struct spool_bundle {
 
 /* The first bundle in order of sequence; NOT_FOUND where none waits. */
 enum status spool_first(struct spool *spool, struct spool_bundle *out, struct why *why);
+/* The first whole one behind that name ("": of all), in a view too. */
+enum status spool_next(const struct spool *spool, const char *after, struct spool_bundle *out, struct why *why);
 void spool_bundle_free(struct spool_bundle *bundle);
+/* Remembers that a courier has it. It still waits for its receipt. */
+enum status spool_mark_exported(const struct spool *spool, const char *name, struct why *why);
 /* Only with a verified receipt in hand. No error where it is gone. */
 enum status spool_remove(struct spool *spool, const char *name, struct why *why);
 /* Moves a bundle that the collector refuses for good to STATE/rejected/. */

@@ -24,9 +24,8 @@ static enum status piece_publish(const struct spool *spool, const char *name, co
     return status;
 }
 
-/* What measurement/age.h says that a sealed bundle holds. */
-static enum status bundle_seal(const struct spool *spool, const char *public_key, const struct buffer *packed,
-                               const struct buffer *minisig, struct buffer *out)
+enum status spool_bundle_seal(const struct age_recipient *recipient, const char *public_key,
+                              const struct buffer *packed, const struct buffer *minisig, struct buffer *out)
 {
     struct buffer whole = {0};
     struct random_source random = random_system();
@@ -36,7 +35,7 @@ static enum status bundle_seal(const struct spool *spool, const char *public_key
     buffer_append(&whole, minisig->bytes, minisig->count);
     buffer_append(&whole, packed->bytes, packed->count);
     enum status status =
-        whole.failed ? STATUS_NO_MEMORY : age_seal(&spool->recipient, &random, whole.bytes, whole.count, out);
+        whole.failed ? STATUS_NO_MEMORY : age_seal(recipient, &random, whole.bytes, whole.count, out);
     buffer_free(&whole);
     return status;
 }
@@ -48,7 +47,7 @@ static enum status bundle_store(const struct spool *spool, const char *name, con
     struct buffer sealed = {0};
     enum status status;
     if (spool->has_recipient) {
-        status = bundle_seal(spool, public_key, packed, minisig, &sealed);
+        status = spool_bundle_seal(&spool->recipient, public_key, packed, minisig, &sealed);
         if (status == STATUS_OK)
             status = piece_publish(spool, name, SPOOL_SEALED, &sealed, why);
     } else {
@@ -75,10 +74,15 @@ enum status spool_bundle_publish(struct spool *spool, enum spool_rank rank, cons
     return status;
 }
 
-/* The name, without its ending, of the first bundle by name: by key, then by sequence. NOT_FOUND: none. With
- * `is_unsealed`, the first that is not sealed. */
-static enum status first_name(const struct spool *spool, bool is_unsealed, char out[SPOOL_NAME_BYTES], bool *out_is_sealed,
-                              struct why *why)
+/* What is looked for among the bundles. */
+struct search {
+    const char *after; /* only names behind this one */
+    bool is_unsealed;  /* only what is not sealed */
+};
+
+/* The name, without its ending, of the first bundle by name: by key, then by sequence. NOT_FOUND: none. */
+static enum status first_name(const struct spool *spool, struct search search, char out[SPOOL_NAME_BYTES],
+                              bool *out_is_sealed, struct why *why)
 {
     DIR *directory = opendir(spool->folder);
     const struct dirent *entry;
@@ -92,9 +96,12 @@ static enum status first_name(const struct spool *spool, bool is_unsealed, char 
         char name[SPOOL_NAME_BYTES];
         enum spool_ending ending = spool_name_parse(entry->d_name, &parsed);
         bool is_sealed = ending == SPOOL_IS_SEALED;
-        if ((ending != SPOOL_IS_PACKED && !is_sealed) || spool_is_unchained(spool, &parsed) || (is_unsealed && is_sealed))
+        if ((ending != SPOOL_IS_PACKED && !is_sealed) || spool_is_unchained(spool, &parsed) ||
+            (search.is_unsealed && is_sealed))
             continue;
         spool_name_stem(entry->d_name, ending, name);
+        if (strcmp(name, search.after) <= 0)
+            continue;
         if (out[0] == '\0' || strcmp(name, out) < 0) {
             memcpy(out, name, sizeof name);
             *out_is_sealed = is_sealed;
@@ -163,11 +170,10 @@ enum status spool_first(struct spool *spool, struct spool_bundle *out, struct wh
 {
     char name[SPOOL_NAME_BYTES];
     bool is_sealed = false;
-    enum status status = first_name(spool, false, name, &is_sealed, why);
-    if (status == STATUS_OK)
-        status = spool_bundle_read(spool, name, is_sealed, out, why);
-    else
+    enum status status = first_name(spool, (struct search){.after = ""}, name, &is_sealed, why);
+    if (status != STATUS_OK)
         return status;
+    status = spool_bundle_read(spool, name, is_sealed, out, why);
     /* Someone took a file away or damaged it: it must not hold up all that stand behind it. */
     if (status != STATUS_OK && status != STATUS_NO_MEMORY && status != STATUS_IO) {
         why_set(why, "bundle %s is damaged and was moved to %s; look at it there", name, spool->rejected_folder);
@@ -175,6 +181,23 @@ enum status spool_first(struct spool *spool, struct spool_bundle *out, struct wh
         status = STATUS_MALFORMED;
     }
     return status;
+}
+
+enum status spool_next(const struct spool *spool, const char *after, struct spool_bundle *out, struct why *why)
+{
+    char name[SPOOL_NAME_BYTES], last[SPOOL_NAME_BYTES];
+    bool is_sealed = false;
+    snprintf(last, sizeof last, "%s", after);
+    for (;;) {
+        enum status status = first_name(spool, (struct search){.after = last}, name, &is_sealed, why);
+        if (status == STATUS_OK)
+            status = spool_bundle_read(spool, name, is_sealed, out, why);
+        else
+            return status;
+        if (status == STATUS_OK || status == STATUS_NO_MEMORY || status == STATUS_IO)
+            return status; /* else it was receipted a moment ago, or spool_first will set it aside */
+        memcpy(last, name, sizeof last);
+    }
 }
 
 void spool_bundle_free(struct spool_bundle *bundle)
@@ -211,7 +234,7 @@ static enum status unsealed_seal(struct spool *spool, struct why *why)
         struct spool_bundle bundle = {0};
         char name[SPOOL_NAME_BYTES];
         bool is_sealed = false;
-        status = first_name(spool, true, name, &is_sealed, why);
+        status = first_name(spool, (struct search){.after = "", .is_unsealed = true}, name, &is_sealed, why);
         if (status == STATUS_NOT_FOUND)
             return STATUS_OK;
         if (status == STATUS_OK)
@@ -277,6 +300,14 @@ enum status spool_remove(struct spool *spool, const char *name, struct why *why)
     enum status status = spool_bundle_unlink(spool, name, why);
     enum status counted = spool_recount(spool, why);
     return status == STATUS_OK ? counted : status;
+}
+
+enum status spool_mark_exported(const struct spool *spool, const char *name, struct why *why)
+{
+    char *path = path_join(spool->exported_folder, name);
+    enum status status = path ? file_publish(path, "", 0, 0600, why) : STATUS_NO_MEMORY;
+    free(path);
+    return status;
 }
 
 static enum status piece_reject(const struct spool *spool, const char *name, const char *ending, struct why *why)

@@ -86,6 +86,9 @@ enum status spool_batch_drop(struct spool *spool, struct why *why);
 /* spool_bundles.c */
 enum status spool_bundle_publish(struct spool *spool, enum spool_rank rank, const struct buffer *packed,
                                  const struct buffer *minisig, char out_name[SPOOL_NAME_BYTES], struct why *why);
+/* What measurement/age.h says that a sealed bundle holds, sealed. */
+enum status spool_bundle_seal(const struct age_recipient *recipient, const char *public_key,
+                              const struct buffer *packed, const struct buffer *minisig, struct buffer *out);
 /* Takes every form of a bundle off the disk. */
 enum status spool_bundle_unlink(const struct spool *spool, const char *name, struct why *why);
 enum status spool_bundle_read(const struct spool *spool, const char *name, bool is_sealed, struct spool_bundle *out,

@@ -16,6 +16,10 @@
 #define STATE_RECIPIENT    "recipient.txt"
 #define STATE_ROUTE        "route.txt"
 #define STATE_RECEIPTS     "receipts.jsonl"
+/* All files that the probe makes in its state folder, beside its key and its folders: what wipe removes. */
+#define STATE_OWN_FILES                                                                                                \
+    STATE_CONSENT, STATE_STATUS, STATE_COLLECTOR, STATE_RECIPIENT, STATE_ROUTE, STATE_RECEIPTS, STATE_RECEIPTS ".1",   \
+        "chain.json", STATE_LOCK
 #define STATE_CONSENT_TEXT 1 /* version of what was agreed to */
 
 /* Takes the folder for this process until the descriptor is closed or the process ends, however it ends. BUSY where
