@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "measurement/base/json.h"
+#include "tests/lab/clean_pages.h"
 #include "tests/lab/internet.h"
 
 #define HEAD_BYTES_MAX 16384
@@ -134,7 +135,7 @@ static bool plain_serve(struct event_base *base, const struct plain_server *serv
                                    (const struct sockaddr *)&address, sizeof address) != NULL;
 }
 
-static int backend_main(void)
+static int backend_main(const struct clean_plan *clean)
 {
     static const struct plain_server servers[] = {{INTERNET_PLAIN_BLOCK_PAGE_ADDRESS, block_page_answer},
                                                   {INTERNET_ECHO_ADDRESS, echo_answer},
@@ -144,7 +145,7 @@ static int backend_main(void)
     struct event_base *base = event_base_new();
     struct evhttp *http = base ? evhttp_new(base) : NULL;
     bool is_up = http && evhttp_bind_socket(http, BACKEND_ADDRESS, BACKEND_HTTP_PORT) == 0 &&
-                 dns_tcp_serve(base) == STATUS_OK;
+                 dns_tcp_serve(base) == STATUS_OK && clean_pages_serve(base, http, clean) == STATUS_OK;
     for (size_t i = 0; i < sizeof servers / sizeof servers[0] && is_up; i++)
         is_up = plain_serve(base, &servers[i]);
     if (!is_up) {
@@ -156,7 +157,7 @@ static int backend_main(void)
     return 0;
 }
 
-enum status backend_start(pid_t *out_pid, struct why *why)
+enum status backend_start(const struct clean_plan *clean, pid_t *out_pid, struct why *why)
 {
     fflush(NULL);
     pid_t pid = fork();
@@ -165,7 +166,7 @@ enum status backend_start(pid_t *out_pid, struct why *why)
         return STATUS_IO;
     }
     if (pid == 0)
-        _exit(backend_main());
+        _exit(backend_main(clean));
     *out_pid = pid;
     return STATUS_OK;
 }

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "measurement/base/status.h"
+#include "tests/lab/clean_targets.h"
 
 struct event_base;
 struct evhttp_request;
@@ -19,7 +20,7 @@ struct evhttp_request;
 #define BACKEND_PLAIN_PORT 80   /* of the addresses of internet.h */
 
 /* Forks the process, in the caller's network; it ends with the caller. */
-enum status backend_start(pid_t *out_pid, struct why *why);
+enum status backend_start(const struct clean_plan *clean, pid_t *out_pid, struct why *why);
 
 /* Answers one DNS query by asking the public resolver; the callback gets NULL where it is silent. Both the
  * query and the answer are copied. */

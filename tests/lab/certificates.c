@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
@@ -27,6 +28,8 @@
 struct authority {
     EVP_PKEY *key;
     X509 *certificate;
+    EVP_PKEY *rsa_keys[CERTIFICATE_KEY_COUNT]; /* NULL: not made yet */
+    bool is_between;
 };
 
 static enum status complain(const char *what, struct why *why)
@@ -78,6 +81,13 @@ static X509 *certificate_start(EVP_PKEY *key, const char *common_name, int64_t s
     return NULL;
 }
 
+static bool authority_extend(X509 *certificate, X509 *issuer)
+{
+    return extension_add(certificate, issuer, NID_basic_constraints, "critical,CA:TRUE") &&
+           extension_add(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+           extension_add(certificate, certificate, NID_subject_key_identifier, "hash");
+}
+
 enum status authority_make(const char *common_name, int64_t now_s, struct authority **out, struct why *why)
 {
     struct authority *authority = calloc(1, sizeof *authority);
@@ -89,10 +99,30 @@ enum status authority_make(const char *common_name, int64_t now_s, struct author
             certificate_start(authority->key, common_name, now_s - DAY_S, now_s + 30 * DAY_S);
     X509 *certificate = authority->certificate;
     if (!certificate || X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) != 1 ||
-        !extension_add(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE") ||
-        !extension_add(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign") ||
-        !extension_add(certificate, certificate, NID_subject_key_identifier, "hash") ||
+        !authority_extend(certificate, certificate) ||
         X509_sign(certificate, authority->key, EVP_sha256()) == 0) {
+        authority_free(authority);
+        return complain(common_name, why);
+    }
+    *out = authority;
+    return STATUS_OK;
+}
+
+enum status authority_issue(const struct authority *issuer, const char *common_name, int64_t now_s,
+                            struct authority **out, struct why *why)
+{
+    struct authority *authority = calloc(1, sizeof *authority);
+    if (!authority)
+        return STATUS_NO_MEMORY;
+    authority->is_between = true;
+    authority->key = EVP_EC_gen("P-256");
+    if (authority->key)
+        authority->certificate =
+            certificate_start(authority->key, common_name, now_s - DAY_S, now_s + 30 * DAY_S);
+    X509 *certificate = authority->certificate;
+    if (!certificate || X509_set_issuer_name(certificate, X509_get_subject_name(issuer->certificate)) != 1 ||
+        !authority_extend(certificate, issuer->certificate) ||
+        X509_sign(certificate, issuer->key, EVP_sha256()) == 0) {
         authority_free(authority);
         return complain(common_name, why);
     }
@@ -104,6 +134,8 @@ void authority_free(struct authority *authority)
 {
     if (!authority)
         return;
+    for (size_t i = 0; i < CERTIFICATE_KEY_COUNT; i++)
+        EVP_PKEY_free(authority->rsa_keys[i]);
     X509_free(authority->certificate);
     EVP_PKEY_free(authority->key);
     free(authority);
@@ -118,11 +150,13 @@ static enum status bio_publish(BIO *bio, const char *path, mode_t mode, struct w
     return file_publish(path, bytes, (size_t)count, mode, why);
 }
 
-static enum status certificate_write(X509 *certificate, const char *path, struct why *why)
+/* The certificate, and the one that signed it where that is not in everybody's hands (NULL: it is). */
+static enum status certificate_write(X509 *certificate, X509 *between, const char *path, struct why *why)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     enum status status = STATUS_NO_MEMORY;
-    if (bio && PEM_write_bio_X509(bio, certificate) == 1)
+    if (bio && PEM_write_bio_X509(bio, certificate) == 1 &&
+        (!between || PEM_write_bio_X509(bio, between) == 1))
         status = bio_publish(bio, path, 0644, why);
     BIO_free(bio);
     return status;
@@ -140,7 +174,7 @@ static enum status key_write(EVP_PKEY *key, const char *path, struct why *why)
 
 enum status authority_publish(const struct authority *authority, const char *path, struct why *why)
 {
-    return certificate_write(authority->certificate, path, why);
+    return certificate_write(authority->certificate, NULL, path, why);
 }
 
 /* "DNS:a,IP:192.0.2.1" of the names in the plan. */
@@ -177,16 +211,41 @@ static X509 *leaf_make(const struct authority *authority, const struct certifica
     return NULL;
 }
 
-enum status certificate_publish(const struct authority *authority, const struct certificate_plan *plan,
+/* A key of the caller's own; NULL on failure. */
+static EVP_PKEY *key_make(struct authority *authority, enum certificate_key kind)
+{
+    EVP_PKEY **kept = &authority->rsa_keys[kind];
+    switch (kind) {
+    case CERTIFICATE_P256:
+        return EVP_EC_gen("P-256");
+    case CERTIFICATE_P384:
+        return EVP_EC_gen("P-384");
+    case CERTIFICATE_ED25519:
+        return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    case CERTIFICATE_RSA_2048:
+    case CERTIFICATE_RSA_3072:
+        if (!*kept)
+            *kept = EVP_RSA_gen(kind == CERTIFICATE_RSA_2048 ? 2048 : 3072);
+        if (*kept && EVP_PKEY_up_ref(*kept) != 1)
+            return NULL;
+        return *kept;
+    case CERTIFICATE_KEY_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+enum status certificate_publish(struct authority *authority, const struct certificate_plan *plan,
                                 const char *certificate_path, const char *key_path, struct why *why)
 {
     enum status status = STATUS_OK;
-    EVP_PKEY *key = EVP_EC_gen("P-256");
+    EVP_PKEY *key = key_make(authority, plan->key);
     X509 *leaf = key ? leaf_make(authority, plan, key) : NULL;
     if (!leaf)
         status = complain(plan->names, why);
     if (status == STATUS_OK)
-        status = certificate_write(leaf, certificate_path, why);
+        status = certificate_write(leaf, authority->is_between ? authority->certificate : NULL,
+                                   certificate_path, why);
     if (status == STATUS_OK)
         status = key_write(key, key_path, why);
     X509_free(leaf);

@@ -275,7 +275,7 @@ static void listen_write(const char *word, void *arg)
 }
 
 void internet_dnsmasq(const struct resolver *resolver, bool has_ipv6, const struct zone_changes *changes,
-                      struct buffer *out)
+                      const struct clean_plan *clean, struct buffer *out)
 {
     struct record_target target = {.out = out, .changes = changes, .whose = resolver->whose};
     buffer_text(out, "no-resolv\nno-hosts\nno-poll\nbind-interfaces\npid-file=\n"
@@ -291,6 +291,7 @@ void internet_dnsmasq(const struct resolver *resolver, bool has_ipv6, const stru
     target.address = INTERNET_COLLECTOR_ADDRESS;
     target.address6 = NULL;
     words_each(INTERNET_COLLECTOR_NAME " api.ooni.io", record_write, &target);
+    clean_dnsmasq(clean, resolver->whose, has_ipv6, out);
     if (changes)
         zone_changes_write(changes, resolver->whose, out);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "measurement/base/bytes.h"
+#include "tests/lab/clean_targets.h"
 #include "tests/lab/zone.h"
 
 enum site_page {
@@ -75,11 +76,12 @@ void internet_page(const struct site *site, struct buffer *out);
 void internet_anchors(struct buffer *out);
 /* nginx's configuration; files lie below `folder` as internet_site_stem names them. `stream_module` is the
  * path of nginx's stream module; NULL: the transparent proxy does without TLS. */
-void internet_nginx(const char *folder, bool has_ipv6, const char *stream_module, struct buffer *out);
+void internet_nginx(const char *folder, bool has_ipv6, const char *stream_module,
+                    const struct clean_plan *clean, struct buffer *out);
 /* dnsmasq's configuration for one resolver: every name of every site but for the changes (NULL: none), and no
  * other; IPv6 addresses where there is IPv6. */
 void internet_dnsmasq(const struct resolver *resolver, bool has_ipv6, const struct zone_changes *changes,
-                      struct buffer *out);
+                      const struct clean_plan *clean, struct buffer *out);
 
 /* The test helpers' names, NULL at the end: a control that a censor of names can reach for. */
 extern const char *const internet_helpers[];

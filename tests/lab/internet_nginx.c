@@ -202,7 +202,8 @@ static void stream_write(const char *folder, struct buffer *out)
     buffer_text(out, "}\n");
 }
 
-void internet_nginx(const char *folder, bool has_ipv6, const char *stream_module, struct buffer *out)
+void internet_nginx(const char *folder, bool has_ipv6, const char *stream_module,
+                    const struct clean_plan *clean, struct buffer *out)
 {
     static const char *const temporary[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
     if (stream_module)
@@ -210,10 +211,10 @@ void internet_nginx(const char *folder, bool has_ipv6, const char *stream_module
     buffer_printf(
         out,
         "user root root;\ndaemon off;\nmaster_process off;\nworker_processes 1;\npid %s/nginx.pid;\n"
-        "error_log %s/nginx.log warn;\nevents { worker_connections 2048; }\nhttp {\n"
+        "error_log %s/nginx.log warn;\nevents { worker_connections 8192; }\nhttp {\n"
         "  access_log off;\n  server_tokens off;\n  proxy_ignore_client_abort on;\n  default_type "
         "text/html;\n"
-        "  server_names_hash_bucket_size 128;\n"
+        "  server_names_hash_bucket_size 128;\n  server_names_hash_max_size 16384;\n"
         "  resolver " INTERNET_PUBLIC_RESOLVER " ipv6=off;\n"
         "  map $remote_addr $is_probe { default 0; ~^130\\.192\\.[0-9]+\\.211$ 1; }\n",
         folder, folder);
@@ -221,6 +222,7 @@ void internet_nginx(const char *folder, bool has_ipv6, const char *stream_module
         buffer_printf(out, "  %s_temp_path %s/nginx-temp;\n", temporary[i], folder);
     for (size_t i = 0; i < internet_site_count; i++)
         server_write(&internet_sites[i], folder, has_ipv6, out);
+    clean_nginx(clean, folder, has_ipv6, out);
     buffer_text(out, "}\n");
     if (stream_module)
         stream_write(folder, out);

@@ -64,14 +64,30 @@ static void address_give_word(const char *word, void *arg)
         giving->status = address_give("lo", word, -1, giving->why);
 }
 
+static enum status clean_addresses_give(struct why *why)
+{
+    enum status status = STATUS_OK;
+    for (int i = 0; i < 2 * CLEAN_CLUSTERS && status == STATUS_OK; i++) {
+        char address[CLEAN_ADDRESS_ROOM];
+        clean_address(i / 2, i % 2, address);
+        status = address_give("lo", address, -1, why);
+    }
+    return status;
+}
+
 /* Whether the kernel has IPv6 and took the sites' addresses. */
-static bool world_setup_ipv6(void)
+static bool world_setup_ipv6(bool has_clean_targets)
 {
     struct why why = {0};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < internet_site_count && status == STATUS_OK; i++)
         if (internet_sites[i].address6)
             status = address_give("lo", internet_sites[i].address6, -1, &why);
+    for (int i = 0; i < CLEAN_CLUSTERS && has_clean_targets && status == STATUS_OK; i++) {
+        char address[CLEAN_ADDRESS_ROOM];
+        clean_address6(i, address);
+        status = address_give("lo", address, -1, &why);
+    }
     if (status == STATUS_OK)
         status = netlink_default_route(DEVICE, 6, NULL, &why);
     return status == STATUS_OK;
@@ -102,13 +118,15 @@ static enum status world_setup(struct lab *lab, struct why *why)
         words_each(internet_resolvers[i].addresses, address_give_word, &giving);
     address_give_word(INTERNET_COLLECTOR_ADDRESS, &giving);
     status = giving.status;
+    if (status == STATUS_OK && lab->plan.clean.count > 0)
+        status = clean_addresses_give(why);
     if (status == STATUS_OK)
         status = device_open(DEVICE, lab->plan.avoids_tun, &lab->world, why);
     if (status == STATUS_OK)
         status = netlink_up(DEVICE, why);
     if (status == STATUS_OK)
         status = netlink_default_route(DEVICE, 4, NULL, why);
-    lab->has_ipv6 = status == STATUS_OK && world_setup_ipv6();
+    lab->has_ipv6 = status == STATUS_OK && world_setup_ipv6(lab->plan.clean.count > 0);
     return status;
 }
 
@@ -247,6 +265,7 @@ static enum status lab_setup(struct lab *lab, struct why *why)
         .bin_us = lab->plan.bin_us,
         .has_collector = lab->plan.has_collector,
         .has_quic = lab->plan.has_quic,
+        .clean = lab->plan.clean,
         .has_ipv6 = lab->has_ipv6,
     };
     if (status == STATUS_OK)

@@ -5,6 +5,7 @@
 
 #include "tests/lab/box.h"
 #include "tests/lab/child.h"
+#include "tests/lab/clean_targets.h"
 #include "tests/lab/zone.h"
 
 struct lab_client {
@@ -25,9 +26,10 @@ struct lab_plan {
     const struct lab_client *clients;
     int client_count;
     uint64_t seed;
-    int64_t bin_us;       /* of the collector */
-    const char *programs; /* folder of dialtone-probe and dialtone-collector */
-    const char *folder;   /* exists, empty, the lab's own; the caller clears it away */
+    struct clean_plan clean; /* targets beside the sites of internet.h; the list of them is "clean.csv" */
+    int64_t bin_us;          /* of the collector */
+    const char *programs;    /* folder of dialtone-probe and dialtone-collector */
+    const char *folder;      /* exists, empty, the lab's own; the caller clears it away */
     bool has_collector;
     bool has_quic;   /* some sites also over QUIC (internet.h); needs servers_quic_program() */
     bool avoids_tun; /* carry packets over veth pairs even where TUN devices are allowed */

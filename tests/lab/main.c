@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "measurement/base/cli.h"
+#include "tests/lab/clean.h"
 #include "tests/lab/demo.h"
 #include "tests/lab/reference.h"
 #include "tests/lab/scenario_run.h"
@@ -29,8 +30,9 @@ static const struct cli_command command_rules = {
     .run = rules_command,
 };
 
-static const struct cli_command *const commands[] = {&command_demo,  &command_scenario, &command_reference,
-                                                     &command_shell, &command_rules,    NULL};
+static const struct cli_command *const commands[] = {
+    &command_demo, &command_scenario, &command_reference, &command_clean, &command_shell, &command_rules,
+    NULL};
 
 static const struct cli_program program = {
     .name = "dialtone-lab",

@@ -91,7 +91,7 @@ static enum status site_page_publish(const struct site *site, const char *folder
     return text_publish(site_folder, "captcha.html", &page, why);
 }
 
-static enum status leaf_publish(const struct authority *authority, const struct certificate_plan *plan,
+static enum status leaf_publish(struct authority *authority, const struct certificate_plan *plan,
                                 const char *folder, const char *stem, struct why *why)
 {
     char certificate[PATH_BYTES], key[PATH_BYTES];
@@ -109,8 +109,8 @@ static struct certificate_plan certificate_of(const struct site *site, int64_t n
                                      .end_s = end_s};
 }
 
-static enum status sites_publish(const struct servers *servers, const struct authority *trusted,
-                                 const struct authority *untrusted, int64_t now_s, struct why *why)
+static enum status sites_publish(const struct servers *servers, struct authority *trusted,
+                                 struct authority *untrusted, int64_t now_s, struct why *why)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < internet_site_count && status == STATUS_OK; i++) {
@@ -124,6 +124,36 @@ static enum status sites_publish(const struct servers *servers, const struct aut
             status = leaf_publish(site->certificate == CERTIFICATE_UNTRUSTED ? untrusted : trusted, &plan,
                                   servers->plan.folder, stem, why);
     }
+    return status;
+}
+
+/* A certificate for each clean target, by an authority that all trust or by one in between. */
+static enum status clean_publish(const struct servers *servers, struct authority *trusted, int64_t now_s,
+                                 struct why *why)
+{
+    const struct clean_plan *clean = &servers->plan.clean;
+    struct authority *between = NULL;
+    enum status status = authority_issue(trusted, "Lab CA in between", now_s, &between, why);
+    for (int i = 0; i < clean->count && status == STATUS_OK; i++) {
+        const struct clean_target target = clean_target_of(clean->seed, i);
+        struct buffer text = {0};
+        char stem[32];
+        clean_certificate_names(&target, &text);
+        char *names = buffer_take_text(&text);
+        const struct certificate_plan plan = {
+            .names = names, .start_s = now_s - DAY_S, .end_s = now_s + 30 * DAY_S, .key = target.key};
+        snprintf(stem, sizeof stem, "clean-%d", i);
+        status = names ? leaf_publish(target.has_intermediate ? between : trusted, &plan,
+                                      servers->plan.folder, stem, why)
+                       : STATUS_NO_MEMORY;
+        free(names);
+    }
+    authority_free(between);
+    struct buffer list = {0};
+    clean_list(clean, &list);
+    if (status == STATUS_OK && clean->count > 0)
+        status = text_publish(servers->plan.folder, "clean.csv", &list, why);
+    buffer_free(&list);
     return status;
 }
 
@@ -143,6 +173,8 @@ static enum status files_publish(const struct servers *servers, struct why *why)
         status = authority_publish(trusted, path, why);
     if (status == STATUS_OK)
         status = sites_publish(servers, trusted, untrusted, now_s, why);
+    if (status == STATUS_OK && servers->plan.clean.count > 0)
+        status = clean_publish(servers, trusted, now_s, why);
     const struct certificate_plan collector = {.names = INTERNET_COLLECTOR_NAME
                                                " api.ooni.io " INTERNET_COLLECTOR_ADDRESS,
                                                .start_s = now_s - DAY_S,
@@ -151,7 +183,7 @@ static enum status files_publish(const struct servers *servers, struct why *why)
         status = leaf_publish(trusted, &collector, folder, "collector", why);
     struct buffer nginx = {0};
     internet_nginx(folder, servers->plan.has_ipv6, access(STREAM_MODULE, R_OK) == 0 ? STREAM_MODULE : NULL,
-                   &nginx);
+                   &servers->plan.clean, &nginx);
     if (status == STATUS_OK)
         status = text_publish(folder, "nginx.conf", &nginx, why);
     buffer_free(&nginx);
@@ -171,7 +203,7 @@ static enum status resolver_start(const struct servers *servers, const struct re
 {
     char name[64], option[PATH_BYTES], log[PATH_BYTES];
     struct buffer text = {0};
-    internet_dnsmasq(resolver, servers->plan.has_ipv6, &servers->zones, &text);
+    internet_dnsmasq(resolver, servers->plan.has_ipv6, &servers->zones, &servers->plan.clean, &text);
     snprintf(name, sizeof name, "dnsmasq-%s.conf", resolver->name);
     snprintf(option, sizeof option, "--conf-file=%s/%s", servers->plan.folder, name);
     snprintf(log, sizeof log, "%s/dnsmasq-%s.log", servers->plan.folder, resolver->name);
@@ -327,7 +359,7 @@ enum status servers_start(const struct servers_plan *plan, struct servers **out,
     if (status == STATUS_OK)
         status = web_start(servers, why);
     if (status == STATUS_OK)
-        status = backend_start(&servers->own, why);
+        status = backend_start(&plan->clean, &servers->own, why);
     if (status == STATUS_OK && plan->has_quic)
         status = quic_start(servers, why);
     if (status == STATUS_OK && plan->has_collector)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "measurement/base/status.h"
+#include "tests/lab/clean_targets.h"
 #include "tests/lab/zone.h"
 
 struct servers_plan {
@@ -14,6 +15,7 @@ struct servers_plan {
     const char *programs; /* folder of dialtone-collector */
     int64_t bin_us;
     bool has_collector;
+    struct clean_plan clean; /* sites beside those of internet.h */
     bool has_quic; /* sites that have it speak HTTP/3 too; NOT_FOUND where no QUIC server is installed */
     bool has_ipv6; /* the loopback device holds the sites' IPv6 addresses too */
 };

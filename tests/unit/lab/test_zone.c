@@ -60,7 +60,7 @@ static void test_bounds_the_number(void **state)
 static char *configuration(size_t resolver, const struct zone_changes *changes)
 {
     struct buffer text = {0};
-    internet_dnsmasq(&internet_resolvers[resolver], false, changes, &text);
+    internet_dnsmasq(&internet_resolvers[resolver], false, changes, &(struct clean_plan){0}, &text);
     char *out = buffer_take_text(&text);
     assert_non_null(out);
     return out;
