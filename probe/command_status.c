@@ -70,19 +70,12 @@ static void spool_print(const json_t *spool)
            (long long)json_member_int(spool, "exported_bundles", 0), (double)json_member_int(spool, "bytes", 0) / 1048576.0,
            (double)json_member_int(spool, "limit_bytes", 0) / 1048576.0,
            json_member_bool(spool, "is_sealed_at_rest", false) ? "sealed" : "not sealed yet");
+    const char *unsealed = json_member_text(spool, "unsealed_reason");
+    if (unsealed)
+        printf("not sealed     %s; whoever takes the disk can read %lld bundles\n", unsealed,
+               (long long)json_member_int(spool, "unsealed_bundles", 0));
     printf("dropped        %lld lines, %lld bundles evicted\n", (long long)json_member_int(spool, "dropped_lines", 0),
            (long long)json_member_int(spool, "evicted_bundles", 0));
-}
-
-static void routes_print(const json_t *routes)
-{
-    for (size_t i = 0; i < json_array_size(routes); i++) {
-        const json_t *route = json_array_get(routes, i);
-        const char *label = json_member_text(route, "route"), *state = json_member_text(route, "state");
-        const char *failure = json_member_text(route, "failure");
-        printf("route          %s %s%s%s%s\n", label ? label : "", state ? state : "", failure ? ": " : "",
-               failure ? failure : "", json_member_bool(route, "is_used", false) ? " (in use)" : "");
-    }
 }
 
 static void text_print(const json_t *status, bool running)
