@@ -139,16 +139,22 @@ static struct verdict verdict_of_record(const struct record *record, const struc
     } else {
         verdict = verdict_of_ooni(record);
     }
-    if (verdict.outcome == OUTCOME_BLOCKED && verdict.confidence == CONFIDENCE_NONE) {
-        verdict.confidence = CONFIDENCE_WEAK;
-    }
     return verdict;
 }
 
-void observation_of_record(const struct record *record, struct observation *out)
+static void ladder_fill(const struct record *record, struct ladder_result *out)
 {
-    const json_t *ours = json_member_object(record->test_keys, "x_dialtone");
+    bool is_ladder = strcmp(record->test_name, LADDER_TEST_NAME) == 0;
+    const json_t *ours = is_ladder ? json_member_object(record->test_keys, "x_dialtone") : NULL;
     const json_t *connectivity = ours ? json_member_object(ours, "connectivity") : NULL;
+    *out = (struct ladder_result){.state = CONNECTIVITY_UNKNOWN};
+    if (connectivity && ladder_result_decode(connectivity, out) != STATUS_OK) {
+        *out = (struct ladder_result){.state = CONNECTIVITY_UNKNOWN};
+    }
+}
+
+static void columns_fill(const struct record *record, struct observation *out)
+{
     out->time_us = record->measurement_start_us;
     text_copy(out->country, sizeof out->country, record->vantage.country);
     text_copy(out->subdivision, sizeof out->subdivision, record->vantage.subdivision);
@@ -157,10 +163,22 @@ void observation_of_record(const struct record *record, struct observation *out)
     text_copy(out->test_name, sizeof out->test_name, record->test_name);
     text_copy(out->input, sizeof out->input, record->input ? record->input : "");
     subject_fill(record, out->subject);
-    out->ladder = (struct ladder_result){.state = CONNECTIVITY_UNKNOWN};
-    if (connectivity && strcmp(record->test_name, LADDER_TEST_NAME) == 0 &&
-        ladder_result_decode(connectivity, &out->ladder) != STATUS_OK) {
-        out->ladder = (struct ladder_result){.state = CONNECTIVITY_UNKNOWN};
+    ladder_fill(record, &out->ladder);
+}
+
+void observation_of_verdict(const struct record *record, const struct verdict *verdict, struct observation *out)
+{
+    columns_fill(record, out);
+    out->verdict = *verdict;
+    if (out->verdict.outcome == OUTCOME_BLOCKED && out->verdict.confidence == CONFIDENCE_NONE) {
+        out->verdict.confidence = CONFIDENCE_WEAK;
     }
-    out->verdict = verdict_of_record(record, &out->ladder);
+}
+
+void observation_of_record(const struct record *record, struct observation *out)
+{
+    struct ladder_result ladder;
+    ladder_fill(record, &ladder);
+    struct verdict verdict = verdict_of_record(record, &ladder);
+    observation_of_verdict(record, &verdict, out);
 }

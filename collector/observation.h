@@ -38,5 +38,8 @@ struct observation {
 
 /* `identity` and `probe` are given by the caller, which knows the line and the key. */
 void observation_of_record(const struct record *record, struct observation *out);
+/* The same where x_dialtone.verdict was read already: `verdict` is what it says, or unknown where it could not be read.
+ * record->test_keys serves the ladder alone, else it may be NULL. */
+void observation_of_verdict(const struct record *record, const struct verdict *verdict, struct observation *out);
 
 #endif

@@ -165,37 +165,34 @@ static void text_copy(char *out, size_t out_bytes, const char *text)
     out[count] = '\0';
 }
 
-static struct vantage_point vantage_read(const json_t *root, const json_t *annotations)
+static struct vantage_point vantage_read(const struct record_fields *fields)
 {
     struct vantage_point vantage = {.country = COUNTRY_UNKNOWN};
-    const char *country = json_member_text(root, "probe_cc");
-    const char *network_name = json_member_text(root, "probe_network_name");
-    const char *subdivision = json_member_text(annotations, "x_subdivision");
-    if (region_is_country(country))
-        text_copy(vantage.country, sizeof vantage.country, country);
-    if (region_is_subdivision(subdivision) && strncmp(subdivision, vantage.country, COUNTRY_BYTES - 1) == 0)
-        text_copy(vantage.subdivision, sizeof vantage.subdivision, subdivision);
-    if (network_name)
-        text_copy(vantage.network_name, sizeof vantage.network_name, network_name);
-    vantage.asn = asn_parse(json_member_text(root, "probe_asn"));
-    vantage.access = access_of(json_member_text(annotations, "network_type"));
+    if (region_is_country(fields->country))
+        text_copy(vantage.country, sizeof vantage.country, fields->country);
+    if (region_is_subdivision(fields->subdivision) &&
+        strncmp(fields->subdivision, vantage.country, COUNTRY_BYTES - 1) == 0)
+        text_copy(vantage.subdivision, sizeof vantage.subdivision, fields->subdivision);
+    if (fields->network_name)
+        text_copy(vantage.network_name, sizeof vantage.network_name, fields->network_name);
+    vantage.asn = asn_parse(fields->network);
+    vantage.access = access_of(fields->network_type);
     return vantage;
 }
 
 /* NOT_FOUND where absent or null; MALFORMED for another type or no time. */
-static enum status time_read(const json_t *root, const char *key, int64_t *out_us)
+static enum status time_read(bool is_there, const char *text, int64_t *out_us)
 {
-    const json_t *member = json_object_get(root, key);
-    if (!member || json_is_null(member))
+    if (!is_there)
         return STATUS_NOT_FOUND;
-    const char *text = json_member_text(root, key);
     return text ? time_parse(text, out_us) : STATUS_MALFORMED;
 }
 
-static enum status times_read(const json_t *root, struct record *out, struct why *why)
+static enum status times_read(const struct record_fields *fields, struct record *out, struct why *why)
 {
-    enum status started = time_read(root, "test_start_time", &out->test_start_us);
-    enum status measured = time_read(root, "measurement_start_time", &out->measurement_start_us);
+    enum status started = time_read(fields->has_test_start, fields->test_start, &out->test_start_us);
+    enum status measured =
+        time_read(fields->has_measurement_start, fields->measurement_start, &out->measurement_start_us);
     if (measured == STATUS_NOT_FOUND && started == STATUS_OK) {
         out->measurement_start_us = out->test_start_us;
         measured = STATUS_OK;
@@ -209,6 +206,29 @@ static enum status times_read(const json_t *root, struct record *out, struct why
     return STATUS_MALFORMED;
 }
 
+enum status record_of_fields(const struct record_fields *fields, struct record *out, struct why *why)
+{
+    if (!fields->is_object) {
+        why_set(why, "The line is JSON but no object: give one record a line.");
+        return STATUS_MALFORMED;
+    }
+    if (!fields->test_name || !fields->test_name[0] || !fields->has_test_keys) {
+        why_set(why, "The record lacks test_name or test_keys, or has them of a wrong type: drop it.");
+        return STATUS_MALFORMED;
+    }
+    out->test_name = fields->test_name;
+    out->input = fields->input;
+    out->report_id = fields->report_id;
+    out->vantage = vantage_read(fields);
+    return times_read(fields, out, why);
+}
+
+static bool is_there(const json_t *root, const char *key)
+{
+    const json_t *member = json_object_get(root, key);
+    return member && !json_is_null(member);
+}
+
 static const char *text_or_empty(const json_t *root, const char *key)
 {
     const char *text = json_member_text(root, key);
@@ -217,38 +237,31 @@ static const char *text_or_empty(const json_t *root, const char *key)
 
 static enum status fields_read(const json_t *root, struct record *out, struct why *why)
 {
-    if (!json_is_object(root)) {
-        why_set(why, "The line is JSON but no object: give one record a line.");
-        return STATUS_MALFORMED;
-    }
-    out->test_name = json_member_text(root, "test_name");
+    const json_t *annotations = json_member_object(root, "annotations");
+    struct record_fields fields = {
+        .is_object = json_is_object(root),
+        .has_test_keys = json_member_object(root, "test_keys") != NULL,
+        .has_measurement_start = is_there(root, "measurement_start_time"),
+        .has_test_start = is_there(root, "test_start_time"),
+        .measurement_start = json_member_text(root, "measurement_start_time"),
+        .test_start = json_member_text(root, "test_start_time"),
+        .test_name = json_member_text(root, "test_name"),
+        .input = json_member_text(root, "input"),
+        .report_id = json_member_text(root, "report_id"),
+        .country = json_member_text(root, "probe_cc"),
+        .network = json_member_text(root, "probe_asn"),
+        .network_name = json_member_text(root, "probe_network_name"),
+        .subdivision = json_member_text(annotations, "x_subdivision"),
+        .network_type = json_member_text(annotations, "network_type"),
+    };
     out->test_keys = json_member_object(root, "test_keys");
-    if (!out->test_name || !out->test_name[0] || !out->test_keys) {
-        why_set(why, "The record lacks test_name or test_keys, or has them of a wrong type: drop it.");
-        return STATUS_MALFORMED;
-    }
-    out->annotations = json_member_object(root, "annotations");
+    out->annotations = annotations;
     out->test_version = text_or_empty(root, "test_version");
     out->software_name = text_or_empty(root, "software_name");
     out->software_version = text_or_empty(root, "software_version");
-    out->input = json_member_text(root, "input");
-    out->report_id = json_member_text(root, "report_id");
     out->resolver_ip = json_member_text(root, "resolver_ip");
     out->runtime_s = json_member_real(root, "test_runtime", 0);
-    out->vantage = vantage_read(root, out->annotations);
-    return times_read(root, out, why);
-}
-
-enum status record_of_tree(json_t *root, struct record *out, struct why *why)
-{
-    struct record record = {.root = root};
-    *out = (struct record){0};
-    enum status status = fields_read(root, &record, why);
-    if (status == STATUS_OK)
-        *out = record;
-    else
-        json_decref(root);
-    return status;
+    return record_of_fields(&fields, out, why);
 }
 
 enum status record_decode(const char *line, size_t count, struct record *out, struct why *why)
@@ -258,9 +271,15 @@ enum status record_decode(const char *line, size_t count, struct record *out, st
         why_set(why, "The record has %zu bytes, more than %u: drop it.", count, RECORD_BYTES_MAX);
         return STATUS_TOO_LARGE;
     }
-    json_t *root = NULL;
-    enum status status = json_read(line, count, &root, why);
-    return status == STATUS_OK ? record_of_tree(root, out, why) : status;
+    struct record record = {0};
+    enum status status = json_read(line, count, &record.root, why);
+    if (status == STATUS_OK)
+        status = fields_read(record.root, &record, why);
+    if (status == STATUS_OK)
+        *out = record;
+    else
+        json_decref(record.root);
+    return status;
 }
 
 void record_free(struct record *record)

@@ -47,8 +47,26 @@ enum status record_encode(const struct record *record, struct buffer *out);
  * measurement_start_time (test_start_time stands in for it) or test_keys, or has them of a wrong type. An unknown or
  * malformed probe_cc becomes "ZZ", ASN 0. On failure `*out` holds nothing to free. */
 enum status record_decode(const char *line, size_t count, struct record *out, struct why *why);
-/* The same for a line that was read already; steals `root`, on failure too. */
-enum status record_of_tree(json_t *root, struct record *out, struct why *why);
+/* What of a line makes a record, as whoever read it found it: text that is absent, of another type or holds a zero byte is
+ * NULL. Borrowed. */
+struct record_fields {
+    bool is_object;
+    bool has_test_keys; /* an object */
+    bool has_measurement_start; /* there, and not null */
+    bool has_test_start;
+    const char *measurement_start;
+    const char *test_start;
+    const char *test_name;
+    const char *input;
+    const char *report_id;
+    const char *country;
+    const char *network;
+    const char *network_name;
+    const char *subdivision;
+    const char *network_type;
+};
+/* The fields of *out that these give; the others are left as they are. Status as record_decode's. */
+enum status record_of_fields(const struct record_fields *fields, struct record *out, struct why *why);
 void record_free(struct record *record);
 
 #endif

@@ -111,27 +111,33 @@ json_t *verdict_encode(const struct verdict *verdict)
                      "confidence", name_or_null(confidence_name(verdict->confidence)));
 }
 
-/* The member's text, "" where it is null or absent; false for another type. */
-static bool member_word(const json_t *object, const char *key, const char **out)
+enum status verdict_of_words(const struct verdict_words *words, struct verdict *out)
+{
+    struct verdict verdict = {0};
+    if (!words->outcome || !words->layer || !words->method || !words->confidence)
+        return STATUS_MALFORMED;
+    if (outcome_parse(words->outcome, &verdict.outcome) != STATUS_OK ||
+        layer_parse(words->layer, &verdict.layer) != STATUS_OK ||
+        confidence_parse(words->confidence, &verdict.confidence) != STATUS_OK)
+        return STATUS_MALFORMED;
+    size_t count = strnlen(words->method, sizeof verdict.method);
+    if (count == sizeof verdict.method)
+        return STATUS_MALFORMED;
+    memcpy(verdict.method, words->method, count);
+    *out = verdict;
+    return STATUS_OK;
+}
+
+/* The member's text, "" where it is null or absent; NULL for another type. */
+static const char *member_word(const json_t *object, const char *key)
 {
     const json_t *member = json_object_get(object, key);
-    *out = !member || json_is_null(member) ? "" : json_member_text(object, key);
-    return *out != NULL;
+    return !member || json_is_null(member) ? "" : json_member_text(object, key);
 }
 
 enum status verdict_decode(const json_t *object, struct verdict *out)
 {
-    struct verdict verdict = {0};
-    const char *outcome, *layer, *method, *confidence;
-    if (!member_word(object, "blocking", &outcome) || !member_word(object, "layer", &layer) ||
-        !member_word(object, "method", &method) || !member_word(object, "confidence", &confidence))
-        return STATUS_MALFORMED;
-    if (outcome_parse(outcome, &verdict.outcome) != STATUS_OK ||
-        layer_parse(layer, &verdict.layer) != STATUS_OK ||
-        confidence_parse(confidence, &verdict.confidence) != STATUS_OK)
-        return STATUS_MALFORMED;
-    if (snprintf(verdict.method, sizeof verdict.method, "%s", method) >= (int)sizeof verdict.method)
-        return STATUS_MALFORMED;
-    *out = verdict;
-    return STATUS_OK;
+    struct verdict_words words = {member_word(object, "blocking"), member_word(object, "layer"),
+                                  member_word(object, "method"), member_word(object, "confidence")};
+    return verdict_of_words(&words, out);
 }

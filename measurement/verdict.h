@@ -47,6 +47,15 @@ enum status confidence_parse(const char *name, enum verdict_confidence *out);
 
 /* {"blocking": outcome, "layer": name or null, "method": text or null, "confidence": name or null}. New reference. */
 json_t *verdict_encode(const struct verdict *verdict);
+/* The words of one, as verdict_encode writes them; "" where null or absent, NULL where of another type. MALFORMED where a
+ * name is none of ours. */
+struct verdict_words {
+    const char *outcome;
+    const char *layer;
+    const char *method;
+    const char *confidence;
+};
+enum status verdict_of_words(const struct verdict_words *words, struct verdict *out);
 /* Of `test_keys.x_dialtone.verdict`. MALFORMED where a name is none of ours. */
 enum status verdict_decode(const json_t *object, struct verdict *out);
 

@@ -154,9 +154,75 @@ static enum status new_read(struct ingest_reader *reader, struct ingest_job *job
     return status == STATUS_OK ? raws_stage(reader, job) : status;
 }
 
+static enum status lines_pack(const void *lines, size_t count, struct buffer *out)
+{
+    size_t room = ZSTD_compressBound(count);
+    uint8_t *target = buffer_reserve(out, room);
+    size_t packed = target ? ZSTD_compress(target, room, lines, count, KEPT_COMPRESSION_LEVEL) : 0;
+    if (!target || ZSTD_isError(packed)) {
+        return STATUS_NO_MEMORY;
+    }
+    out->count += packed;
+    return STATUS_OK;
+}
+
+static void label_of_observations(const struct observation *observations, size_t count,
+                                  struct bundle_label *out)
+{
+    out->measurement_count = (int64_t)count;
+    for (size_t i = 0; i < count; i++) {
+        int64_t time_us = observations[i].time_us;
+        out->start_us = i == 0 || time_us < out->start_us ? time_us : out->start_us;
+        out->end_us = i == 0 || time_us > out->end_us ? time_us : out->end_us;
+    }
+}
+
+/* One record of another client as a bundle of its own, known by its line. */
+static enum status unsigned_read(struct ingest_reader *reader, struct ingest_job *job)
+{
+    static const uint8_t padding[JSON_TREE_PADDING_BYTES] = {'\n'};
+    struct buffer packed = {0};
+    struct store_bundle known;
+    char name[BUNDLE_PATH_BYTES];
+    reader->lines.count = 0;
+    buffer_append(&reader->lines, job->packed, job->packed_count);
+    buffer_append(&reader->lines, padding, sizeof padding);
+    job->observations = calloc(1, sizeof *job->observations);
+    if (reader->lines.failed || !job->observations) {
+        return STATUS_NO_MEMORY;
+    }
+    job->observation_count = 1;
+    enum status status = observer_read(reader->observer, (const char *)reader->lines.bytes, job->packed_count, NULL,
+                                       job->observations, &job->why);
+    if (status != STATUS_OK) {
+        return status == STATUS_NO_MEMORY ? status : STATUS_MALFORMED;
+    }
+    sha256(reader->lines.bytes, job->packed_count + 1, job->hash);
+    job->row = (struct store_bundle){.received_us = job->now_us};
+    memcpy(job->row.hash, job->hash, SHA256_BYTES);
+    memcpy(job->row.log, reader->folder->log, sizeof job->row.log);
+    label_of_observations(job->observations, 1, &job->row.label);
+    status = reader->folder->store->find_bundle(reader->handle, reader->folder->log, job->hash, &known, &job->result);
+    if (status == STATUS_OK) {
+        job->is_known = true;
+        job->result.is_duplicate_bundle = true;
+        return STATUS_OK;
+    }
+    status = status == STATUS_NOT_FOUND ? lines_pack(reader->lines.bytes, job->packed_count + 1, &packed) : status;
+    collector_bundle_path(job->hash, name);
+    if (status == STATUS_OK) {
+        status = raw_file_stage(reader->folder, name, packed.bytes, packed.count, &job->packed_file, &job->why);
+    }
+    buffer_free(&packed);
+    return status;
+}
+
 static enum status job_prepare(struct ingest_reader *reader, struct ingest_job *job)
 {
     enum status status = STATUS_OK;
+    if (job->is_unsigned) {
+        return unsigned_read(reader, job);
+    }
     if (!job->key) {
         status = sealed_open(reader->opener, job);
     }
@@ -217,29 +283,6 @@ enum status ingest_bundle(struct collector_folder *folder, const struct ingest_b
     ingest_job_end(&job);
     ingest_reader_free(reader);
     return job.status;
-}
-
-static enum status lines_pack(const void *lines, size_t count, struct buffer *out)
-{
-    size_t room = ZSTD_compressBound(count);
-    uint8_t *target = buffer_reserve(out, room);
-    size_t packed = target ? ZSTD_compress(target, room, lines, count, KEPT_COMPRESSION_LEVEL) : 0;
-    if (!target || ZSTD_isError(packed)) {
-        return STATUS_NO_MEMORY;
-    }
-    out->count += packed;
-    return STATUS_OK;
-}
-
-static void label_of_observations(const struct observation *observations, size_t count,
-                                  struct bundle_label *out)
-{
-    out->measurement_count = (int64_t)count;
-    for (size_t i = 0; i < count; i++) {
-        int64_t time_us = observations[i].time_us;
-        out->start_us = i == 0 || time_us < out->start_us ? time_us : out->start_us;
-        out->end_us = i == 0 || time_us > out->end_us ? time_us : out->end_us;
-    }
 }
 
 enum status ingest_lines(struct collector_folder *folder, const void *lines, size_t count,

@@ -22,12 +22,13 @@ struct ingest_job {
     const char *minisig; /* NULL for an age file */
     size_t minisig_count;
     const struct public_key *key; /* NULL for an age file */
+    bool is_unsigned; /* `packed` is one record of another client, without LF, that nobody signed; key and minisig NULL */
     int64_t now_us;
 
     /* What became of it. `hash` and `result` are told where the status is OK. */
     enum status status;
     struct why why;
-    uint8_t hash[SHA256_BYTES]; /* of the .zst */
+    uint8_t hash[SHA256_BYTES]; /* of the .zst; of an unsigned record and its LF */
     struct store_put_result result;
 
     /* Between the two steps. */

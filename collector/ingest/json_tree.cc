@@ -1,7 +1,7 @@
 /* simdjson's document, judged by our bounds, and the part of it that matters as jansson's tree.
  * Owner: the reader owns its parser and scratch; trees are the caller's.
  * Plan: 1 simdjson parses the text into its own tape, 2 every object is searched for duplicate keys and every bound is
- * checked, 3 wanted members become a tree.
+ * checked, 3 the fields of a record are handed out, and a tree of test_keys where they must be looked at.
  * Why: jansson makes a tree of all of it, ten thousand records a second; what a collector needs of one are some twenty
  * short texts. This is the project's one C++ file; nothing of it throws. */
 #define SIMDJSON_EXCEPTIONS 0
@@ -108,24 +108,6 @@ static uint64_t key_bit(const key_text &key)
     return UINT64_C(1) << (mixed >> 58);
 }
 
-static bool few_have_twin(const dom::object &object)
-{
-    key_text seen[few_members];
-    uint64_t bits = 0;
-    size_t count = 0;
-    for (auto member : object) {
-        uint64_t bit = key_bit(member.key);
-        for (size_t i = 0; (bits & bit) != 0 && i < count; i++) {
-            if (same_key(seen[i], member.key)) {
-                return true;
-            }
-        }
-        bits |= bit;
-        seen[count++] = member.key;
-    }
-    return false;
-}
-
 static enum status many_judge(struct json_tree *tree, const dom::object &object, size_t count, struct why *why)
 {
     size_t used = 0;
@@ -153,23 +135,53 @@ static enum status many_judge(struct json_tree *tree, const dom::object &object,
 
 static enum status value_judge(struct json_tree *tree, const dom::element &value, int depth, struct why *why);
 
+/* The keys of a small object that were seen so far. */
+struct seen_keys {
+    key_text keys[few_members];
+    uint64_t bits;
+    size_t count;
+};
+
+static bool is_twin(struct seen_keys *seen, const key_text &key)
+{
+    uint64_t bit = key_bit(key);
+    for (size_t i = 0; (seen->bits & bit) != 0 && i < seen->count; i++) {
+        if (same_key(seen->keys[i], key)) {
+            return true;
+        }
+    }
+    seen->bits |= bit;
+    seen->keys[seen->count++] = key;
+    return false;
+}
+
+static enum status key_judge(const struct json_tree *tree, const key_text &key, struct why *why)
+{
+    if (!tree->has_escapes) {
+        return STATUS_OK;
+    }
+    if (std::memchr(key.data(), 0, key.size()) != nullptr) {
+        return malformed(why, "a key holds a zero byte");
+    }
+    return text_judge(tree, key, why);
+}
+
 static enum status object_judge(struct json_tree *tree, const dom::object &object, int depth, struct why *why)
 {
     size_t count = object.size();
+    struct seen_keys seen;
+    seen.bits = seen.count = 0;
     enum status status = depth > JSON_DEPTH_LIMIT ? too_deep(why) : count_add(tree, count, why);
     if (status == STATUS_OK && count > few_members) {
         status = many_judge(tree, object, count, why);
-    } else if (status == STATUS_OK && few_have_twin(object)) {
-        status = malformed(why, "a key stands twice in an object");
-    }
-    if (status != STATUS_OK) {
-        return status;
     }
     for (auto member : object) {
-        if (std::memchr(member.key.data(), 0, member.key.size()) != nullptr) {
-            return malformed(why, "a key holds a zero byte");
+        if (status == STATUS_OK && count <= few_members && is_twin(&seen, member.key)) {
+            status = malformed(why, "a key stands twice in an object");
         }
-        status = text_judge(tree, member.key, why);
+        if (status == STATUS_OK) {
+            status = key_judge(tree, member.key, why);
+        }
         if (status == STATUS_OK) {
             status = value_judge(tree, member.value, depth, why);
         }
@@ -177,7 +189,7 @@ static enum status object_judge(struct json_tree *tree, const dom::object &objec
             return status;
         }
     }
-    return STATUS_OK;
+    return status;
 }
 
 static enum status array_judge(struct json_tree *tree, const dom::array &array, int depth, struct why *why)
@@ -240,19 +252,6 @@ static const struct wanted keys_members[] = {
     {"x_dialtone", ours_members},  {"requests", step_members},       {"queries", step_members},
     {"tcp_connect", step_members}, {"tls_handshakes", step_members}, {"control", nullptr},
     {"tampering", nullptr},        {nullptr, nullptr}};
-static const struct wanted annotations_members[] = {
-    {"network_type", nullptr}, {"x_subdivision", nullptr}, {nullptr, nullptr}};
-static const struct wanted root_members[] = {{"test_name", nullptr},
-                                             {"test_keys", keys_members},
-                                             {"measurement_start_time", nullptr},
-                                             {"test_start_time", nullptr},
-                                             {"input", nullptr},
-                                             {"probe_cc", nullptr},
-                                             {"probe_asn", nullptr},
-                                             {"annotations", annotations_members},
-                                             {"report_id", nullptr},
-                                             {nullptr, nullptr}};
-
 static json_t *value_make(const dom::element &value, const struct wanted *members);
 
 static bool member_make(json_t *object, key_text key, const dom::element &value, const struct wanted *members)
@@ -328,6 +327,103 @@ static json_t *value_make(const dom::element &value, const struct wanted *member
     return nullptr;
 }
 
+/* The text as a C string; NULL for another type, and where it holds a zero byte. simdjson ends its texts with one. */
+static const char *text_of(const dom::element &value)
+{
+    key_text text;
+    bool is_text = value.get_string().get(text) == simdjson::SUCCESS;
+    return is_text && std::memchr(text.data(), 0, text.size()) == nullptr ? text.data() : nullptr;
+}
+
+struct text_place {
+    const char *name;
+    const char **out;
+};
+
+/* Members of these names, as text. */
+static void texts_read(const dom::object &object, const struct text_place *places, size_t count)
+{
+    for (auto member : object) {
+        for (size_t i = 0; i < count; i++) {
+            if (member.key == places[i].name) {
+                *places[i].out = text_of(member.value);
+                break;
+            }
+        }
+    }
+}
+
+/* "" where the member is null or absent. */
+static void verdict_read(const dom::element &value, struct verdict_words *out)
+{
+    dom::object object;
+    *out = {"", "", "", ""};
+    if (value.get_object().get(object) != simdjson::SUCCESS) {
+        return;
+    }
+    for (auto member : object) {
+        const char *text = member.value.is_null() ? "" : text_of(member.value);
+        if (member.key == "blocking") {
+            out->outcome = text;
+        } else if (member.key == "layer") {
+            out->layer = text;
+        } else if (member.key == "method") {
+            out->method = text;
+        } else if (member.key == "confidence") {
+            out->confidence = text;
+        }
+    }
+}
+
+static enum status keys_read(const dom::object &keys, struct json_record *out)
+{
+    dom::element verdict;
+    dom::object ours;
+    out->has_verdict = keys["x_dialtone"].get(ours) == simdjson::SUCCESS &&
+                       ours["verdict"].get(verdict) == simdjson::SUCCESS && !verdict.is_null();
+    if (out->has_verdict) {
+        verdict_read(verdict, &out->verdict);
+    }
+    bool is_ladder = out->fields.test_name != nullptr && std::strcmp(out->fields.test_name, "ladder") == 0;
+    if (out->has_verdict && !is_ladder) {
+        return STATUS_OK;
+    }
+    out->test_keys = object_make(keys, keys_members);
+    return out->test_keys != nullptr ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static enum status record_read(const dom::element &root, struct json_record *out)
+{
+    struct record_fields *fields = &out->fields;
+    dom::object record;
+    dom::object annotations;
+    dom::object keys;
+    dom::element start;
+    *out = {};
+    fields->is_object = root.get_object().get(record) == simdjson::SUCCESS;
+    if (!fields->is_object) {
+        return STATUS_OK;
+    }
+    const struct text_place places[] = {{"test_name", &fields->test_name},
+                                        {"measurement_start_time", &fields->measurement_start},
+                                        {"test_start_time", &fields->test_start},
+                                        {"input", &fields->input},
+                                        {"probe_cc", &fields->country},
+                                        {"probe_asn", &fields->network},
+                                        {"report_id", &fields->report_id}};
+    const struct text_place annotation_places[] = {{"network_type", &fields->network_type},
+                                                   {"x_subdivision", &fields->subdivision}};
+    texts_read(record, places, sizeof places / sizeof places[0]);
+    fields->has_measurement_start =
+        record["measurement_start_time"].get(start) == simdjson::SUCCESS && !start.is_null();
+    fields->has_test_start = record["test_start_time"].get(start) == simdjson::SUCCESS && !start.is_null();
+    if (record["annotations"].get(annotations) == simdjson::SUCCESS) {
+        texts_read(annotations, annotation_places, sizeof annotation_places / sizeof annotation_places[0]);
+    }
+    fields->has_test_keys = record["test_keys"].get(keys) == simdjson::SUCCESS;
+    return fields->has_test_keys ? keys_read(keys, out) : STATUS_OK;
+}
+
 static enum status parse_failure(simdjson::error_code code, struct why *why)
 {
     if (code == simdjson::MEMALLOC) {
@@ -357,7 +453,8 @@ void json_tree_free(struct json_tree *tree)
     }
 }
 
-enum status json_tree_read(struct json_tree *tree, const char *text, size_t count, json_t **out, struct why *why)
+enum status json_tree_read(struct json_tree *tree, const char *text, size_t count, struct json_record *out,
+                           struct why *why)
 {
     if (tree->parser != nullptr && tree->parser->capacity() > capacity_kept_bytes) {
         delete tree->parser;
@@ -377,9 +474,5 @@ enum status json_tree_read(struct json_tree *tree, const char *text, size_t coun
     tree->value_count = 0;
     tree->has_escapes = has_unicode_escape(text, count);
     enum status status = value_judge(tree, root, 0, why);
-    if (status == STATUS_OK) {
-        *out = value_make(root, root_members);
-        status = *out != nullptr ? STATUS_OK : STATUS_NO_MEMORY;
-    }
-    return status;
+    return status == STATUS_OK ? record_read(root, out) : status;
 }

@@ -52,8 +52,7 @@ static void unsigned_probe_name(const struct record *record, char out[KEY_NAME_B
     buffer_free(&text);
 }
 
-/* Everything but the identity. */
-static void observation_fill(const struct record *record, const struct public_key *signer, struct observation *out)
+static void probe_fill(const struct record *record, const struct public_key *signer, struct observation *out)
 {
     out->is_signed = signer != NULL;
     if (signer) {
@@ -61,7 +60,6 @@ static void observation_fill(const struct record *record, const struct public_ke
     } else {
         unsigned_probe_name(record, out->probe);
     }
-    observation_of_record(record, out);
 }
 
 static enum status identity_read(struct observer *observer, const char *line, size_t count,
@@ -73,27 +71,42 @@ static enum status identity_read(struct observer *observer, const char *line, si
     return is_good ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
+static void columns_fill(const struct json_record *read, const struct record *record, struct observation *out)
+{
+    struct verdict verdict;
+    if (!read->has_verdict) {
+        observation_of_record(record, out);
+        return;
+    }
+    if (verdict_of_words(&read->verdict, &verdict) != STATUS_OK) {
+        verdict = (struct verdict){.outcome = OUTCOME_UNKNOWN};
+    }
+    observation_of_verdict(record, &verdict, out);
+}
+
 enum status observer_read(struct observer *observer, const char *line, size_t count,
                           const struct public_key *signer, struct observation *out, struct why *why)
 {
-    struct record record;
-    json_t *root = NULL;
+    struct record record = {0};
+    struct json_record read;
     if (count > RECORD_BYTES_MAX) {
         return record_decode(line, count, &record, why); /* which says why not */
     }
-    enum status status = json_tree_read(observer->tree, line, count, &root, why);
-    if (status == STATUS_OK) {
-        status = record_of_tree(root, &record, why);
-    }
+    enum status status = json_tree_read(observer->tree, line, count, &read, why);
     if (status != STATUS_OK) {
         return status;
     }
+    status = record_of_fields(&read.fields, &record, why);
+    record.test_keys = read.test_keys;
     memset(out, 0, sizeof *out);
-    status = identity_read(observer, line, count, out->identity);
     if (status == STATUS_OK) {
-        observation_fill(&record, signer, out);
+        status = identity_read(observer, line, count, out->identity);
     }
-    record_free(&record);
+    if (status == STATUS_OK) {
+        probe_fill(&record, signer, out);
+        columns_fill(&read, &record, out);
+    }
+    json_decref(read.test_keys);
     return status;
 }
 
@@ -107,7 +120,8 @@ enum status observe_by_tree(const char *line, size_t count, const struct public_
     }
     memset(out, 0, sizeof *out);
     measurement_identity(line, count, out->identity);
-    observation_fill(&record, signer, out);
+    probe_fill(&record, signer, out);
+    observation_of_record(&record, out);
     record_free(&record);
     return STATUS_OK;
 }
