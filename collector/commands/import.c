@@ -17,6 +17,8 @@ static const struct cli_option options[] = {
     {"bin", "DURATION", "length of a bin, fixed when the folder is made (10m)"},
     COMMAND_STORE_OPTION,
     {"key", "KEY", "public key of the bundles: minisign's text, or a .pub file"},
+    {"identity", "FILE|none", "what opens sealed bundles (identity.age.txt in the data folder); none: it is kept elsewhere"},
+    {"receipts", "DIR", "write a receipt for each bundle to DIR, for the courier to take back"},
     {"signal", "NAME", "the files are CSV of an outside signal of that name: time, region, value"},
     {"format", "text|json", "how the summary is printed (text)"},
     {0},
@@ -42,7 +44,8 @@ static enum exit_status files_import(struct collector_folder *folder, const stru
         const char *path = cli_operand(arguments, i);
         size_t rejected_count = counts->rejected_count;
         struct why why = {""};
-        enum status status = import_file(folder, path, key, clock_wall_us(&clock), counts, &why);
+        enum status status = import_file(folder, path, key, clock_wall_us(&clock),
+                                         cli_value(arguments, "receipts"), counts, &why);
         if (status != STATUS_OK || why.text[0]) {
             fprintf(stderr, "%s: %s\n", path, why.text[0] ? why.text : status_name(status));
         }
@@ -62,10 +65,14 @@ static enum exit_status files_import(struct collector_folder *folder, const stru
 static void summary_print(const struct import_counts *counts, const struct detect_counts *judged, bool is_json)
 {
     const char *format = is_json ? "{\"accepted\":%zu,\"duplicate\":%zu,\"rejected\":%zu,\"judged_regions\":%zu,"
-                                   "\"rescored_bins\":%zu}\n"
+                                   "\"rescored_bins\":%zu,\"kept_sealed\":%zu}\n"
                                  : "accepted %zu, duplicate %zu, rejected %zu\njudged %zu regions, rescored_bins=%zu\n";
     printf(format, counts->accepted_count, counts->duplicate_count, counts->rejected_count, judged->region_count,
-           judged->rescored_bin_count);
+           judged->rescored_bin_count, counts->kept_count);
+    if (!is_json && counts->kept_count > 0) {
+        printf("%zu sealed bundles are kept as they came: open them with dialtone-collector decrypt\n",
+               counts->kept_count);
+    }
 }
 
 static enum exit_status import_into(struct collector_folder *folder, const struct cli_arguments *arguments,
@@ -175,6 +182,8 @@ static enum exit_status run(int argc, char **argv)
         result = cli_fail(exit_of_status(status), "%s", why.text[0] ? why.text : status_name(status));
         goto done;
     }
+    const char *identity = cli_value(arguments, "identity");
+    folder.identity_path = identity && strcmp(identity, "none") == 0 ? "" : identity;
     result = trusted_import(&folder, arguments, given ? &key : NULL, is_json);
 done:
     collector_folder_close(&folder);
@@ -187,9 +196,10 @@ const struct cli_command command_import = {
     .summary = "take in bundles and other clients' measurements from files",
     .help = "usage: dialtone-collector import --data DIR [options] FILE...\n"
             "\n"
-            "Takes bundles (NAME.jsonl.zst with NAME.jsonl.zst.minisig beside it) and OONI measurements: one "
-            "JSON\n"
-            "object a line or one a file, plain, gzip or zstd. What is already there is not counted again.\n"
+            "Takes bundles (NAME.jsonl.zst with NAME.jsonl.zst.minisig beside it, or both sealed in "
+            "NAME.jsonl.zst.age)\n"
+            "and OONI measurements: one JSON object a line or one a file, plain, gzip or zstd. What is already there\n"
+            "is not counted again. With --receipts, NAME.receipt.json is written for each bundle.\n"
             "One line on stderr for each file of which something was rejected, a summary on stdout.\n"
             "\n"
             "With --signal NAME the files are CSV of an outside signal. It is kept apart, in DIR/signals/, and never "
@@ -202,6 +212,7 @@ const struct cli_command command_import = {
             "\n"
             "Examples:\n"
             "  dialtone-collector import --data /var/lib/dialtone measurements.jsonl.gz\n"
+            "  dialtone-collector import --data /var/lib/dialtone --receipts /media/stick/receipts /media/stick/*.age\n"
             "  dialtone-collector import --data /var/lib/dialtone --key RWQ... /media/stick/*.jsonl.zst\n",
     .run = run,
 };

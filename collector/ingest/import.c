@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "collector/ingest/import_key.h"
+#include "collector/ingest/import_sealed.h"
 #include "collector/ingest/ingest.h"
 #include "collector/ingest/line_source.h"
 #include "collector/ingest/observe.h"
@@ -242,8 +243,8 @@ static bool is_rejection(enum status status)
 }
 
 static enum status bundle_import(struct collector_folder *folder, const char *path, const char *minisig_path,
-                                 const struct public_key *given, int64_t now_us, struct import_counts *counts,
-                                 struct why *why)
+                                 const struct public_key *given, int64_t now_us, const char *receipts_folder,
+                                 struct import_counts *counts, struct why *why)
 {
     struct buffer packed = {0};
     struct buffer minisig = {0};
@@ -268,7 +269,9 @@ static enum status bundle_import(struct collector_folder *folder, const char *pa
     }
     counts->accepted_count += result.accepted_count;
     counts->duplicate_count += result.duplicate_count;
-    if (is_rejection(status)) {
+    if (status == STATUS_OK) {
+        status = import_receipt(folder, path, hash, &result, receipts_folder, why);
+    } else if (is_rejection(status)) {
         counts->rejected_count++;
         status = STATUS_OK;
     }
@@ -285,12 +288,17 @@ static bool has_suffix(const char *text, const char *suffix)
 }
 
 enum status import_file(struct collector_folder *folder, const char *path, const struct public_key *key,
-                        int64_t now_us, struct import_counts *counts, struct why *why)
+                        int64_t now_us, const char *receipts_folder, struct import_counts *counts, struct why *why)
 {
     struct buffer name = {0};
     why_set(why, "%s", "");
-    if (has_suffix(path, ".minisig")) {
-        return STATUS_OK; /* it is read with the bundle beside it: a shell's * names both */
+    if (has_suffix(path, ".minisig") || has_suffix(path, ".receipt.json")) {
+        return STATUS_OK; /* read with the bundle beside it, or our own answer: a shell's * names them all */
+    }
+    if (has_suffix(path, ".age")) {
+        enum status sealed = import_sealed(folder, path, now_us, receipts_folder, counts, why);
+        counts->rejected_count += is_rejection(sealed);
+        return is_rejection(sealed) ? STATUS_OK : sealed;
     }
     buffer_printf(&name, "%s.minisig", path);
     char *minisig_path = buffer_take_text(&name);
@@ -298,8 +306,9 @@ enum status import_file(struct collector_folder *folder, const char *path, const
         return STATUS_NO_MEMORY;
     }
     bool is_bundle = access(minisig_path, F_OK) == 0;
-    enum status status = is_bundle ? bundle_import(folder, path, minisig_path, key, now_us, counts, why)
-                                   : plain_import(folder, path, now_us, counts, why);
+    enum status status =
+        is_bundle ? bundle_import(folder, path, minisig_path, key, now_us, receipts_folder, counts, why)
+                  : plain_import(folder, path, now_us, counts, why);
     free(minisig_path);
     return status;
 }

@@ -10,12 +10,13 @@ struct import_counts {
     size_t accepted_count;
     size_t duplicate_count;
     size_t rejected_count;
+    size_t kept_count; /* sealed bundles that were kept for who can open them; of their measurements nothing is known */
 };
 
-/* Adds to *counts. `key` (NULL: the one known from an earlier bundle) verifies bundles. OK even where records
+/* Adds to *counts. Receipts of bundles are written to `receipts_folder` (NULL: none are), a file each. `key` (NULL: the one known from an earlier bundle) verifies bundles. OK even where records
  * were rejected: then `why` says which was the first and why, else it is "". Otherwise the file could not be
  * read (NOT_FOUND, USAGE, IO) or the store failed (FULL, BUSY, IO). */
 enum status import_file(struct collector_folder *folder, const char *path, const struct public_key *key,
-                        int64_t now_us, struct import_counts *counts, struct why *why);
+                        int64_t now_us, const char *receipts_folder, struct import_counts *counts, struct why *why);
 
 #endif
