@@ -38,15 +38,19 @@ void binary_put_real(struct buffer *out, double number)
     put_little(out, bits, 8);
 }
 
+void binary_put_length(struct buffer *out, size_t count)
+{
+    while (count >= 0x80) {
+        binary_put_u8(out, (unsigned)(count & 0x7f) | 0x80);
+        count >>= 7;
+    }
+    binary_put_u8(out, (unsigned)count);
+}
+
 void binary_put_text(struct buffer *out, const char *text)
 {
     size_t count = strlen(text);
-    size_t left = count;
-    while (left >= 0x80) {
-        binary_put_u8(out, (unsigned)(left & 0x7f) | 0x80);
-        left >>= 7;
-    }
-    binary_put_u8(out, (unsigned)left);
+    binary_put_length(out, count);
     buffer_append(out, text, count);
 }
 

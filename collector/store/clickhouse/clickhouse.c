@@ -12,15 +12,19 @@
 #include "collector/store/setting.h"
 #include "measurement/base/file.h"
 
-#define LOCK_FILE "store.lock"
+#define LOCK_FILE    "store.lock"
+#define PENDING_FILE "store.pending"
 
 static void clickhouse_close(struct store_handle *handle)
 {
     if (!handle) {
         return;
     }
+    clickhouse_lease_give(handle);
     curl_easy_cleanup(handle->idle);
+    buffer_free(&handle->seen);
     free(handle->lock_path);
+    free(handle->pending_path);
     free(handle);
 }
 
@@ -30,19 +34,31 @@ static enum status address_check(const char *address, struct why *why)
     return clickhouse_address_parse(address, &parsed, why);
 }
 
+/* Sends again what was not acknowledged, so that readers find the log as its receipts say. A server that cannot now will
+ * be asked again by the next put. */
+static enum status handle_settle(struct store_handle *handle, struct why *why)
+{
+    int lock = clickhouse_lock(handle, why);
+    enum status status = lock < 0 ? STATUS_IO : clickhouse_settle(handle, why);
+    clickhouse_unlock(lock);
+    return status == STATUS_BUSY ? STATUS_OK : status;
+}
+
 static enum status handle_open(struct store_handle *handle, const struct store_setting *setting,
                                int64_t *bin_length_s, struct why *why)
 {
     enum status status = clickhouse_address_parse(setting->address, &handle->address, why);
     int64_t length_s = *bin_length_s;
+    if (status == STATUS_OK) {
+        memcpy(handle->token, setting->token, sizeof handle->token);
+        handle->server = (int)random_below(&handle->random, (uint64_t)handle->address.server_count);
+        status = clickhouse_schema_open(handle, &length_s, why);
+    }
     if (status == STATUS_OK && !handle->is_read_only) {
-        handle->is_unsettled = true;
+        status = handle_settle(handle, why);
     }
     if (status == STATUS_OK) {
-        status = clickhouse_schema_open(handle, setting->token, &length_s, why);
-    }
-    if (status == STATUS_OK) {
-        status = clickhouse_newest_log_index(handle, &handle->dirt_seen, why);
+        status = clickhouse_logs_see(handle, why);
     }
     if (status == STATUS_OK) {
         handle->bin_length_s = *bin_length_s = length_s;
@@ -68,10 +84,13 @@ static enum status clickhouse_open(const char *folder, bool read_only, int64_t *
     struct store_handle *handle = calloc(1, sizeof *handle);
     if (handle) {
         handle->is_read_only = read_only;
+        handle->random = random_system();
         handle->lock_path = path_join(folder, LOCK_FILE);
+        handle->pending_path = path_join(folder, PENDING_FILE);
     }
-    status =
-        handle && handle->lock_path ? handle_open(handle, &setting, bin_length_s, why) : STATUS_NO_MEMORY;
+    status = handle && handle->lock_path && handle->pending_path
+                 ? handle_open(handle, &setting, bin_length_s, why)
+                 : STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
         *out = handle;
         handle = NULL;

@@ -3,12 +3,12 @@
  * Why: a callback may read while a read runs, and curl allows no request inside another on one connection. */
 #include "collector/store/clickhouse/clickhouse_store.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
+#include <time.h>
+
+#include "measurement/base/clock.h"
 
 #define CONNECT_WAIT_MS 5000L
 #define WRITE_WAIT_MS   60000L
@@ -16,8 +16,13 @@
 #define ERROR_BYTES_MAX 4096
 #define ROW_BYTES_MAX   (1u << 20)
 #define RECEIVE_BYTES   (256L << 10)
-#define QUORUM_WAIT_MS  "30000"
+#define QUORUM_WAIT_MS  "20000"
 #define INSERT_ROWS_MAX "1048576"
+/* How long a request goes round the servers of a cluster before it gives up. */
+#define INSERT_PATIENCE_US (INT64_C(60) * US_PER_S)
+#define READ_PATIENCE_US   (INT64_C(15) * US_PER_S)
+#define PAUSE_LEAST_MS     10
+#define PAUSE_MOST_MS      400
 
 /* One answer as it comes in. */
 struct answer {
@@ -27,6 +32,7 @@ struct answer {
     struct buffer pending; /* what is no whole row yet */
     struct buffer error;
     enum status status; /* of the callback */
+    bool has_rows;      /* the callback was given some: the request cannot be repeated */
 };
 
 static size_t error_take(struct answer *answer, const char *bytes, size_t count)
@@ -49,6 +55,7 @@ static enum status rows_take(struct answer *answer)
             break;
         }
         reader = row;
+        answer->has_rows = true;
     }
     if (reader.left_bytes > 0) {
         memmove(answer->pending.bytes, reader.bytes, reader.left_bytes);
@@ -166,75 +173,190 @@ static void connection_give(struct store_handle *handle, CURL *easy)
     }
 }
 
-/* The address with its settings; `more` is appended. NULL without memory. */
+/* The address of the present server with its settings; `more` is appended. NULL without memory. */
 static char *url_make(const struct store_handle *handle, const char *database, const char *more)
 {
     struct buffer url = {0};
     buffer_printf(&url,
                   "%s?database=%s&wait_end_of_query=1&buffer_size=1048576&send_progress_in_http_headers=0%s",
-                  handle->address.server, database ? database : handle->address.database, more);
+                  handle->address.servers[handle->server], database ? database : handle->address.database, more);
     return buffer_take_text(&url);
 }
 
-static enum status request(struct store_handle *handle, const char *url, const struct buffer *body,
-                           bool is_read, struct answer *answer, struct why *why)
+/* What one request sends. */
+struct question {
+    const char *database; /* NULL: the handle's */
+    const char *settings; /* for the address; each begins with & */
+    const struct buffer *body;
+    const struct clickhouse_set *set; /* sent as a form beside the SQL in the address; NULL: the body alone */
+    bool is_read;
+};
+
+static void limits_set(CURL *easy, bool is_read)
 {
-    CURL *easy = connection_take(handle);
-    if (!easy || !url) {
-        curl_easy_cleanup(easy);
-        why_set(why, "out of memory while asking ClickHouse");
-        return STATUS_NO_MEMORY;
-    }
-    answer->easy = easy;
-    curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_WAIT_MS);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, answer_take);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body->bytes ? (const char *)body->bytes : "");
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->count);
     if (is_read) {
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, SILENCE_WAIT_S);
     } else {
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, WRITE_WAIT_MS);
     }
+}
+
+/* The body as it is, or the set as the one file of a form. The form is the caller's to free. */
+static curl_mime *body_set(CURL *easy, const struct question *question)
+{
+    if (!question->set) {
+        const struct buffer *body = question->body;
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body->bytes ? (const char *)body->bytes : "");
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->count);
+        return NULL;
+    }
+    curl_mime *form = curl_mime_init(easy);
+    curl_mimepart *part = form ? curl_mime_addpart(form) : NULL;
+    if (part) {
+        curl_mime_name(part, CLICKHOUSE_SET_NAME);
+        curl_mime_filename(part, CLICKHOUSE_SET_NAME);
+        curl_mime_data(part, (const char *)question->set->rows.bytes, question->set->rows.count);
+        curl_easy_setopt(easy, CURLOPT_MIMEPOST, form);
+    }
+    return form;
+}
+
+/* Asks the present server once. */
+static enum status ask_once(struct store_handle *handle, const struct question *question, struct answer *answer,
+                            struct why *why)
+{
+    CURL *easy = connection_take(handle);
+    char *url = url_make(handle, question->database, question->settings);
+    if (!easy || !url) {
+        curl_easy_cleanup(easy);
+        free(url);
+        why_set(why, "out of memory while asking ClickHouse");
+        return STATUS_NO_MEMORY;
+    }
+    answer->easy = easy;
+    answer->status = STATUS_OK;
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    limits_set(easy, question->is_read);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, answer_take);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
+    curl_mime *form = body_set(easy, question);
     /* Without this curl waits a second for a "100 Continue" that the server does not send. */
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     enum status status = answer_end(answer, curl_easy_perform(easy), why);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_reset(easy);
+    curl_mime_free(form);
     curl_slist_free_all(headers);
     connection_give(handle, easy);
     buffer_free(&answer->pending);
     buffer_free(&answer->error);
+    free(url);
     return status;
+}
+
+static int64_t now_us(void)
+{
+    struct clock clock = clock_system();
+    return clock_monotonic_us(&clock);
+}
+
+/* Longer from time to time, and not the same for two collectors that wait for each other. */
+static void pause_take(struct store_handle *handle, int attempt)
+{
+    uint64_t most_ms = (uint64_t)PAUSE_LEAST_MS << (attempt < 6 ? attempt : 6);
+    most_ms = most_ms < PAUSE_MOST_MS ? most_ms : PAUSE_MOST_MS;
+    long ms = PAUSE_LEAST_MS + (long)random_below(&handle->random, most_ms);
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+/* Asks one server after the other: each once, and in a cluster again and again until patience ends. Repeating is safe:
+ * reads change nothing, rows that are inserted twice count once. */
+static enum status ask(struct store_handle *handle, const struct question *question, struct answer *answer,
+                       struct why *why)
+{
+    int64_t patience_us = question->is_read ? READ_PATIENCE_US : INSERT_PATIENCE_US;
+    int64_t end_us = now_us() + (handle->has_quorum ? patience_us : 0);
+    enum status status = STATUS_BUSY;
+    for (int attempt = 0;; attempt++) {
+        status = ask_once(handle, question, answer, why);
+        bool is_round_over = attempt + 1 >= handle->address.server_count;
+        if (status != STATUS_BUSY || answer->has_rows || (is_round_over && now_us() >= end_us)) {
+            return status;
+        }
+        handle->server = (handle->server + 1) % handle->address.server_count;
+        if (is_round_over) {
+            pause_take(handle, attempt - handle->address.server_count + 1);
+        }
+    }
 }
 
 enum status clickhouse_run(struct store_handle *handle, const char *database, struct buffer *sql,
                            struct why *why)
 {
     struct answer answer = {0};
-    char *url = url_make(handle, database, "");
-    enum status status = sql->failed ? STATUS_NO_MEMORY : request(handle, url, sql, false, &answer, why);
+    struct question question = {.database = database, .settings = "", .body = sql};
+    enum status status = sql->failed ? STATUS_NO_MEMORY : ask(handle, &question, &answer, why);
     buffer_free(sql);
-    free(url);
     return status;
+}
+
+static const char *read_settings(const struct store_handle *handle)
+{
+    return handle->is_exact ? "&select_sequential_consistency=1&max_query_size=4194304" : "&max_query_size=4194304";
 }
 
 enum status clickhouse_select(struct store_handle *handle, struct buffer *sql,
                               clickhouse_row_callback callback, void *arg, struct why *why)
 {
     struct answer answer = {.callback = callback, .arg = arg};
-    char *url = url_make(handle, NULL, handle->is_exact ? "&select_sequential_consistency=1" : "");
+    struct question question = {.settings = read_settings(handle), .body = sql, .is_read = true};
+    if (handle->is_read_only) { /* who only reads, spreads what it asks */
+        handle->server = (handle->server + 1) % handle->address.server_count;
+    }
     buffer_text(sql, " FORMAT RowBinary");
-    enum status status = sql->failed ? STATUS_NO_MEMORY : request(handle, url, sql, true, &answer, why);
+    enum status status = sql->failed ? STATUS_NO_MEMORY : ask(handle, &question, &answer, why);
     buffer_free(sql);
-    free(url);
+    return status;
+}
+
+/* "&query=..." and more; NULL without memory. */
+static char *query_escape(const char *sql, const char *more)
+{
+    struct buffer settings = {0};
+    char *escaped = curl_easy_escape(NULL, sql, 0);
+    if (escaped) {
+        buffer_printf(&settings, "&query=%s%s", escaped, more);
+    }
+    curl_free(escaped);
+    return buffer_take_text(&settings);
+}
+
+enum status clickhouse_select_among(struct store_handle *handle, struct buffer *sql, const struct clickhouse_set *set,
+                                    clickhouse_row_callback callback, void *arg, struct why *why)
+{
+    struct answer answer = {.callback = callback, .arg = arg};
+    struct buffer more = {0};
+    buffer_text(sql, " FORMAT RowBinary");
+    buffer_printf(&more, "%s&" CLICKHOUSE_SET_NAME "_format=RowBinary&" CLICKHOUSE_SET_NAME "_structure=",
+                  read_settings(handle));
+    char *structure = curl_easy_escape(NULL, set->structure, 0);
+    buffer_text(&more, structure ? structure : "");
+    char *text = buffer_take_text(sql);
+    char *rest = buffer_take_text(&more);
+    char *settings = text && rest && structure ? query_escape(text, rest) : NULL;
+    struct question question = {.settings = settings, .set = set, .is_read = true};
+    enum status status = settings && !set->rows.failed ? ask(handle, &question, &answer, why) : STATUS_NO_MEMORY;
+    curl_free(structure);
+    free(text);
+    free(rest);
+    free(settings);
     return status;
 }
 
@@ -244,93 +366,37 @@ enum status clickhouse_insert(struct store_handle *handle, const char *sql, cons
     struct answer answer = {0};
     struct buffer more = {0};
     struct buffer query = {0};
-    char *escaped = NULL;
     buffer_printf(&query, "%s FORMAT RowBinary", sql);
+    buffer_text(&more, "&max_insert_block_size=" INSERT_ROWS_MAX "&insert_distributed_sync=1");
+    if (handle->has_quorum) {
+        buffer_text(&more, "&insert_quorum=2&insert_quorum_timeout=" QUORUM_WAIT_MS);
+        buffer_text(&more, handle->has_parallel_quorum ? "&insert_quorum_parallel=0" : "");
+    }
     char *text = buffer_take_text(&query);
-    if (text) {
-        escaped = curl_easy_escape(NULL, text, 0);
-    }
-    /* One name for all inserts of the database: the server runs one of a name at a time. */
-    buffer_printf(&more,
-                  "&query=%s&query_id=dialtone-%s-insert&max_insert_block_size=" INSERT_ROWS_MAX
-                  "&insert_distributed_sync=1%s",
-                  escaped ? escaped : "", handle->address.database,
-                  handle->has_quorum ? "&insert_quorum=2&insert_quorum_timeout=" QUORUM_WAIT_MS : "");
-    char *settings = buffer_take_text(&more);
-    char *url = settings ? url_make(handle, NULL, settings) : NULL;
-    enum status status = STATUS_NO_MEMORY;
-    if (escaped && url && !rows->failed) {
-        handle->is_unsettled = true;
-        status = request(handle, url, rows, false, &answer, why);
-        handle->is_unsettled = status != STATUS_OK;
-    }
-    curl_free(escaped);
+    char *rest = buffer_take_text(&more);
+    char *settings = text && rest ? query_escape(text, rest) : NULL;
+    struct question question = {.settings = settings, .body = rows};
+    enum status status = settings && !rows->failed ? ask(handle, &question, &answer, why) : STATUS_NO_MEMORY;
     free(text);
+    free(rest);
     free(settings);
-    free(url);
     return status;
 }
 
-struct number {
-    int64_t value;
-};
-
 static enum status number_keep(struct reader *reader, void *arg)
 {
-    struct number *number = arg;
     int64_t value = binary_i64(reader);
-    number->value = reader->failed ? number->value : value;
+    *(int64_t *)arg = reader->failed ? *(int64_t *)arg : value;
     return STATUS_OK;
 }
 
 enum status clickhouse_number(struct store_handle *handle, struct buffer *sql, int64_t fallback, int64_t *out,
                               struct why *why)
 {
-    struct number number = {fallback};
+    int64_t number = fallback;
     enum status status = clickhouse_select(handle, sql, number_keep, &number, why);
     if (status == STATUS_OK) {
-        *out = number.value;
+        *out = number;
     }
     return status;
-}
-
-enum status clickhouse_settle(struct store_handle *handle, struct why *why)
-{
-    struct buffer sql = {0};
-    int64_t count = 0;
-    if (!handle->is_unsettled) {
-        return STATUS_OK;
-    }
-    buffer_printf(&sql, "SELECT toInt64(count()) FROM system.processes WHERE query_id = 'dialtone-%s-insert'",
-                  handle->address.database);
-    enum status status = clickhouse_number(handle, &sql, 0, &count, why);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (count > 0) {
-        why_set(why, "an earlier insert still runs in ClickHouse; try again when it has ended");
-        return STATUS_BUSY;
-    }
-    handle->is_unsettled = false;
-    return STATUS_OK;
-}
-
-int clickhouse_lock(struct store_handle *handle, struct why *why)
-{
-    int lock = open(handle->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (lock >= 0 && flock(lock, LOCK_EX) < 0) {
-        close(lock);
-        lock = -1;
-    }
-    if (lock < 0) {
-        why_set(why, "cannot lock %s; check that the data folder is writable", handle->lock_path);
-    }
-    return lock;
-}
-
-void clickhouse_unlock(int lock)
-{
-    if (lock >= 0) {
-        close(lock);
-    }
 }

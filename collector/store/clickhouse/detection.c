@@ -149,6 +149,29 @@ static void events_write(const struct known *known, const struct detection *dete
     }
 }
 
+/* What the judgement has seen of each log. */
+static void marks_write(const struct store_handle *handle, const char *region, int64_t version, struct buffer *out)
+{
+    const struct log_end *ends = (const void *)handle->seen.bytes;
+    for (size_t i = 0; i < handle->seen.count / sizeof *ends; i++) {
+        struct judged_row mark = {.kind = JUDGED_MARK, .version = version, .log_index = ends[i].newest};
+        memcpy(mark.event.id, ends[i].log, sizeof ends[i].log);
+        judged_put(out, region, &mark);
+    }
+}
+
+static enum status lease_check(struct store_handle *handle, struct why *why)
+{
+    bool is_mine = false;
+    enum status status = clickhouse_lease_take(handle, &is_mine, why);
+    if (status == STATUS_OK && !is_mine) {
+        why_set(why, "another collector of this database judges now; leave it to that one, or stop that one and try "
+                     "again in five minutes");
+        return STATUS_BUSY;
+    }
+    return status;
+}
+
 /* Everything while the lock is held. */
 static enum status detection_put(struct store_handle *handle, const char *region,
                                  const struct detection *detection, struct why *why)
@@ -156,7 +179,7 @@ static enum status detection_put(struct store_handle *handle, const char *region
     struct known known = {0};
     struct buffer rows = {0};
     int64_t version = 0;
-    enum status status = clickhouse_settle(handle, why);
+    enum status status = lease_check(handle, why);
     if (status == STATUS_OK) {
         status = version_read(handle, region, &version, why);
     }
@@ -167,12 +190,10 @@ static enum status detection_put(struct store_handle *handle, const char *region
         status = events_read(handle, region, &known, why);
     }
     if (status == STATUS_OK) {
-        struct judged_row mark = {
-            .kind = JUDGED_MARK, .version = version + 1, .log_index = handle->dirt_seen};
         states_write(&known, region, detection, version + 1, &rows);
         events_write(&known, detection, version + 1, &rows);
-        judged_put(&rows, region, &mark);
-        status = clickhouse_insert(handle, "INSERT INTO judged (" JUDGED_COLUMNS ")", &rows, why);
+        marks_write(handle, region, version + 1, &rows);
+        status = rows.count == 0 ? STATUS_OK : clickhouse_insert(handle, "INSERT INTO judged (" JUDGED_COLUMNS ")", &rows, why);
     }
     known_free(&known);
     buffer_free(&rows);

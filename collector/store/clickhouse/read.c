@@ -30,18 +30,19 @@ static enum status region_take(struct reader *reader, void *arg)
     return reader->failed ? STATUS_OK : read->callback(&row, read->arg);
 }
 
-/* Each measurement counts in its country and its subdivision, in each as a whole and for its network. */
+/* Each measurement counts in its country and its subdivision, in each as a whole and for its network; and once, however
+ * often its row is there (FINAL). */
 enum status clickhouse_each_region(struct store_handle *handle, store_region_callback callback, void *arg)
 {
     struct buffer sql = {0};
     struct region_read read = {callback, arg};
-    enum status status = clickhouse_newest_log_index(handle, &handle->dirt_seen, NULL);
+    enum status status = clickhouse_logs_see(handle, NULL);
     if (status != STATUS_OK) {
         return status;
     }
     buffer_text(&sql, "SELECT region, network, toInt64(count()), toInt64(uniqExact(probe)),"
                       " toInt64(uniqExactIf(asn, asn != 0)), min(time_us), max(time_us) FROM"
-                      " (SELECT region, asn, probe, time_us FROM entries"
+                      " (SELECT region, asn, probe, time_us FROM entries FINAL"
                       " ARRAY JOIN [country, subdivision] AS region");
     sql_number(&sql,
                " WHERE line >= 0 AND counted = % AND region != '')"
@@ -68,7 +69,7 @@ static enum status dirty_keep(struct reader *reader, void *arg)
     return STATUS_OK;
 }
 
-/* Dirty is what has rows that its last judgement did not see. The rows are gathered before the first
+/* Dirty is what has rows that its last judgement did not see; nothing, where another collector judges. The rows are gathered before the first
  * callback, which will write what this read is made of. */
 enum status clickhouse_each_dirty_region(struct store_handle *handle, store_dirty_callback callback,
                                          void *arg)
@@ -76,20 +77,21 @@ enum status clickhouse_each_dirty_region(struct store_handle *handle, store_dirt
     struct buffer sql = {0};
     struct buffer rows = {0};
     struct dirty_row row;
-    enum status status = clickhouse_newest_log_index(handle, &handle->dirt_seen, NULL);
-    if (status != STATUS_OK) {
+    bool is_mine = true;
+    enum status status =
+        handle->is_read_only ? STATUS_OK : clickhouse_lease_take(handle, &is_mine, NULL);
+    if (status == STATUS_OK && is_mine) {
+        status = clickhouse_logs_see(handle, NULL);
+    }
+    if (status != STATUS_OK || !is_mine) {
         return status;
     }
-    sql_number(
-        &sql,
-        "SELECT region, min(first_us) FROM (SELECT region, log_index, min(time_us) AS first_us FROM entries"
-        " ARRAY JOIN [country, subdivision] AS region WHERE line >= 0 AND counted = % AND region != ''"
-        " GROUP BY region, log_index)",
-        ENTRY_IN_REGIONS);
+    buffer_text(&sql, "SELECT region, min(first_us) FROM (SELECT log, log_index, region, first_us FROM entries"
+                      " ARRAY JOIN touched AS region, touched_us AS first_us WHERE" IS_HEADER ")");
     /* A region that was never judged joins nothing: its judged_to is 0. */
     sql_number(&sql,
-               " ANY LEFT JOIN (SELECT region, max(log_index) + 1 AS judged_to FROM judged WHERE kind = %"
-               " GROUP BY region) USING region WHERE log_index >= judged_to GROUP BY region ORDER BY region",
+               " ANY LEFT JOIN (SELECT region, id AS log, max(log_index) + 1 AS judged_to FROM judged WHERE kind = %"
+               " GROUP BY region, id) USING region, log WHERE log_index >= judged_to GROUP BY region ORDER BY region",
                JUDGED_MARK);
     status = clickhouse_select(handle, &sql, dirty_keep, &rows, NULL);
     if (status == STATUS_OK && rows.failed) {
@@ -194,6 +196,8 @@ static void measurement_filter_add(struct buffer *sql, const struct store_measur
     }
 }
 
+#define COPIES_MOST 4 /* of one row, until the server merges them: one for each collector that took it */
+
 struct measurement_read {
     store_measurement_callback callback;
     void *arg;
@@ -207,16 +211,54 @@ static enum status measurement_take(struct reader *reader, void *arg)
     return reader->failed ? STATUS_OK : read->callback(&row, read->arg);
 }
 
+/* The newest rows are cut off before copies are taken out: what is cut must hold every copy of what is given. */
 enum status clickhouse_each_measurement(struct store_handle *handle,
                                         const struct store_measurement_filter *filter,
                                         store_measurement_callback callback, void *arg)
 {
     struct buffer sql = {0};
     struct measurement_read read = {callback, arg};
-    buffer_text(&sql, "SELECT " MEASUREMENT_COLUMNS " FROM entries WHERE line >= 0");
+    int64_t offset = filter->offset > 0 ? filter->offset : 0;
+    int64_t room = INT64_MAX / COPIES_MOST - offset;
+    int64_t limit = filter->limit < room ? filter->limit : room;
+    buffer_text(&sql, "SELECT " MEASUREMENT_COLUMNS " FROM (SELECT *, log_index AS place FROM entries WHERE line >= 0");
     measurement_filter_add(&sql, filter);
-    sql_number(&sql, " ORDER BY time_us DESC, log_index DESC, line DESC LIMIT %",
-               filter->offset > 0 ? filter->offset : 0);
-    sql_number(&sql, ", %", filter->limit);
+    sql_number(&sql, " ORDER BY time_us DESC, log_index DESC, line DESC LIMIT %)", (offset + limit) * COPIES_MOST);
+    buffer_text(&sql, " ORDER BY time_us DESC, place DESC, line DESC LIMIT 1 BY identity");
+    sql_number(&sql, " LIMIT %", offset);
+    sql_number(&sql, ", %", limit);
     return clickhouse_select(handle, &sql, measurement_take, &read, NULL);
+}
+
+struct bundle_read {
+    store_bundle_callback callback;
+    void *arg;
+};
+
+static enum status bundle_take(struct reader *reader, void *arg)
+{
+    struct bundle_read *read = arg;
+    struct store_bundle row;
+    struct store_put_result result;
+    header_read(reader, &row, &result);
+    return reader->failed ? STATUS_OK : read->callback(&row, &result, read->arg);
+}
+
+enum status clickhouse_each_bundle(struct store_handle *handle, const struct store_bundle_filter *filter,
+                                   store_bundle_callback callback, void *arg)
+{
+    struct buffer sql = {0};
+    struct bundle_read read = {callback, arg};
+    sql_number(&sql, "SELECT " HEADER_COLUMNS " FROM entries WHERE" IS_HEADER " AND log_index >= %", filter->from_index);
+    if (filter->log) {
+        sql_text(&sql, " AND log = %", filter->log);
+    }
+    if (filter->probe) {
+        sql_text(&sql, " AND probe = %", filter->probe);
+    }
+    buffer_text(&sql, " ORDER BY log, log_index LIMIT 1 BY log, log_index");
+    if (filter->limit > 0) {
+        sql_number(&sql, " LIMIT %", filter->limit);
+    }
+    return clickhouse_select(handle, &sql, bundle_take, &read, NULL);
 }

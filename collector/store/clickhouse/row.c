@@ -6,9 +6,9 @@
 #include "collector/store/clickhouse/clickhouse_store.h"
 
 /* Of two rows with one identity the merge keeps the one that came first, as SQLite does. */
-static int64_t keep_of(int64_t log_index)
+static int64_t keep_of(const struct store_bundle *bundle)
 {
-    return INT64_MAX - log_index;
+    return INT64_MAX - bundle->received_us;
 }
 
 /* Columns of a measurement that a header leaves empty. */
@@ -50,14 +50,15 @@ static void put_label(struct buffer *out, const struct store_bundle *bundle,
     binary_put_i64(out, (int64_t)result->duplicate_count);
 }
 
-void entry_put_header(struct buffer *out, const struct store_bundle *bundle,
-                      const struct store_put_result *result)
+void entry_put_header(struct buffer *out, const struct store_bundle *bundle, const struct store_put_result *result,
+                      const struct touched_region *touched, size_t touched_count)
 {
     struct observation none = {.is_signed = bundle->is_signed};
     memcpy(none.probe, bundle->probe, sizeof none.probe);
     binary_put_text(out, "");
     binary_put_i64(out, 0);
     binary_put_hash(out, bundle->hash);
+    binary_put_text(out, bundle->log);
     binary_put_i64(out, HEADER_LINE);
     binary_put_i64(out, result->log_index);
     binary_put_hash(out, bundle->hash);
@@ -67,7 +68,15 @@ void entry_put_header(struct buffer *out, const struct store_bundle *bundle,
     binary_put_text(out, bundle->label.boot_id);
     binary_put_real(out, 0);
     put_label(out, bundle, result);
-    binary_put_i64(out, keep_of(result->log_index));
+    binary_put_length(out, touched_count);
+    for (size_t i = 0; i < touched_count; i++) {
+        binary_put_text(out, touched[i].region);
+    }
+    binary_put_length(out, touched_count);
+    for (size_t i = 0; i < touched_count; i++) {
+        binary_put_i64(out, touched[i].first_us);
+    }
+    binary_put_i64(out, keep_of(bundle));
 }
 
 void entry_put_measurement(struct buffer *out, const struct store_bundle *bundle, int64_t log_index,
@@ -78,6 +87,7 @@ void entry_put_measurement(struct buffer *out, const struct store_bundle *bundle
     binary_put_text(out, observation->country);
     binary_put_i64(out, observation->time_us);
     binary_put_hash(out, observation->identity);
+    binary_put_text(out, "");
     binary_put_i64(out, line);
     binary_put_i64(out, log_index);
     binary_put_hash(out, bundle->hash);
@@ -87,13 +97,16 @@ void entry_put_measurement(struct buffer *out, const struct store_bundle *bundle
     binary_put_text(out, observation->ladder.boot_id);
     binary_put_real(out, observation->ladder.monotonic_s);
     put_label(out, &no_bundle, &no_result);
-    binary_put_i64(out, keep_of(log_index));
+    binary_put_length(out, 0);
+    binary_put_length(out, 0);
+    binary_put_i64(out, keep_of(bundle));
 }
 
 void header_read(struct reader *reader, struct store_bundle *out, struct store_put_result *out_result)
 {
     *out = (struct store_bundle){0};
     *out_result = (struct store_put_result){.is_duplicate_bundle = true};
+    binary_text(reader, out->log, sizeof out->log);
     out_result->log_index = binary_i64(reader);
     reader_copy(reader, out->hash, SHA256_BYTES);
     binary_text(reader, out->probe, sizeof out->probe);

@@ -12,18 +12,18 @@ struct table {
     const char *columns;
     const char *keep;      /* of rows with one key, the one with the greatest of this stays */
     const char *key;       /* also the order on disk */
-    bool is_sharded;       /* else every server has all of it */
+    const char *shard;     /* NULL: every server has all of it */
     int granularity_count; /* rows between two marks of the index */
 };
 
 /* No partitions: an insert of one block is then one part, which appears whole; and no probe's wrong clock can
  * make partitions. The marks of entries are close, because the writer looks up single keys before each
- * insert. */
+ * insert. What a shard has is decided by the key alone: rows with one key meet there, and merge. */
 static const struct table tables[] = {
-    {.version = 1,
+    {.version = 2,
      .name = "entries",
      .columns =
-         "country String, time_us Int64, identity FixedString(32), line Int64, log_index Int64,"
+         "country String, time_us Int64, identity FixedString(32), log String, line Int64, log_index Int64,"
          " bundle FixedString(32), counted UInt8, probe String, is_signed UInt8, subdivision String, asn "
          "UInt32,"
          " access UInt8, test_name String, input String, subject String, outcome UInt8, layer UInt8, method "
@@ -33,12 +33,12 @@ static const struct table tables[] = {
          " boot_id String, monotonic_s Float64, public_key String, sequence Int64, previous_hash "
          "FixedString(32),"
          " start_us Int64, end_us Int64, measurement_count Int64, received_us Int64, accepted_count Int64,"
-         " duplicate_count Int64, keep UInt64",
+         " duplicate_count Int64, touched Array(String), touched_us Array(Int64), keep UInt64",
      .keep = "keep",
-     .key = "country, time_us, identity",
-     .is_sharded = true,
+     .key = "country, time_us, identity, log",
+     .shard = "cityHash64(country, intDiv(time_us, 3600000000), log)",
      .granularity_count = 1024},
-    {.version = 1,
+    {.version = 2,
      .name = "judged",
      .columns =
          "region String, kind UInt8, bin_s Int64, id String, revision UInt32, version UInt64, log_index "
@@ -65,7 +65,7 @@ static const struct table meta_table = {.name = "meta",
 /* The local table's name: a sharded one stands behind a Distributed table that has the plain name. */
 static const char *local_suffix(const struct store_handle *handle, const struct table *table)
 {
-    return handle->address.cluster[0] && table->is_sharded ? "_local" : "";
+    return handle->address.cluster[0] && table->shard ? "_local" : "";
 }
 
 static void engine_add(const struct store_handle *handle, const struct table *table, struct buffer *sql)
@@ -75,8 +75,8 @@ static void engine_add(const struct store_handle *handle, const struct table *ta
     } else {
         buffer_printf(
             sql, " ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/%s/%s/%s', '%s{replica}', %s)",
-            table->is_sharded ? "{shard}" : "all", handle->address.database, table->name,
-            table->is_sharded ? "" : "{shard}-", table->keep);
+            table->shard ? "{shard}" : "all", handle->address.database, table->name,
+            table->shard ? "" : "{shard}-", table->keep);
     }
 }
 
@@ -108,15 +108,13 @@ static enum status table_make(struct store_handle *handle, const struct table *t
     buffer_printf(&sql, " ORDER BY (%s) SETTINGS index_granularity = %d%s", table->key,
                   table->granularity_count, settings);
     enum status status = clickhouse_run(handle, NULL, &sql, why);
-    if (status != STATUS_OK || !is_cluster || !table->is_sharded) {
+    if (status != STATUS_OK || !is_cluster || !table->shard) {
         return status;
     }
-    /* All of a bundle goes to one shard, so that it is one insert there. */
     buffer_printf(&sql,
-                  "CREATE TABLE IF NOT EXISTS %s.%s ON CLUSTER %s (%s)"
-                  " ENGINE = Distributed(%s, %s, %s_local, cityHash64(bundle))",
+                  "CREATE TABLE IF NOT EXISTS %s.%s ON CLUSTER %s (%s) ENGINE = Distributed(%s, %s, %s_local, %s)",
                   address->database, table->name, address->cluster, table->columns, address->cluster,
-                  address->database, table->name);
+                  address->database, table->name, table->shard);
     return clickhouse_run(handle, NULL, &sql, why);
 }
 
@@ -191,7 +189,7 @@ static enum status quorum_find(struct store_handle *handle, struct why *why)
                 handle->address.cluster);
         return STATUS_USAGE;
     }
-    handle->has_quorum = replica_count > 1;
+    handle->has_quorum = handle->is_exact = replica_count > 1;
     return status;
 }
 
@@ -224,27 +222,20 @@ static enum status bin_length_settle(struct store_handle *handle, int64_t *bin_l
     return status;
 }
 
-static enum status owner_check(struct store_handle *handle, const char *token, struct why *why)
+/* Settings that newer servers have, and that would be an error for older ones. */
+static enum status settings_find(struct store_handle *handle, struct why *why)
 {
-    struct meta_row row = {0};
-    enum status status = meta_read(handle, "owner", &row, why);
-    if (status != STATUS_OK || strcmp(row.text, token) == 0) {
-        return status;
-    }
-    if (row.text[0] == 0) {
-        return meta_write(handle, "owner", 1, token, why);
-    }
-    why_set(
-        why,
-        "the ClickHouse database %s belongs to another data folder; name a database of its own for this one",
-        handle->address.database);
-    return STATUS_CONFLICT;
+    struct buffer sql = {0};
+    int64_t count = 0;
+    buffer_text(&sql, "SELECT toInt64(count()) FROM system.settings WHERE name = 'insert_quorum_parallel'");
+    enum status status = clickhouse_number(handle, &sql, 0, &count, why);
+    handle->has_parallel_quorum = count > 0;
+    return status;
 }
 
 /* Statements on a cluster wait for all of its servers: they are sent only where something is to be made, so
  * that a collector starts while one server is away. */
-static enum status schema_upgrade(struct store_handle *handle, const char *token, int64_t version,
-                                  int64_t *bin_length_s, struct why *why)
+static enum status schema_upgrade(struct store_handle *handle, int64_t version, int64_t *bin_length_s, struct why *why)
 {
     bool is_old = version < CLICKHOUSE_SCHEMA_VERSION;
     enum status status = is_old ? database_make(handle, why) : STATUS_OK;
@@ -252,7 +243,7 @@ static enum status schema_upgrade(struct store_handle *handle, const char *token
         status = quorum_find(handle, why);
     }
     if (status == STATUS_OK) {
-        status = owner_check(handle, token, why);
+        status = settings_find(handle, why);
     }
     if (status == STATUS_OK && is_old) {
         status = tables_make(handle, version, why);
@@ -275,8 +266,7 @@ static enum status version_read(struct store_handle *handle, int64_t *out, struc
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-enum status clickhouse_schema_open(struct store_handle *handle, const char *token, int64_t *bin_length_s,
-                                   struct why *why)
+enum status clickhouse_schema_open(struct store_handle *handle, int64_t *bin_length_s, struct why *why)
 {
     int64_t version = 0;
     enum status status = version_read(handle, &version, why);
@@ -296,6 +286,13 @@ enum status clickhouse_schema_open(struct store_handle *handle, const char *toke
                 (long long)version, CLICKHOUSE_SCHEMA_VERSION);
         return STATUS_CONFLICT;
     }
+    if (version != 0 && version < CLICKHOUSE_SCHEMA_LEAST) {
+        why_set(why,
+                "the database %s has a layout from before the first release; name a new one, and import the kept "
+                "bundles into it",
+                handle->address.database);
+        return STATUS_CONFLICT;
+    }
     return handle->is_read_only ? bin_length_settle(handle, bin_length_s, why)
-                                : schema_upgrade(handle, token, version, bin_length_s, why);
+                                : schema_upgrade(handle, version, bin_length_s, why);
 }

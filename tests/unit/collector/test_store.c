@@ -200,6 +200,59 @@ static void test_bundles_in_order(void **state)
     assert_memory_equal(rows.hashes, ((uint8_t[]){7, 5}), 2);
 }
 
+/* Each collector numbers its own log; a bundle that two of them took counts once. */
+static void test_logs_of_several_collectors(void **state)
+{
+    struct opened *opened = *state;
+    struct observation rows[] = {observation_of(1, "XD", "XD-N", "p1"), observation_of(2, "XD", "XD-N", "p1"),
+                                 observation_of(3, "XD", "XD-N", "p1")};
+    const struct {
+        const char *log;
+        uint8_t hash;
+        int64_t sequence;
+        size_t first_row;
+        enum status status;
+        int64_t log_index;
+        size_t accepted_count;
+        bool is_duplicate_bundle;
+    } cases[] = {
+        {"north", 1, 1, 0, STATUS_OK, 0, 1, false},       {"south", 1, 1, 0, STATUS_OK, 0, 0, false},
+        {"south", 2, 2, 1, STATUS_OK, 1, 1, false},       {"north", 2, 2, 1, STATUS_OK, 1, 0, false},
+        {"north", 2, 2, 1, STATUS_OK, 1, 0, true},        {"north", 3, 2, 2, STATUS_CONFLICT, -7, 0, false},
+        {"south", 4, 3, 2, STATUS_OK, 2, 1, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct store_bundle bundle = bundle_of(cases[i].hash, "p1", cases[i].sequence);
+        struct store_put_result result = {.log_index = -7};
+        struct why why = {""};
+        print_message("log case %zu\n", i);
+        snprintf(bundle.log, sizeof bundle.log, "%s", cases[i].log);
+        assert_int_equal(store_put_one(opened->store, opened->handle, &bundle, &rows[cases[i].first_row], 1, &result, &why),
+                         cases[i].status);
+        assert_int_equal(result.log_index, cases[i].log_index);
+        assert_int_equal(result.accepted_count, cases[i].accepted_count);
+        assert_int_equal(result.is_duplicate_bundle, cases[i].is_duplicate_bundle);
+    }
+    struct gathered *presence = presence_of(opened, "XD", (struct store_span){0});
+    assert_int_equal(presence->count, 1);
+    assert_int_equal(presence->rows.presence[0].ok_count, 3);
+    free(presence);
+    struct log_rows log = log_of(opened, &(struct store_bundle_filter){.log = "north"});
+    assert_int_equal(log.count, 2);
+    assert_memory_equal(log.hashes, ((uint8_t[]){1, 2}), 2);
+    log = log_of(opened, &(struct store_bundle_filter){.log = "south", .from_index = 1});
+    assert_int_equal(log.count, 2);
+    assert_memory_equal(log.hashes, ((uint8_t[]){2, 4}), 2);
+    assert_int_equal(log_of(opened, &(struct store_bundle_filter){.log = "east"}).count, 0);
+    assert_int_equal(log_of(opened, &(struct store_bundle_filter){0}).count, 5);
+    struct store_bundle bundle;
+    struct store_put_result result;
+    uint8_t hash[SHA256_BYTES] = {4};
+    assert_int_equal(opened->store->find_bundle(opened->handle, "north", hash, &bundle, &result), STATUS_NOT_FOUND);
+    assert_int_equal(opened->store->find_bundle(opened->handle, NULL, hash, &bundle, &result), STATUS_OK);
+    assert_string_equal(bundle.log, "south");
+}
+
 static void test_cells_fold_over_bundles(void **state)
 {
     struct opened *opened = *state;
@@ -494,6 +547,7 @@ int main(void)
             CASE(test_a_batch_is_judged_one_by_one),
             CASE(test_a_batch_fails_as_a_whole),
             CASE(test_bundles_in_order),
+            CASE(test_logs_of_several_collectors),
             CASE(test_statements_about_keys),
             CASE(test_cells_fold_over_bundles),
             CASE(test_regions_and_spans),
