@@ -45,6 +45,7 @@ struct server {
     const struct geo *geo;
     struct tls_server *tls; /* NULL: plain HTTP */
     struct upload *uploads; /* bundles of this loop that the pipeline has */
+    size_t submission_count; /* OONI's measurements, likewise */
     struct loop_timer *draining;
     int64_t drain_until_us;
     pthread_t thread;
@@ -85,6 +86,7 @@ void route_events(struct server *server, struct evhttp_request *request, const c
 void route_measurements(struct server *server, struct evhttp_request *request, const char *rest);
 void route_keys(struct server *server, struct evhttp_request *request, const char *rest);
 void route_probes(struct server *server, struct evhttp_request *request, const char *rest);
+void route_report(struct server *server, struct evhttp_request *request, const char *rest);
 void route_log(struct server *server, struct evhttp_request *request, const char *rest);
 void route_health(struct server *server, struct evhttp_request *request, const char *rest);
 void route_site(struct server *server, struct evhttp_request *request, const char *rest);

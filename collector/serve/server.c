@@ -31,6 +31,7 @@ static const struct route routes[] = {
     {"/v1/bundles", EVHTTP_REQ_POST, false, route_bundles},
     {"/v1/keys", METHOD_READ, false, route_keys},
     {"/v1/probes", EVHTTP_REQ_POST, false, route_probes},
+    {"/report", EVHTTP_REQ_POST, true, route_report},
     {"/v1/control", EVHTTP_REQ_POST | METHOD_READ, false, route_control},
     {"/v1/targets", METHOD_READ, false, route_targets},
     {"/v1/whoami", METHOD_READ, false, route_whoami},
@@ -160,7 +161,7 @@ static void drain_look(void *arg)
     struct server *server = arg;
     bool is_late = clock_monotonic_us(&server->clock) > server->drain_until_us;
     server->draining = NULL;
-    if (is_late || (connections_count(server->connections) == 0 && !server->uploads)) {
+    if (is_late || (connections_count(server->connections) == 0 && !server->uploads && server->submission_count == 0)) {
         loop_stop(server->loop);
     } else {
         loop_after(server->loop, DRAIN_LOOK_US, drain_look, server, &server->draining);

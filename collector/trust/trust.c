@@ -16,6 +16,9 @@
 #define AGE_MOST_US       (INT64_C(86400) * TRUST_AGE_MOST_DAYS * US_PER_S)
 #define KEY_BURST         5000 /* a probe that was cut off for weeks brings them all at once */
 #define KEY_PER_MINUTE    1200
+#define REPORT_BURST      1000 /* measurements of one report */
+#define REPORTS_BURST     5000
+#define REPORTS_PER_MINUTE 3000
 #define ALL_BURST         50000
 #define ALL_PER_MINUTE    600000
 #define SAID_BURST        120 /* statements by probes: each is kept for ever */
@@ -44,6 +47,7 @@ struct trust_config trust_config_default(void)
 {
     return (struct trust_config){.enrolment = TRUST_OPEN,
                                  .each = {KEY_BURST, KEY_PER_MINUTE},
+                                 .reports = {REPORTS_BURST, REPORTS_PER_MINUTE},
                                  .all = {ALL_BURST, ALL_PER_MINUTE},
                                  .clock = clock_system()};
 }
@@ -68,6 +72,10 @@ enum status trust_open(const struct collector_folder *folder, const struct trust
         status = limiter_open(said, said, &trust->said);
     }
     if (status == STATUS_OK) {
+        struct limiter_rate report = {REPORT_BURST, config->reports.per_minute_count > 0 ? 1 : 0};
+        status = limiter_open(report, config->reports, &trust->reports);
+    }
+    if (status == STATUS_OK) {
         status = folder->store->open(folder->path, read_only, &bin_length_s, &trust->handle, why);
     }
     if (status == STATUS_OK) {
@@ -89,6 +97,7 @@ void trust_free(struct trust *trust)
     ledger_free(&trust->ledger);
     limiter_free(trust->limiter);
     limiter_free(trust->said);
+    limiter_free(trust->reports);
     pthread_mutex_destroy(&trust->lock);
     free(trust);
 }
@@ -148,6 +157,18 @@ enum status trust_admit_request(struct trust *trust, int64_t *out_wait_s)
 {
     pthread_mutex_lock(&trust->lock);
     bool is_free = limiter_take_any(trust->limiter, clock_monotonic_us(&trust->config.clock), out_wait_s);
+    pthread_mutex_unlock(&trust->lock);
+    return is_free ? STATUS_OK : STATUS_BUSY;
+}
+
+enum status trust_admit_report(struct trust *trust, const char *report, int64_t *out_wait_s)
+{
+    uint8_t hash[SHA256_BYTES];
+    sha256(report, strlen(report), hash);
+    pthread_mutex_lock(&trust->lock);
+    int64_t now_us = clock_monotonic_us(&trust->config.clock);
+    bool is_free = limiter_take(trust->reports, hash, now_us, out_wait_s) &&
+                   limiter_take_any(trust->reports, now_us, out_wait_s);
     pthread_mutex_unlock(&trust->lock);
     return is_free ? STATUS_OK : STATUS_BUSY;
 }

@@ -24,6 +24,7 @@ enum trust_enrolment { TRUST_OPEN, TRUST_INVITATION, TRUST_CLOSED };
 struct trust_config {
     enum trust_enrolment enrolment;
     struct limiter_rate each; /* bundles of one key */
+    struct limiter_rate reports; /* unsigned measurements, from all together */
     struct limiter_rate all;  /* requests that write, from all together */
     struct clock clock;       /* zeros: the system's */
 };
@@ -71,6 +72,8 @@ enum trust_enrolment trust_enrolment_of(const struct trust *trust);
 
 /* Before anything of a request that writes is looked at. BUSY, with the seconds to wait. */
 enum status trust_admit_request(struct trust *trust, int64_t *out_wait_s);
+/* For a measurement that nobody signed: so many for each report, so many in all. BUSY, with the seconds to wait. */
+enum status trust_admit_report(struct trust *trust, const char *report, int64_t *out_wait_s);
 /* For bundles that come over the network (struct ingest_policy: `arg` is the trust). REFUSED: revoked, or not enrolled;
  * BUSY: too many of this key; MALFORMED: its times cannot be true. */
 enum status trust_admit(void *arg, const struct public_key *key, const struct bundle_label *label, int64_t now_us,

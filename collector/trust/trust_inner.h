@@ -13,6 +13,7 @@ struct trust {
     struct trust_config config;
     struct limiter *limiter;
     struct limiter *said;
+    struct limiter *reports;
     struct ledger ledger;
     bool is_read;
     int64_t read_us; /* monotonic */
