@@ -7,19 +7,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "measurement/base/file.h"
+#include "measurement/base/bytes.h"
 #include "probe/commands.h"
 #include "probe/run_settings.h"
 #include "probe/setup.h"
+#include "probe/state.h"
 
 #define DAEMON_NAME "dialtone-probe-daemon"
 
-/* Files and databases that the workers will open, opened once here: a wrong one is told now, and in one line. */
+/* Consent first; then files and databases that the workers will open, opened once here: a wrong one is told now, and in one line. */
 static enum exit_status files_check(const struct run_settings *settings)
 {
     struct target_list targets = {0};
     struct probe_setup setup;
+    struct probe_options options = settings->options;
     struct why why = {0};
+    options.no_capture = true; /* the workers say why there is none */
+    enum status status = state_consent_check(settings->state_folder, &why);
+    if (status != STATUS_OK)
+        return cli_fail(exit_of_input(status), "%s", why.text);
     enum exit_status exit_status = run_targets_open(settings, &targets);
     if (exit_status != EXIT_NOTHING_WRONG)
         return exit_status;
@@ -27,7 +33,7 @@ static enum exit_status files_check(const struct run_settings *settings)
         fprintf(stderr, "dialtone-probe: %zu lines of %s are no targets and were skipped, the first is line %zu\n",
                 targets.skipped_count, settings->targets_path, targets.first_skipped_line);
     target_list_free(&targets);
-    enum status status = setup_open(&settings->options, &setup, &why);
+    status = setup_open(&options, &setup, &why);
     if (status == STATUS_OK)
         setup_free(&setup);
     return status == STATUS_OK ? EXIT_NOTHING_WRONG

@@ -12,6 +12,7 @@
 
 #include "measurement/base/bytes.h"
 #include "measurement/base/file.h"
+#include "probe/state.h"
 
 #define FILE_BYTES_MAX 65536
 #define LINE_BYTES_MAX 190 /* inih reads no longer ones whole */
@@ -104,7 +105,7 @@ enum status config_file_find(const char *chosen, const char *state_folder, struc
     if (chosen)
         return config_file_read(chosen, out, why);
     *out = (struct config_file){0};
-    char *own = state_folder ? path_join(state_folder, CONFIG_FILE_NAME) : NULL;
+    char *own = state_folder ? path_join(state_folder, STATE_CONFIG) : NULL;
     enum status status = STATUS_OK;
     if (state_folder && !own)
         status = STATUS_NO_MEMORY;

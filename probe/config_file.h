@@ -8,7 +8,6 @@
 #include "measurement/base/cli.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/dialtone/probe.conf"
-#define CONFIG_FILE_NAME    "probe.conf" /* in a state folder */
 
 struct config_file {
     char *path;

@@ -27,6 +27,8 @@ static enum exit_status state_open(struct daemon *daemon)
     if (status == STATUS_BUSY)
         return cli_fail(EXIT_USAGE, "%s", why.text);
     if (status == STATUS_OK)
+        status = state_format_check(folder, &why);
+    if (status == STATUS_OK)
         status = state_key_load(folder, &daemon->key, &why);
     if (status == STATUS_OK) {
         ladder_boot_id_read(boot_id);

@@ -38,6 +38,15 @@ static void connectivity_take(struct daemon *daemon, const json_t *object)
                   connectivity_name(ladder.state), ladder.controls_ok_count, ladder.controls_failed_count);
 }
 
+static void absence_take(struct daemon *daemon, const char *absence)
+{
+    char quoted[WHY_BYTES];
+    if (strncmp(daemon->capture_absence, absence, sizeof daemon->capture_absence - 1) != 0)
+        log_event(&daemon->log, LOG_LEVEL_INFO, absence[0] ? "no_capture" : "capture", "reason=%s",
+                  log_quote(absence, quoted, sizeof quoted));
+    snprintf(daemon->capture_absence, sizeof daemon->capture_absence, "%s", absence);
+}
+
 static void note_take(const struct daemon_work *work, const json_t *note)
 {
     struct daemon *daemon = work->daemon;
@@ -52,8 +61,7 @@ static void note_take(const struct daemon_work *work, const json_t *note)
         daemon->own_count = worker_own_decode(json_member_array(note, "own"), daemon->own);
     }
     if (absence)
-        snprintf(daemon->capture_absence, sizeof daemon->capture_absence, "%s",
-                 json_is_string(absence) ? json_string_value(absence) : "");
+        absence_take(daemon, json_is_string(absence) ? json_string_value(absence) : "");
 }
 
 static void on_line(char *text, size_t count, void *arg)

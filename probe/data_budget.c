@@ -10,6 +10,7 @@
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
+#include "probe/state.h"
 
 #define FILE_BYTES_MAX 4096
 #define COUNT_MAX      (INT64_C(1) << 50)
@@ -110,7 +111,7 @@ void data_budget_read(struct data_budget *budget, const char *folder, int64_t wa
 {
     struct buffer text = {0};
     json_t *object = NULL;
-    char *path = path_join(folder, DATA_BUDGET_FILE);
+    char *path = path_join(folder, STATE_DATA);
     if (path && file_read(path, FILE_BYTES_MAX, &text, NULL) == STATUS_OK &&
         json_read((const char *)text.bytes, text.count, &object, NULL) == STATUS_OK) {
         budget->day = json_member_int(object, "day_number", 0);
@@ -127,7 +128,7 @@ void data_budget_read(struct data_budget *budget, const char *folder, int64_t wa
 enum status data_budget_write(struct data_budget *budget, const char *folder, struct why *why)
 {
     struct buffer text = {0};
-    char *path = path_join(folder, DATA_BUDGET_FILE);
+    char *path = path_join(folder, STATE_DATA);
     json_t *object = json_pack("{s:I, s:I, s:o, s:o}", "day_number", (json_int_t)budget->day, "month_number",
                                (json_int_t)budget->month, "day",
                                sums_encode(budget->day_bytes, true, budget->day_limit_bytes), "month",

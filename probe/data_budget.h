@@ -9,8 +9,6 @@
 
 #include "measurement/base/status.h"
 
-#define DATA_BUDGET_FILE "data.json"
-
 enum data_purpose { DATA_LADDER, DATA_UPLOAD, DATA_CHANNELS, DATA_WEB, DATA_OTHER };
 #define DATA_PURPOSES 5
 

@@ -28,8 +28,10 @@ enum status state_lock(const char *folder, int *out_fd, struct why *why)
         status = STATUS_NO_MEMORY;
     } else if (fd < 0) {
         status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO;
-        why_set(why, "cannot open %s: %s; type dialtone-probe consent --state %s first", path, strerror(errno),
-                folder);
+        if (status == STATUS_NOT_FOUND)
+            why_set(why, "there is no %s; type dialtone-probe consent --state %s first", folder, folder);
+        else
+            why_set(why, "cannot write to %s: %s; make the folder and its disk writable", folder, strerror(errno));
     } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         status = STATUS_BUSY;
         why_set(why, "another dialtone-probe holds %s; stop it first, or give another --state", folder);
@@ -57,6 +59,45 @@ static enum status small_publish(const char *folder, const char *name, const str
     enum status status = !path || text->failed ? STATUS_NO_MEMORY
                                                : file_publish(path, text->bytes, text->count, 0600, why);
     free(path);
+    return status;
+}
+
+/* The mark's number; 0 where it is none. */
+static int format_read(struct buffer *text)
+{
+    char *line = buffer_take_text(text);
+    int format = 0;
+    bool is_number = line && line[0] >= '1' && line[0] <= '9' && strspn(line, "0123456789") <= 6 &&
+                     (line[strspn(line, "0123456789")] == '\n' || line[strspn(line, "0123456789")] == '\0');
+    if (is_number)
+        format = (int)strtol(line, NULL, 10);
+    free(line);
+    return format;
+}
+
+enum status state_format_check(const char *folder, struct why *why)
+{
+    struct buffer text = {0};
+    enum status status = small_read(folder, STATE_FORMAT, &text, why);
+    int format = status == STATUS_NOT_FOUND ? 1 : (status == STATUS_OK ? format_read(&text) : 0);
+    buffer_free(&text);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        return status;
+    if (format == STATE_FORMAT_NOW)
+        return STATUS_OK;
+    if (format == 0) {
+        why_set(why, "%s/%s is damaged; write %d into it if this program made the folder", folder, STATE_FORMAT,
+                STATE_FORMAT_NOW);
+        return STATUS_CONFLICT;
+    }
+    if (format > STATE_FORMAT_NOW) {
+        why_set(why, "%s was made by a newer dialtone-probe (format %d, this one knows %d); install that one again",
+                folder, format, STATE_FORMAT_NOW);
+        return STATUS_REFUSED;
+    }
+    buffer_printf(&text, "%d\n", STATE_FORMAT_NOW);
+    status = small_publish(folder, STATE_FORMAT, &text, why);
+    buffer_free(&text);
     return status;
 }
 

@@ -16,15 +16,27 @@
 #define STATE_RECIPIENT    "recipient.txt"
 #define STATE_ROUTE        "route.txt"
 #define STATE_RECEIPTS     "receipts.jsonl"
+#define STATE_DATA         "data.json"
+#define STATE_SOCKET       "status.sock"
+#define STATE_CONFIG       "probe.conf"
+#define STATE_TARGETS      "targets.json"
+#define STATE_TARGETS_OWN  "targets-own.csv"
+#define STATE_FORMAT       "format"
 /* All files that the probe makes in its state folder, beside its key and its folders: what wipe removes. */
 #define STATE_OWN_FILES                                                                                                \
     STATE_CONSENT, STATE_STATUS, STATE_COLLECTOR, STATE_RECIPIENT, STATE_ROUTE, STATE_RECEIPTS, STATE_RECEIPTS ".1",   \
-        "chain.json", STATE_LOCK
+        STATE_DATA, STATE_SOCKET, STATE_CONFIG, STATE_TARGETS, STATE_TARGETS_OWN, STATE_FORMAT, "chain.json", STATE_LOCK
 #define STATE_CONSENT_TEXT 1 /* version of what was agreed to */
 
 /* Takes the folder for this process until the descriptor is closed or the process ends, however it ends. BUSY where
  * another holds it, NOT_FOUND where there is no such folder. */
 enum status state_lock(const char *folder, int *out_fd, struct why *why);
+
+/* How the folder's files are laid out: 1, before this was written down; 2, bundles named by rank and hash. */
+#define STATE_FORMAT_NOW 2
+/* Under the lock: marks a folder of an earlier format as of this one, which reads what is in it. REFUSED where a newer
+ * program made it, CONFLICT where the mark is damaged: nothing is changed then. */
+enum status state_format_check(const char *folder, struct why *why);
 
 /* Whether somebody agreed to the present text: REFUSED, with what to type, where not. */
 enum status state_consent_check(const char *folder, struct why *why);

@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "probe/state.h"
+
 #define PATIENCE_S   2
 #define BACKLOG      4
 #define ANSWER_BYTES 4096
@@ -30,7 +32,7 @@ struct status_socket {
 static struct sockaddr_un address_of(int folder_fd)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" STATUS_SOCKET_NAME, folder_fd);
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" STATE_SOCKET, folder_fd);
     return address;
 }
 
@@ -54,7 +56,7 @@ static void on_asked(int fd, bool readable, bool writable, void *arg)
 static enum status socket_listen(struct status_socket *socket_)
 {
     const struct sockaddr_un address = address_of(socket_->folder_fd);
-    if (unlinkat(socket_->folder_fd, STATUS_SOCKET_NAME, 0) != 0 && errno != ENOENT)
+    if (unlinkat(socket_->folder_fd, STATE_SOCKET, 0) != 0 && errno != ENOENT)
         return STATUS_IO;
     socket_->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (socket_->fd < 0)
@@ -75,7 +77,7 @@ enum status status_socket_open(struct loop *loop, const char *folder, status_soc
     socket->folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     enum status status = socket->folder_fd < 0 ? STATUS_IO : socket_listen(socket);
     if (status != STATUS_OK)
-        why_set(why, "cannot listen on %s/" STATUS_SOCKET_NAME ": %s; status will tell what was last written", folder,
+        why_set(why, "cannot listen on %s/" STATE_SOCKET ": %s; status will tell what was last written", folder,
                 strerror(errno));
     if (status == STATUS_OK)
         status = loop_watch(loop, socket->fd, true, false, on_asked, socket, &socket->watch);
@@ -94,7 +96,7 @@ void status_socket_free(struct status_socket *socket)
     loop_watch_free(socket->watch);
     if (socket->fd >= 0) {
         close(socket->fd);
-        (void)unlinkat(socket->folder_fd, STATUS_SOCKET_NAME, 0);
+        (void)unlinkat(socket->folder_fd, STATE_SOCKET, 0);
     }
     if (socket->folder_fd >= 0)
         close(socket->folder_fd);

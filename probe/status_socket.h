@@ -5,7 +5,6 @@
 #include "measurement/base/bytes.h"
 #include "measurement/base/loop.h"
 
-#define STATUS_SOCKET_NAME      "status.sock"
 #define STATUS_SOCKET_BYTES_MAX 65536
 
 struct status_socket;

@@ -1,0 +1,162 @@
+#!/bin/sh
+# What a volunteer's machine does wrong: each is told in one line with the right exit status, and harms nothing.
+set -eu
+: "${BIN:?the folder of the programs}"
+if [ "${ALONE:-}" != yes ]; then
+    export ALONE=yes
+    if unshare -nm true 2>/dev/null; then
+        exec unshare -nm sh "$0"
+    elif unshare -rnm true 2>/dev/null; then
+        exec unshare -rnm sh "$0"
+    fi
+    echo "namespaces are not permitted here: skipped" >&2
+    exit 77
+fi
+ip link set lo up
+WORK=$(mktemp -d)
+PROBE=
+trap '[ -z "$PROBE" ] || kill -9 "$PROBE" 2>/dev/null || true; umount "$WORK/disk" 2>/dev/null || true; rm -rf "$WORK"' EXIT
+fail() { echo "FAIL: $*" >&2; exit 1; }
+STATE=$WORK/state
+CONF=$STATE/probe.conf
+"$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null
+printf 'kind,operator,host,port\nforeign,a,127.0.0.1,9\n' >"$WORK/anchors.csv"
+printf 'url\nhttp://127.0.0.1:9/\n' >"$WORK/targets.csv"
+
+good() {
+    cat <<END
+# a comment
+[probe]
+collector = http://127.0.0.1:8047
+anchors = $WORK/anchors.csv
+targets = $WORK/targets.csv
+resolver = 127.0.0.1:9
+no-capture = yes
+timeout = 300ms
+ladder-interval = 1s
+END
+}
+sums() { (cd "$1" && find . -type f ! -name lock -exec sha256sum {} + | sort); }
+
+# refused STATUS WORDS ARGUMENT...: run ends so, in one line that holds the words, and the state is as it was.
+refused() {
+    want=$1 words=$2 got=0
+    shift 2
+    sums "$STATE" >"$WORK/before"
+    timeout 20 "$BIN/dialtone-probe" run "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || got=$?
+    [ "$got" = "$want" ] || fail "exit $got, not $want: $words: $(cat "$WORK/err")"
+    [ "$(wc -l <"$WORK/err")" = 1 ] || fail "not one line: $(cat "$WORK/err")"
+    grep -qe "$words" "$WORK/err" || fail "no '$words' in: $(cat "$WORK/err")"
+    [ ! -s "$WORK/out" ] || fail "something on standard output: $(cat "$WORK/out")"
+    sums "$STATE" >"$WORK/after"
+    [ -z "$(comm -23 "$WORK/before" "$WORK/after")" ] || fail "what was in the state changed: $words"
+}
+# conf WORDS LINE...: with these lines behind the good ones, the file is refused.
+conf() {
+    words=$1
+    shift
+    { good; printf '%s\n' "$@"; } >"$CONF"
+    refused 2 "$words" --state "$STATE"
+}
+conf 'probe.conf line 10: there is no setting "colector": did you mean "collector"' 'colector = http://127.0.0.1:1'
+conf 'probe.conf line 11: upload-interval = soon: type a duration' '' 'upload-interval = soon'
+conf 'probe.conf line 10: country = Congo: type an ISO 3166-1 code' 'country = Congo'
+conf 'probe.conf line 10: it is no setting; write name = value' 'what is this'
+conf 'probe.conf line 10: it has no value' 'country ='
+conf 'probe.conf line 10: no-capture = perhaps: write yes or no' 'no-capture = perhaps'
+conf 'probe.conf line 11: the section above it is not known' '[server]' 'country = CD'
+conf 'probe.conf line 10: it is longer than 190 bytes' "network = $(printf '%0200d' 1)"
+conf 'probe.conf line 10: it is no text in UTF-8' "$(printf 'network = \377')"
+conf 'probe.conf line 10: metered = perhaps: type yes, no or auto' 'metered = perhaps'
+conf 'probe.conf line 10: spool-limit = 0: type a whole number from 1' 'spool-limit = 0'
+{ good; echo 'anchors = /nonexistent'; } >"$CONF"
+refused 2 '/nonexistent' --state "$STATE"
+{ good; echo 'targets = /nonexistent'; } >"$CONF"
+refused 2 'the targets cannot be used' --state "$STATE"
+refused 2 'Cannot open /nonexistent.conf' --state "$STATE" --config /nonexistent.conf
+good | grep -v collector >"$CONF"
+refused 2 'type --collector' --state "$STATE"
+good >"$CONF"
+refused 2 'type --state' --config "$CONF"
+
+# No consent; consent to an earlier text; a folder of a newer program; a damaged mark.
+refused 2 "dialtone-probe consent --state $WORK/none" --state "$WORK/none" --config "$CONF"
+cp "$STATE/consent.json" "$WORK/consent.json"
+sed -i 's/"text_version":[0-9]*/"text_version":0/' "$STATE/consent.json"
+refused 2 "dialtone-probe consent --state $STATE" --state "$STATE"
+cp "$WORK/consent.json" "$STATE/consent.json"
+echo 999 >"$STATE/format"
+refused 2 'made by a newer dialtone-probe' --state "$STATE"
+echo nonsense >"$STATE/format"
+refused 2 'format is damaged' --state "$STATE"
+rm "$STATE/format"
+printf '{' >"$STATE/chain.json"
+echo 2 >"$STATE/format"
+refused 2 'chain.json is damaged' --state "$STATE"
+rm -f "$STATE/chain.json" "$STATE/format"
+
+# A disk that turned read-only, with the folder on it.
+mkdir "$WORK/disk"
+mount -t tmpfs -o size=4m none "$WORK/disk"
+cp -a "$STATE" "$WORK/disk/state"
+mount -o remount,ro "$WORK/disk"
+got=0
+timeout 20 "$BIN/dialtone-probe" run --state "$WORK/disk/state" >"$WORK/out" 2>"$WORK/err" || got=$?
+[ "$got" = 3 ] || fail "a read-only disk: exit $got, not 3: $(cat "$WORK/err")"
+[ "$(wc -l <"$WORK/err")" = 1 ] || fail "a read-only disk: not one line: $(cat "$WORK/err")"
+grep -q 'Read-only file system; make the folder and its disk writable' "$WORK/err" || fail "$(cat "$WORK/err")"
+umount "$WORK/disk"
+
+# A state of the first version: lines and a chain without what came later are taken over, none is lost.
+mkdir -p "$STATE/spool"
+printf '%s\n' '{"test_name":"web_connectivity","measurement_start_time":"2026-01-02 03:04:05","old":"line"}' \
+    >"$STATE/spool/pending.jsonl"
+
+# It runs; a second one on the same folder does not, and the first goes on.
+"$BIN/dialtone-probe" run --state "$STATE" 2>"$WORK/probe.log" &
+PROBE=$!
+for _ in $(seq 100); do
+    grep -q event=connectivity "$WORK/probe.log" && break
+    kill -0 "$PROBE" 2>/dev/null || fail "the probe ended: $(cat "$WORK/probe.log")"
+    sleep 0.1
+done
+[ "$(cat "$STATE/format")" = 2 ] || fail "the folder was not marked"
+grep -q '"old":"line"' "$STATE"/spool/*.jsonl || [ -n "$(ls "$STATE"/spool/*.zst)" ] || fail "a line of the old state is lost"
+got=0
+timeout 20 "$BIN/dialtone-probe" run --state "$STATE" >"$WORK/out" 2>"$WORK/err" || got=$?
+[ "$got" = 2 ] || fail "a second probe exited $got, not 2: $(cat "$WORK/err")"
+[ "$(wc -l <"$WORK/err")" = 1 ] || fail "a second probe: not one line: $(cat "$WORK/err")"
+grep -q 'another dialtone-probe holds' "$WORK/err" || fail "$(cat "$WORK/err")"
+kill -0 "$PROBE" || fail "the first probe ended"
+
+# Status, from the probe itself; its socket is for its owner alone.
+"$BIN/dialtone-probe" status --state "$STATE" >"$WORK/out" || fail "status exited $?"
+grep -q '^running  *yes' "$WORK/out" || fail "$(cat "$WORK/out")"
+[ "$(stat -c %a "$STATE/status.sock")" = 600 ] || fail "the socket is open to others"
+"$BIN/dialtone-probe" status --state "$STATE" --format json | grep -q '"running":true' || fail "status --format json"
+
+# A reload with a bad file: one clear line, and the old settings stay; with a good one: the new.
+waits() { for _ in $(seq 100); do grep -q "$1" "$WORK/probe.log" && return 0; sleep 0.1; done; fail "no $1: $(cat "$WORK/probe.log")"; }
+{ good; echo 'jitter = much'; } >"$CONF"
+kill -HUP "$PROBE"
+waits event=reload_refused
+grep -q 'probe.conf line 10: jitter = much: type a whole number' "$WORK/probe.log" || fail "$(cat "$WORK/probe.log")"
+{ good; echo 'anchors = /nonexistent'; } >"$CONF"
+kill -HUP "$PROBE"
+for _ in $(seq 100); do [ "$(grep -c event=reload_refused "$WORK/probe.log")" = 2 ] && break; sleep 0.1; done
+[ "$(grep -c event=reload_refused "$WORK/probe.log")" = 2 ] || fail "a missing file was taken"
+good | sed 's/ladder-interval = 1s/ladder-interval = 2s/' >"$CONF"
+kill -HUP "$PROBE"
+waits event=reloaded
+kill -0 "$PROBE" || fail "the probe ended"
+
+# It stops in order, and status says so.
+kill "$PROBE"
+got=0
+wait "$PROBE" || got=$?
+PROBE=
+[ "$got" = 0 ] || fail "stopped with $got"
+"$BIN/dialtone-probe" status --state "$STATE" | grep -q '^running  *no' || fail "status says it runs"
+[ ! -e "$STATE/status.sock" ] || fail "the socket stayed"
+! grep -q 'AddressSanitizer\|runtime error' "$WORK/probe.log" || fail "$(cat "$WORK/probe.log")"
+echo "each trouble is told in one line"
