@@ -27,14 +27,6 @@ constexpr size_t few_members = 24;
 /* A parser that has grown beyond this is given back: its tape takes ten times the text. */
 constexpr size_t capacity_kept_bytes = 1u << 20;
 
-struct json_tree {
-    dom::parser *parser;
-    key_text *keys; /* scratch for sorting */
-    size_t key_room;
-    size_t value_count;
-    bool has_escapes; /* "\u" stands somewhere: a surrogate without its other half may have become a text */
-};
-
 static enum status too_deep(struct why *why)
 {
     why_set(why, "JSON is nested deeper than %d: flatten it.", JSON_DEPTH_LIMIT);
@@ -45,16 +37,6 @@ static enum status malformed(struct why *why, const char *what)
 {
     why_set(why, "Not JSON that can be read in one way only, %s: correct the text.", what);
     return STATUS_MALFORMED;
-}
-
-static enum status count_add(struct json_tree *tree, size_t member_count, struct why *why)
-{
-    tree->value_count += member_count > 0 ? member_count : 1;
-    if (tree->value_count > JSON_VALUE_COUNT_LIMIT) {
-        why_set(why, "JSON holds more than %u values: split it.", JSON_VALUE_COUNT_LIMIT);
-        return STATUS_TOO_LARGE;
-    }
-    return STATUS_OK;
 }
 
 /* Surrogates are no characters; in UTF-8 they would be ED A0..BF xx. (RFC 3629 section 3) */
@@ -69,11 +51,6 @@ static bool has_surrogate(key_text text)
         at++;
     }
     return false;
-}
-
-static enum status text_judge(const struct json_tree *tree, key_text text, struct why *why)
-{
-    return tree->has_escapes && has_surrogate(text) ? malformed(why, "half a surrogate pair in a text") : STATUS_OK;
 }
 
 /* Without a branch in the loop, so that compilers take many bytes at once: most texts are searched to the end. */
@@ -108,8 +85,87 @@ static uint64_t key_bit(const key_text &key)
     return UINT64_C(1) << (mixed >> 58);
 }
 
-static enum status many_judge(struct json_tree *tree, const dom::object &object, size_t count, struct why *why)
+/* The keys of an object that were seen so far, while the walk is inside of it. */
+struct level {
+    bool is_object;
+    bool is_key_next;
+    bool is_many; /* its keys were compared by sorting */
+    uint64_t bits;
+    size_t count;
+    key_text keys[few_members];
+};
+
+struct json_tree {
+    dom::parser *parser;
+    key_text *keys; /* scratch for sorting */
+    size_t key_room;
+    size_t value_count;
+    bool has_escapes; /* "\u" stands somewhere: a surrogate without its other half may have become a text */
+    struct level levels[JSON_DEPTH_LIMIT + 1];
+};
+
+static enum status count_add(struct json_tree *tree, size_t member_count, struct why *why)
 {
+    tree->value_count += member_count > 0 ? member_count : 1;
+    if (tree->value_count > JSON_VALUE_COUNT_LIMIT) {
+        why_set(why, "JSON holds more than %u values: split it.", JSON_VALUE_COUNT_LIMIT);
+        return STATUS_TOO_LARGE;
+    }
+    return STATUS_OK;
+}
+
+static enum status text_judge(const struct json_tree *tree, key_text text, struct why *why)
+{
+    return tree->has_escapes && has_surrogate(text) ? malformed(why, "half a surrogate pair in a text") : STATUS_OK;
+}
+
+/* simdjson's document as it lies in memory: a word a value, whose highest byte says its type. Texts stand in a buffer of
+ * their own behind their length. (simdjson, doc/tape.md, "The tape") */
+struct tape {
+    const uint64_t *words;
+    const uint8_t *texts;
+};
+
+constexpr uint64_t payload_mask = (UINT64_C(1) << 56) - 1;
+
+static char type_at(const struct tape &tape, size_t at)
+{
+    return static_cast<char>(tape.words[at] >> 56);
+}
+
+static key_text text_at(const struct tape &tape, size_t at)
+{
+    const uint8_t *text = tape.texts + (tape.words[at] & payload_mask);
+    uint32_t count;
+    std::memcpy(&count, text, sizeof count);
+    return key_text(reinterpret_cast<const char *>(text + sizeof count), count);
+}
+
+/* How many members a container has; as large as can be told where there are more. */
+static size_t count_at(const struct tape &tape, size_t at)
+{
+    return static_cast<size_t>((tape.words[at] >> 32) & 0xffffff);
+}
+
+/* Where the value behind the one at `at` stands. */
+static size_t value_after(const struct tape &tape, size_t at)
+{
+    switch (type_at(tape, at)) {
+    case '{':
+    case '[':
+        return static_cast<uint32_t>(tape.words[at]);
+    case 'l':
+    case 'u':
+    case 'd':
+        return at + 2;
+    default:
+        return at + 1;
+    }
+}
+
+static enum status many_judge(struct json_tree *tree, const struct tape &tape, size_t at, struct why *why)
+{
+    size_t count = count_at(tape, at);
     size_t used = 0;
     if (count > tree->key_room) {
         auto *keys = static_cast<key_text *>(std::realloc(static_cast<void *>(tree->keys), count * sizeof(key_text)));
@@ -119,10 +175,8 @@ static enum status many_judge(struct json_tree *tree, const dom::object &object,
         tree->keys = keys;
         tree->key_room = count;
     }
-    for (auto member : object) {
-        if (used < count) {
-            tree->keys[used++] = member.key;
-        }
+    for (at++; type_at(tape, at) != '}' && used < count; at = value_after(tape, at + 1)) {
+        tree->keys[used++] = text_at(tape, at);
     }
     std::sort(tree->keys, tree->keys + used);
     for (size_t i = 1; i < used; i++) {
@@ -133,96 +187,76 @@ static enum status many_judge(struct json_tree *tree, const dom::object &object,
     return STATUS_OK;
 }
 
-static enum status value_judge(struct json_tree *tree, const dom::element &value, int depth, struct why *why);
-
-/* The keys of a small object that were seen so far. */
-struct seen_keys {
-    key_text keys[few_members];
-    uint64_t bits;
-    size_t count;
-};
-
-static bool is_twin(struct seen_keys *seen, const key_text &key)
+static bool is_twin(struct level *level, const key_text &key)
 {
     uint64_t bit = key_bit(key);
-    for (size_t i = 0; (seen->bits & bit) != 0 && i < seen->count; i++) {
-        if (same_key(seen->keys[i], key)) {
+    for (size_t i = 0; (level->bits & bit) != 0 && i < level->count; i++) {
+        if (same_key(level->keys[i], key)) {
             return true;
         }
     }
-    seen->bits |= bit;
-    seen->keys[seen->count++] = key;
+    level->bits |= bit;
+    level->keys[level->count++] = key;
     return false;
 }
 
-static enum status key_judge(const struct json_tree *tree, const key_text &key, struct why *why)
+static enum status key_judge(const struct json_tree *tree, struct level *level, const key_text &key, struct why *why)
 {
-    if (!tree->has_escapes) {
-        return STATUS_OK;
+    if (!level->is_many && is_twin(level, key)) {
+        return malformed(why, "a key stands twice in an object");
     }
-    if (std::memchr(key.data(), 0, key.size()) != nullptr) {
+    if (tree->has_escapes && std::memchr(key.data(), 0, key.size()) != nullptr) {
         return malformed(why, "a key holds a zero byte");
     }
     return text_judge(tree, key, why);
 }
 
-static enum status object_judge(struct json_tree *tree, const dom::object &object, int depth, struct why *why)
+/* Into the container at `at`. */
+static enum status level_enter(struct json_tree *tree, const struct tape &tape, size_t at, size_t depth, struct why *why)
 {
-    size_t count = object.size();
-    struct seen_keys seen;
-    seen.bits = seen.count = 0;
-    enum status status = depth > JSON_DEPTH_LIMIT ? too_deep(why) : count_add(tree, count, why);
-    if (status == STATUS_OK && count > few_members) {
-        status = many_judge(tree, object, count, why);
+    if (depth > JSON_DEPTH_LIMIT) {
+        return too_deep(why);
     }
-    for (auto member : object) {
-        if (status == STATUS_OK && count <= few_members && is_twin(&seen, member.key)) {
-            status = malformed(why, "a key stands twice in an object");
+    struct level *level = &tree->levels[depth];
+    size_t count = count_at(tape, at);
+    level->is_object = level->is_key_next = type_at(tape, at) == '{';
+    level->is_many = level->is_object && count > few_members;
+    level->bits = level->count = 0;
+    enum status status = count_add(tree, count, why);
+    return status == STATUS_OK && level->is_many ? many_judge(tree, tape, at, why) : status;
+}
+
+/* The whole document in one pass, word by word. */
+static enum status tape_judge(struct json_tree *tree, const struct tape &tape, struct why *why)
+{
+    enum status status = STATUS_OK;
+    size_t end = static_cast<size_t>(tape.words[0] & payload_mask);
+    size_t depth = 0;
+    tree->levels[0].is_object = tree->levels[0].is_key_next = false;
+    for (size_t at = 1; at < end && status == STATUS_OK; at++) {
+        struct level *level = &tree->levels[depth];
+        char type = type_at(tape, at);
+        if (type == '}' || type == ']') {
+            depth--;
+            continue;
         }
-        if (status == STATUS_OK) {
-            status = key_judge(tree, member.key, why);
+        if (level->is_key_next) {
+            level->is_key_next = false;
+            status = key_judge(tree, level, text_at(tape, at), why);
+            continue;
         }
-        if (status == STATUS_OK) {
-            status = value_judge(tree, member.value, depth, why);
-        }
-        if (status != STATUS_OK) {
-            return status;
+        level->is_key_next = level->is_object;
+        if (type == '{' || type == '[') {
+            status = level_enter(tree, tape, at, ++depth, why);
+        } else if (type == '"' && tree->has_escapes) {
+            status = text_judge(tree, text_at(tape, at), why);
+        } else if (type == 'u') {
+            status = malformed(why, "a number is larger than 64 bits with a sign hold");
+        } else if (type == 'l' || type == 'd') {
+            at++; /* the number itself */
         }
     }
     return status;
-}
-
-static enum status array_judge(struct json_tree *tree, const dom::array &array, int depth, struct why *why)
-{
-    enum status status = depth > JSON_DEPTH_LIMIT ? too_deep(why) : count_add(tree, array.size(), why);
-    for (auto element : array) {
-        if (status != STATUS_OK) {
-            break;
-        }
-        status = value_judge(tree, element, depth, why);
-    }
-    return status;
-}
-
-/* `depth` of the containers around it. */
-static enum status value_judge(struct json_tree *tree, const dom::element &value, int depth, struct why *why)
-{
-    switch (value.type()) {
-    case dom::element_type::OBJECT:
-        return object_judge(tree, value.get_object().value_unsafe(), depth + 1, why);
-    case dom::element_type::ARRAY:
-        return array_judge(tree, value.get_array().value_unsafe(), depth + 1, why);
-    case dom::element_type::STRING:
-        return tree->has_escapes ? text_judge(tree, value.get_string().value_unsafe(), why) : STATUS_OK;
-    case dom::element_type::UINT64:
-        return malformed(why, "a number is larger than 64 bits with a sign hold");
-    case dom::element_type::INT64:
-    case dom::element_type::DOUBLE:
-    case dom::element_type::BOOL:
-    case dom::element_type::NULL_VALUE:
-        return STATUS_OK;
-    }
-    return STATUS_OK;
 }
 
 /* What of a container is wanted, as a list that ends with a null name. `members` NULL: all of it. */
@@ -473,6 +507,7 @@ enum status json_tree_read(struct json_tree *tree, const char *text, size_t coun
     }
     tree->value_count = 0;
     tree->has_escapes = has_unicode_escape(text, count);
-    enum status status = value_judge(tree, root, 0, why);
+    const struct tape tape = {tree->parser->doc.tape.get(), tree->parser->doc.string_buf.get()};
+    enum status status = tape_judge(tree, tape, why);
     return status == STATUS_OK ? record_read(root, out) : status;
 }
