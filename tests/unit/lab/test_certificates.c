@@ -6,12 +6,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "measurement/base/file.h"
 #include "tests/lab/certificates.h"
 #include "tests/lab/workspace.h"
 
@@ -63,7 +65,8 @@ static void test_only_the_right_name_authority_and_time_pass(void **state)
     assert_int_equal(authority_make("Other CA", NOW_S, &other, &why), STATUS_OK);
     assert_int_equal(authority_publish(trusted, "ca.pem", &why), STATUS_OK);
     assert_int_equal(authority_publish(other, "other.pem", &why), STATUS_OK);
-    struct certificate_plan plan = {"www.example.com example.com 192.0.2.7", NOW_S - DAY_S, NOW_S + DAY_S};
+    struct certificate_plan plan = {
+        .names = "www.example.com example.com 192.0.2.7", .start_s = NOW_S - DAY_S, .end_s = NOW_S + DAY_S};
     assert_int_equal(certificate_publish(trusted, &plan, "leaf.crt", "leaf.key", &why), STATUS_OK);
     assert_int_equal(access("leaf.key", R_OK), 0);
     assert_int_equal(verify("ca.pem", "leaf.crt", "www.example.com", NULL, NOW_S), X509_V_OK);
@@ -83,8 +86,66 @@ static void test_only_the_right_name_authority_and_time_pass(void **state)
     free(folder);
 }
 
+static void test_every_kind_of_key(void **state)
+{
+    (void)state;
+    struct authority *trusted = NULL;
+    struct why why = {0};
+    char *folder = NULL;
+    assert_int_equal(workspace_make(&folder, &why), STATUS_OK);
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(authority_make("Lab CA", NOW_S, &trusted, &why), STATUS_OK);
+    assert_int_equal(authority_publish(trusted, "ca.pem", &why), STATUS_OK);
+    for (int key = 0; key < CERTIFICATE_KEY_COUNT; key++) {
+        struct certificate_plan plan = {.names = "www.example.com",
+                                        .start_s = NOW_S - DAY_S,
+                                        .end_s = NOW_S + DAY_S,
+                                        .key = (enum certificate_key)key};
+        assert_int_equal(certificate_publish(trusted, &plan, "leaf.crt", "leaf.key", &why), STATUS_OK);
+        assert_int_equal(verify("ca.pem", "leaf.crt", "www.example.com", NULL, NOW_S), X509_V_OK);
+    }
+    authority_free(trusted);
+    assert_int_equal(chdir("/"), 0);
+    workspace_clear(folder);
+    free(folder);
+}
+
+/* Without the one in between, which comes with the leaf, nobody knows who signed it. */
+static void test_an_authority_in_between(void **state)
+{
+    (void)state;
+    struct authority *trusted = NULL, *between = NULL;
+    struct why why = {0};
+    struct buffer bytes = {0};
+    char *folder = NULL;
+    assert_int_equal(workspace_make(&folder, &why), STATUS_OK);
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(authority_make("Lab CA", NOW_S, &trusted, &why), STATUS_OK);
+    assert_int_equal(authority_issue(trusted, "Between", NOW_S, &between, &why), STATUS_OK);
+    assert_int_equal(authority_publish(trusted, "ca.pem", &why), STATUS_OK);
+    assert_int_equal(authority_publish(between, "between.pem", &why), STATUS_OK);
+    struct certificate_plan plan = {
+        .names = "www.example.com", .start_s = NOW_S - DAY_S, .end_s = NOW_S + DAY_S};
+    assert_int_equal(certificate_publish(between, &plan, "leaf.crt", "leaf.key", &why), STATUS_OK);
+    assert_int_equal(verify("ca.pem", "leaf.crt", "www.example.com", NULL, NOW_S),
+                     X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+    assert_int_equal(verify("ca.pem", "between.pem", NULL, NULL, NOW_S), X509_V_OK);
+    assert_int_equal(file_read("leaf.crt", 65536, &bytes, &why), STATUS_OK);
+    buffer_append(&bytes, "", 1);
+    const char *first = strstr((const char *)bytes.bytes, "BEGIN CERTIFICATE");
+    assert_true(first && strstr(first + 1, "BEGIN CERTIFICATE"));
+    buffer_free(&bytes);
+    authority_free(between);
+    authority_free(trusted);
+    assert_int_equal(chdir("/"), 0);
+    workspace_clear(folder);
+    free(folder);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_only_the_right_name_authority_and_time_pass)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_only_the_right_name_authority_and_time_pass),
+                                       cmocka_unit_test(test_every_kind_of_key),
+                                       cmocka_unit_test(test_an_authority_in_between)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
