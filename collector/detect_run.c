@@ -113,9 +113,11 @@ struct judging {
     struct collector_folder *folder;
     const struct region_span *region;
     enum detect_scope scope;
-    const struct receipts *receipts;
+    size_t country_count; /* of the whole store, by whose silence a fault of the collector shows */
+    struct receipts *receipts;
     struct detect_settings settings;
     struct walk_cache cache;
+    int64_t now_s;
     int64_t end_s;
     int64_t service_from_s; /* verdicts on services are read from here on */
     struct row_list earlier; /* events told before */
@@ -282,7 +284,11 @@ static enum status judge_once(struct judging *judging, struct detect_resume *res
     *resume = (struct detect_resume){.bytes = resumes ? judging->cache.bytes.bytes : NULL,
                                      .byte_count = judging->cache.bytes.count,
                                      .save_bin = walks_are_kept(judging) ? save_bin_of(judging) : 0};
-    enum status status = rows_read(judging, from_s, &presence, &sightings, why);
+    enum status status = receipts_read(judging->folder, from_s - RECEIPT_LEAD_S, judging->now_s, judging->country_count,
+                                       judging->receipts, why);
+    if (status == STATUS_OK) {
+        status = rows_read(judging, from_s, &presence, &sightings, why);
+    }
     struct detect_input input = {.presence = presence.rows,
                                  .presence_count = presence.count,
                                  .sightings = sightings.rows,
@@ -332,12 +338,14 @@ static enum status judge_and_put(struct judging *judging, int64_t now_s, struct 
 }
 
 static enum status region_judge(struct collector_folder *folder, const struct region_span *region,
-                                enum detect_scope scope, const struct receipts *receipts, int64_t now_s,
-                                struct detect_counts *counts, struct why *why)
+                                enum detect_scope scope, size_t country_count, struct receipts *receipts,
+                                int64_t now_s, struct detect_counts *counts, struct why *why)
 {
     struct judging judging = {.folder = folder,
                               .region = region,
                               .scope = scope,
+                              .country_count = country_count,
+                              .now_s = now_s,
                               .receipts = receipts,
                               .settings = detect_settings_default(folder->bin_length_s),
                               .earlier = {.row_bytes = sizeof(struct event)}};
@@ -399,17 +407,6 @@ enum status detect_archive_now(struct collector_folder *folder, int64_t clock_s,
     return STATUS_OK;
 }
 
-/* From when on receipts may matter to a region that is judged. */
-static int64_t receipts_start_s(const struct region_list *list, enum detect_scope scope, int64_t now_s)
-{
-    int64_t start_s = now_s;
-    for (size_t i = 0; i < list->count; i++) {
-        int64_t from_s = list->rows[i].is_dirty ? list->rows[i].dirty_s : now_s;
-        start_s = least(start_s, scope == DETECT_ALL ? list->rows[i].first_s : from_s);
-    }
-    return start_s - DETECT_REACH_S - LATE_S - RECEIPT_LEAD_S;
-}
-
 /* Countries by which a fault of the collector shows; 0: one of them has too many of the probes. */
 static size_t countries_count(const struct region_list *list)
 {
@@ -444,20 +441,13 @@ enum status detect_run(struct collector_folder *folder, enum detect_scope scope,
     struct region_list list = {0};
     struct receipts receipts = {0};
     struct detect_counts counts = {0};
-    size_t chosen = 0;
     int64_t active_s = detect_settings_default(folder->bin_length_s).active_s;
     enum status status = regions_list(folder, &list, why);
-    for (size_t i = 0; i < list.count; i++) {
-        chosen += is_chosen(&list.rows[i], scope, now_s, active_s);
-    }
-    if (status == STATUS_OK && chosen > 0) {
-        status = receipts_read(folder, receipts_start_s(&list, scope, now_s), now_s, countries_count(&list),
-                               &receipts, why);
-    }
+    size_t country_count = countries_count(&list);
     for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
         const struct region_span *region = &list.rows[i];
         if (is_chosen(region, scope, now_s, active_s)) {
-            status = region_judge(folder, region, scope, &receipts, now_s, &counts, why);
+            status = region_judge(folder, region, scope, country_count, &receipts, now_s, &counts, why);
         }
     }
     receipts_free(&receipts);

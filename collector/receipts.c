@@ -92,6 +92,10 @@ enum status receipts_read(struct collector_folder *folder, int64_t from_s, int64
 {
     struct gather gather = {0};
     struct store_bundle_filter filter = {.log = folder->log};
+    if (out->clocks != NULL && out->from_s <= from_s)
+        return STATUS_OK;
+    receipts_free(out);
+    out->from_s = from_s;
     enum status status = hearing_gaps(folder->path, now_s, HEARING_PATIENCE_BINS * folder->bin_length_s, &out->gaps, why);
     bool is_live = hearing_is_kept(folder->path);
     if (status == STATUS_OK)
