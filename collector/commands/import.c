@@ -62,16 +62,16 @@ static enum exit_status files_import(struct collector_folder *folder, const stru
     return result;
 }
 
+/* The counts on stdout are what callers rely on; what followed from them is told beside. */
 static void summary_print(const struct import_counts *counts, const struct detect_counts *judged, bool is_json)
 {
-    const char *format = is_json ? "{\"accepted\":%zu,\"duplicate\":%zu,\"rejected\":%zu,\"judged_regions\":%zu,"
-                                   "\"rescored_bins\":%zu,\"kept_sealed\":%zu}\n"
-                                 : "accepted %zu, duplicate %zu, rejected %zu\njudged %zu regions, rescored_bins=%zu\n";
-    printf(format, counts->accepted_count, counts->duplicate_count, counts->rejected_count, judged->region_count,
-           judged->rescored_bin_count, counts->kept_count);
-    if (!is_json && counts->kept_count > 0) {
-        printf("%zu sealed bundles are kept as they came: open them with dialtone-collector decrypt\n",
-               counts->kept_count);
+    printf(is_json ? "{\"accepted\":%zu,\"duplicate\":%zu,\"rejected\":%zu}\n"
+                   : "accepted %zu, duplicate %zu, rejected %zu\n",
+           counts->accepted_count, counts->duplicate_count, counts->rejected_count);
+    fprintf(stderr, "judged %zu regions, rescored_bins=%zu\n", judged->region_count, judged->rescored_bin_count);
+    if (counts->kept_count > 0) {
+        fprintf(stderr, "%zu sealed bundles are kept as they came: open them with dialtone-collector decrypt\n",
+                counts->kept_count);
     }
 }
 
