@@ -20,6 +20,7 @@ static json_t *time_or_null(int64_t wall_us)
 
 static json_t *spool_encode(const struct daemon *daemon)
 {
+    (void)spool_refresh(daemon->spool, NULL);
     struct spool_counts counts = spool_count(daemon->spool);
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s?}", "pending_lines",
                      (json_int_t)counts.pending_line_count, "bundles", (json_int_t)counts.bundle_count, "bytes",

@@ -435,6 +435,11 @@ enum status spool_seal(struct spool *spool, struct why *why)
     return status == STATUS_OK ? counted : status;
 }
 
+enum status spool_refresh(struct spool *spool, struct why *why)
+{
+    return spool_recount(spool, why);
+}
+
 struct spool_counts spool_count(const struct spool *spool)
 {
     struct spool_counts counts = spool->counts;

@@ -109,5 +109,7 @@ enum status spool_remove(struct spool *spool, const char *name, struct why *why)
 enum status spool_reject(struct spool *spool, const char *name, struct why *why);
 
 struct spool_counts spool_count(const struct spool *spool);
+/* Looks at the folder anew: couriers take bundles, and their receipts delete them, in other processes. */
+enum status spool_refresh(struct spool *spool, struct why *why);
 
 #endif

@@ -183,6 +183,12 @@ static enum status keys_keep(struct upload *upload, const struct collector_keys 
     return status;
 }
 
+/* The collector of a route with a key of its own; what was sealed to the first one it may not be able to open. */
+static bool is_others(const struct upload *upload, size_t route)
+{
+    return upload->config.routes && route < route_count(upload) && upload->config.routes->routes[route].has_key;
+}
+
 static void on_keys(const struct upload_answer *answer, void *arg)
 {
     struct upload *upload = arg;
@@ -199,10 +205,8 @@ static void on_keys(const struct upload_answer *answer, void *arg)
         upload_end(upload, UPLOAD_LATER, 0);
         return;
     }
-    /* The other collector of a route with a key of its own is not the one to seal to. */
-    bool is_others = upload->config.routes && answer->route < route_count(upload) &&
-                     upload->config.routes->routes[answer->route].has_key;
-    enum status status = answer->code != 200 || !answer->signature || is_others ? STATUS_NOT_FOUND : STATUS_OK;
+    bool is_unfit = answer->code != 200 || !answer->signature || is_others(upload, answer->route);
+    enum status status = is_unfit ? STATUS_NOT_FOUND : STATUS_OK;
     if (status == STATUS_OK)
         status = collector_keys_read(answer->body, answer->body_bytes, answer->signature,
                                      upload->is_pinned ? &upload->pinned : NULL, &keys);
@@ -245,16 +249,16 @@ static enum status receipt_append(const struct upload *upload, const struct uplo
 
 /* Pin first: a receipt is only worth what its key is worth the next time. */
 static enum status receipt_keep(struct upload *upload, const struct upload_answer *answer,
-                                const struct public_key *key, bool is_others, struct why *why)
+                                const struct public_key *key, struct why *why)
 {
-    enum status status = is_others ? STATUS_OK : collector_pin(upload, key, why);
+    enum status status = is_others(upload, answer->route) ? STATUS_OK : collector_pin(upload, key, why);
     return status == STATUS_OK ? receipt_append(upload, answer, why) : status;
 }
 
 /* Whose receipts count on a route: its own collector's, or the pinned one's; NULL: nobody is pinned yet. */
 static const struct public_key *key_expected(const struct upload *upload, size_t route)
 {
-    if (upload->config.routes && route < route_count(upload) && upload->config.routes->routes[route].has_key)
+    if (is_others(upload, route))
         return &upload->config.routes->routes[route].key;
     return upload->is_pinned ? &upload->pinned : NULL;
 }
@@ -281,13 +285,12 @@ static enum status accepted(struct upload *upload, const struct upload_answer *a
     struct public_key key;
     struct why why = {0};
     const struct public_key *expected = key_expected(upload, answer->route);
-    bool is_others = expected && expected != &upload->pinned;
     enum status status = receipt_check(answer->body, answer->body_bytes, upload->bundle.hash,
                                        upload->bundle.is_sealed ? upload->bundle.file_hash : NULL, expected, &key, &why);
     if (status == STATUS_OK)
         clock_tell(upload, answer, true);
     if (status == STATUS_OK)
-        status = receipt_keep(upload, answer, &key, is_others, &why);
+        status = receipt_keep(upload, answer, &key, &why);
     if (status == STATUS_OK)
         status = spool_remove(upload->config.spool, upload->bundle.name, &why);
     if (status != STATUS_OK) {
@@ -337,11 +340,13 @@ static void on_answer(const struct upload_answer *answer, void *arg)
         clock_tell(upload, answer, false);
     if (answer->status == STATUS_OK && (answer->code == 200 || answer->code == 201) && !answer->is_truncated)
         status = accepted(upload, answer);
-    else if (answer->status == STATUS_OK && is_final_refusal(answer))
+    else if (answer->status == STATUS_OK && is_final_refusal(answer) && !is_others(upload, answer->route))
         status = refused(upload, answer->code);
     else
         log_event(upload->config.log, LOG_LEVEL_WARN, "upload_failed", "bundle=%s status=%s code=%ld",
                   upload->bundle.name, status_name(answer->status), answer->code);
+    if (status != STATUS_OK && is_others(upload, answer->route))
+        upload->working = ROUTES_MAX; /* it takes nothing: the next attempt begins with the first route */
     if (status == STATUS_OK)
         upload_next(upload);
     else

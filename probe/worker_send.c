@@ -12,6 +12,7 @@
 #include "probe/worker_kinds.h"
 #include "probe/worker_line.h"
 
+#define TIMEOUT_STEPS  10 /* --timeout is of a step; an upload has several, and more to send */
 #define FILE_BYTES_MAX (BUNDLE_PACKED_BYTES_MAX + (1u << 20)) /* sealing adds a little */
 
 struct uploading {
@@ -126,7 +127,12 @@ static enum status orders_serve(struct loop *loop, const struct worker_context *
         fetcher_meter(fetcher, meter);
     if (status == STATUS_OK) {
         const struct upload_send_config config = {
-            .fetcher = fetcher, .routes = &ways.routes, .pins = ways.pins, .ca_file = context->options->ca_file};
+            .fetcher = fetcher,
+            .routes = &ways.routes,
+            .pins = ways.pins,
+            .ca_file = context->options->ca_file,
+            .timeout_us = context->options->timeout_us * TIMEOUT_STEPS,
+        };
         status = upload_send_open(&config, &send);
     }
     while (status == STATUS_OK && (count = getline(&line, &room, stdin)) > 0) {

@@ -3,7 +3,7 @@
 # lose none and send none twice. Bundles verify with minisign.
 set -eu
 : "${BIN:?the folder of the programs}"
-for tool in minisign zstd ip unshare; do
+for tool in minisign zstd ip unshare age; do
     command -v $tool >/dev/null || { echo "$tool is missing: skipped" >&2; exit 77; }
 done
 [ -x "$BIN/dialtone-collector" ] || { echo "the collector is not built: skipped" >&2; exit 77; }
@@ -45,7 +45,14 @@ collector_start() {
     done
     fail "the collector did not start: $(cat "$WORK/collector.log")"
 }
-lines_kept() { cat "$STATE"/spool/*.jsonl 2>/dev/null || true; for f in "$STATE"/spool/*.zst; do [ ! -e "$f" ] || zstd -dcq "$f"; done; }
+# All lines on the disk; what is sealed is opened with the collector's identity, behind six lines of key and signature.
+lines_kept() {
+    cat "$STATE"/spool/*.jsonl 2>/dev/null || true
+    for f in "$STATE"/spool/*.zst; do [ ! -e "$f" ] || zstd -dcq "$f"; done
+    for f in "$STATE"/spool/*.age; do
+        [ ! -e "$f" ] || age -d -i "$WORK/data/identity.age.txt" "$f" | tail -n +7 | zstd -dcq
+    done
+}
 
 # The collector is away: the round is done, its bundle waits, and anyone can verify it.
 got=0
@@ -62,6 +69,8 @@ printf x >>"$WORK/altered.zst"
 lines_kept >"$WORK/seen"
 [ -s "$WORK/seen" ] || fail "nothing was written"
 
+[ ! -e "$STATE/recipient.txt" ] || fail "a recipient was learnt from nobody"
+
 # Killed twenty times, at any moment; the collector comes up half-way.
 for round in $(seq 20); do
     [ "$round" != 10 ] || collector_start
@@ -77,10 +86,11 @@ done
 got=0
 (probe --rounds 1) || got=$?
 [ $got = 0 ] || fail "the last run exited $got: $(tail -n 5 "$WORK/probe.log")"
-[ -z "$(ls "$STATE"/spool/*.zst 2>/dev/null)" ] || fail "bundles still wait"
+[ -z "$(ls "$STATE"/spool/*.zst "$STATE"/spool/*.age 2>/dev/null)" ] || fail "bundles still wait"
 [ ! -s "$STATE/spool/pending.jsonl" ] || fail "lines still wait"
 [ -z "$(ls "$STATE/rejected")" ] || fail "bundles were refused: $(grep refused "$WORK/probe.log" | head -n 2)"
 
+[ -s "$STATE/recipient.txt" ] || fail "nobody was named to seal to"
 find "$WORK/data" -name '*.zst' -exec zstd -dcq {} + | sort >"$WORK/arrived"
 [ -s "$WORK/arrived" ] || fail "nothing arrived"
 [ -z "$(uniq -d "$WORK/arrived")" ] || fail "lines arrived twice: $(uniq -d "$WORK/arrived" | wc -l)"

@@ -1,0 +1,168 @@
+#!/bin/sh
+# Each route to the collector is blocked in turn: the upload finds the next, and status says so. With all blocked, a
+# courier delivers. Nothing is lost, nothing counted twice, and nothing on the disk or the stick can be read.
+set -eu
+: "${BIN:?the folder of the programs}"
+for tool in zstd ip unshare openssl curl age; do
+    command -v $tool >/dev/null || { echo "$tool is missing: skipped" >&2; exit 77; }
+done
+[ -x "$BIN/dialtone-collector" ] || { echo "the collector is not built: skipped" >&2; exit 77; }
+if [ "${ALONE:-}" != yes ]; then
+    export ALONE=yes
+    if unshare -n true 2>/dev/null; then
+        exec unshare -n sh "$0"
+    elif unshare -rn true 2>/dev/null; then
+        exec unshare -rn sh "$0"
+    fi
+    echo "network namespaces are not permitted here: skipped" >&2
+    exit 77
+fi
+ip link set lo up
+for n in 1 2 3 4 5; do ip addr add 10.99.0.$n/32 dev lo; done
+WORK=$(mktemp -d)
+PIDS=
+trap 'for pid in $PIDS; do kill -9 "$pid" 2>/dev/null || true; done; rm -rf "$WORK"' EXIT
+fail() { echo "FAIL: $*" >&2; exit 1; }
+STATE=$WORK/state
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=collector \
+    -addext subjectAltName=IP:10.99.0.1,IP:10.99.0.5,DNS:alt.example -keyout "$WORK/key.pem" -out "$WORK/cert.pem" 2>/dev/null
+PIN=sha256//$(openssl x509 -in "$WORK/cert.pem" -pubkey -noout | openssl pkey -pubin -outform DER |
+    openssl dgst -sha256 -binary | openssl base64)
+
+# collector_start FOLDER LISTEN IDENTITY
+collector_start() {
+    "$BIN/dialtone-collector" serve --data "$WORK/$1" --cert "$WORK/cert.pem" --key "$WORK/key.pem" \
+        --listen "$2" --identity "$3" 2>>"$WORK/$1.log" &
+    PIDS="$PIDS $!"
+    for _ in $(seq 100); do
+        grep -q event=listening "$WORK/$1.log" && return 0
+        sleep 0.1
+    done
+    fail "the collector did not start: $(cat "$WORK/$1.log")"
+}
+age-keygen -o "$WORK/identity.txt" 2>/dev/null
+# The first collector stands behind 10.99.0.1 and .2; both proxies reach it where the probe cannot.
+collector_start one 0.0.0.0:8443 "$WORK/identity.txt"
+collector_start two 10.99.0.5:9443 none
+"$BIN/relay" 10.99.0.3 3128 "$WORK/http.log" 127.0.0.1 8443 &
+PIDS="$PIDS $!"
+"$BIN/relay" 10.99.0.4 1080 "$WORK/socks.log" 127.0.0.1 8443 &
+PIDS="$PIDS $!"
+KEY_TWO=$(curl -s --cacert "$WORK/cert.pem" https://10.99.0.5:9443/v1/keys | sed 's/.*"key":"\([^"]*\)".*/\1/')
+[ -n "$KEY_TWO" ] || fail "the second collector names no key"
+
+"$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null
+printf 'kind,operator,host,port\nforeign,a,127.0.0.1,8443\nforeign,b,127.0.0.1,9\n' >"$WORK/anchors.csv"
+printf 'url\nhttp://127.0.0.1:9/\n' >"$WORK/targets.csv"
+cat >"$WORK/probe.conf" <<END
+state = $STATE
+collector = https://10.99.0.1:8443
+route = direct
+route = name=alt.example@10.99.0.2
+route = proxy=http://somebody:secret@10.99.0.3:3128
+route = socks5=10.99.0.4:1080
+route = collector=https://10.99.0.5:9443,$KEY_TWO
+pin = $PIN
+END
+probe() {
+    exec "$BIN/dialtone-probe" run --config "$WORK/probe.conf" --ca-file "$WORK/cert.pem" --anchors "$WORK/anchors.csv" \
+        --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --timeout 300ms --no-capture --allow-private-targets \
+        --country XD --ladder-interval 200ms --web-interval 1d --channels-interval 1d --upload-interval 300ms \
+        --control http://127.0.0.1:9/v1/control 2>>"$WORK/probe.log"
+}
+status() { "$BIN/dialtone-probe" status --state "$STATE" 2>/dev/null; }
+# await PATTERN WHAT
+await() {
+    for _ in $(seq 150); do
+        status | grep -q "$1" && return 0
+        sleep 0.1
+    done
+    status >&2 || true
+    fail "$2: $(tail -n 5 "$WORK/probe.log")"
+}
+lines_pending() { cat "$STATE"/spool/*.jsonl 2>/dev/null || true; }
+probe &
+PROBE=$!
+PIDS="$PIDS $PROBE"
+await '^route 1 .*direct: works (used now)' "the direct route was not used"
+await 'MiB, sealed$' "the spool is not sealed"
+
+# Each address that is taken away blocks one route; the others are tried in their order.
+ip addr del 10.99.0.1/32 dev lo
+await '^route 2 .*name=alt.example@10.99.0.2: works (used now)' "the other name was not used"
+status | grep -q '^route 1 .*direct: fails, ' || fail "status does not say that the direct route fails"
+ip addr del 10.99.0.2/32 dev lo
+await '^route 3 .*proxy=10.99.0.3:3128: works (used now)' "the HTTP proxy was not used"
+grep -q '^connect 10.99.0.1$' "$WORK/http.log" || fail "the HTTP proxy was not asked for the collector"
+ip addr del 10.99.0.3/32 dev lo
+await '^route 4 .*socks5=10.99.0.4:1080: works (used now)' "SOCKS5 was not used"
+grep -q '^socks5-' "$WORK/socks.log" || fail "the SOCKS5 proxy was not asked"
+ip addr del 10.99.0.4/32 dev lo
+await '^route 5 .*collector=https://10.99.0.5:9443: works (used now)' "the other collector was not used"
+find "$WORK/two/sealed" -name '*.age' | grep -q . || fail "the other collector keeps nothing of what it cannot open"
+if status | grep -q secret; then fail "status tells the proxy's password"; fi
+
+# All are blocked: a courier goes. The daemon runs on meanwhile.
+ip addr del 10.99.0.5/32 dev lo
+for _ in $(seq 100); do
+    [ "$(ls "$STATE"/spool/*.age 2>/dev/null | wc -l)" -lt 1 ] || break
+    sleep 0.1
+done
+if ls "$STATE"/spool/*.jsonl.zst >/dev/null 2>&1; then fail "a bundle lies open in the spool"; fi
+"$BIN/dialtone-probe" export --state "$STATE" "$WORK/stick" >"$WORK/export.out" || fail "export: $(cat "$WORK/export.out")"
+[ -s "$WORK/stick/README-COURIER.txt" ] || fail "the courier has no README"
+ls "$WORK"/stick/*.jsonl.zst.age >"$WORK/carried" || fail "nothing is on the stick"
+if grep -rqa 'measurement_start_time\|dialtone:1 ' "$WORK/stick" "$STATE"/spool/*.age; then fail "the stick can be read"; fi
+status | grep -q '([1-9][0-9]* given to a courier)' || fail "status does not say what was exported: $(status)"
+"$BIN/dialtone-collector" import --data "$WORK/one" --identity "$WORK/identity.txt" --receipts "$WORK/stick/receipts" "$WORK"/stick/*.age \
+    >"$WORK/import.out" 2>&1 || fail "import: $(cat "$WORK/import.out")"
+# A receipt that another signed takes nothing away.
+for receipt in "$WORK"/stick/receipts/*.json; do
+    sed "s/\"key\":\"[^\"]*\"/\"key\":\"$(printf %s "$KEY_TWO" | sed 's/[\/&]/\\&/g')\"/" "$receipt"
+done >"$WORK/forged.jsonl"
+got=0
+"$BIN/dialtone-probe" import-receipts --state "$STATE" "$WORK/forged.jsonl" >"$WORK/receipts.out" 2>&1 || got=$?
+[ $got = 1 ] || fail "forged receipts: exit $got: $(cat "$WORK/receipts.out")"
+for name in $(sed 's/.*\///; s/\.jsonl.*//' "$WORK/carried"); do
+    ls "$STATE/spool/$name"-*.age >/dev/null || fail "a forged receipt deleted $name"
+done
+"$BIN/dialtone-probe" import-receipts --state "$STATE" "$WORK/stick/receipts" >"$WORK/receipts.out" 2>&1 ||
+    fail "import-receipts: $(cat "$WORK/receipts.out")"
+for name in $(sed 's/.*\///; s/\.jsonl.*//' "$WORK/carried"); do
+    if ls "$STATE/spool/$name"-*.age >/dev/null 2>&1; then fail "$name was receipted and is still there"; fi
+done
+
+# The way is free again: what was not carried goes by itself, and all of it is there once.
+ip addr add 10.99.0.1/32 dev lo
+await '^route 1 .*direct: works (used now)' "the direct route was not found again"
+kill "$PROBE"
+wait "$PROBE" 2>/dev/null || true
+lines_pending | grep '}$' | sort -u >"$WORK/left" || true
+find "$WORK/one/bundles" -name '*.zst' -exec zstd -dcq {} + >"$WORK/arrived"
+for file in $(find "$WORK/two/sealed" -name '*.age'); do
+    age -d -i "$WORK/identity.txt" "$file" | tail -n +7 | zstd -dcq >>"$WORK/arrived" || fail "$file cannot be opened"
+done
+for file in "$STATE"/spool/*.age; do
+    [ ! -e "$file" ] || age -d -i "$WORK/identity.txt" "$file" | tail -n +7 | zstd -dcq >>"$WORK/arrived"
+done
+cat "$WORK/left" >>"$WORK/arrived"
+sort "$WORK/arrived" >"$WORK/all"
+[ -z "$(uniq -d "$WORK/all")" ] || fail "lines are there twice: $(uniq -d "$WORK/all" | wc -l)"
+# Every climb is one line, and each says how many came before it in its process: none is missing by count.
+CLIMBS=$("$BIN/dialtone-probe" status --state "$STATE" | sed -n 's/^last climb .*(\([0-9]*\) since start)/\1/p')
+LINES=$(grep -c '"test_name":"ladder"' "$WORK/all")
+[ "$LINES" -ge "$CLIMBS" ] || fail "$LINES climbs are there of $CLIMBS"
+! grep -q 'AddressSanitizer\|runtime error' "$WORK/probe.log" || fail "$(grep -m1 -A5 'Sanitizer\|runtime error' "$WORK/probe.log")"
+# A server with another key than the pinned one gets nothing, whatever its certificate says.
+sed "s|^pin = .*|pin = sha256//$(printf x | openssl dgst -sha256 -binary | openssl base64)|; /^route = [^d]/d" \
+    "$WORK/probe.conf" >"$WORK/wrong.conf"
+mv "$WORK/wrong.conf" "$WORK/probe.conf"
+got=0
+: >"$WORK/probe.log"
+"$BIN/dialtone-probe" run --config "$WORK/probe.conf" --ca-file "$WORK/cert.pem" --anchors "$WORK/anchors.csv" \
+    --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --timeout 300ms --no-capture --allow-private-targets \
+    --country XD --rounds 1 --control http://127.0.0.1:9/v1/control 2>"$WORK/probe.log" || got=$?
+[ $got = 4 ] || fail "with a wrong pin run exited $got: $(tail -n 5 "$WORK/probe.log")"
+grep -q 'upload_failed.*status=bad_signature' "$WORK/probe.log" || fail "the wrong key was not told: $(cat "$WORK/probe.log")"
+
+echo "$LINES climbs once each, $(wc -l <"$WORK/carried") bundles by courier, five routes in turn"
