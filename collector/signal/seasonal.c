@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "collector/detect/array.h"
+#include "collector/signal/surge.h"
 
 #define HOUR_S          3600
 #define DAY_S           86400
@@ -37,11 +38,6 @@
 #define FLOOR_SHARE     0.5
 #define FLOOR_BAND      0.15
 #define GROUP_S         (6 * HOUR_S)
-#define SURGE_KEPT      14
-#define SURGE_LEAST     5
-#define SURGE_FACTOR    3.0
-#define SURGE_EXTRA     10.0
-#define SURGE_LEVEL     30   /* samples after which a surge is the new usual */
 #define LOW_LEAST_S     (HOUR_S / 2)
 #define RETURN_LEAST_S  HOUR_S
 
@@ -278,50 +274,6 @@ static enum status fall_walk(struct walk *walk)
     return status == STATUS_OK && walk->is_open ? outage_add(walk, series->count) : status;
 }
 
-/* Daily counts of blocked measurements: how many people measure changes much, so only a multiple of the usual that
- * stays is told. */
-static enum status rise_walk(struct walk *walk)
-{
-    const struct series *series = walk->series;
-    double usual_values[SURGE_KEPT];
-    struct memory usual = {.values = usual_values, .room = SURGE_KEPT};
-    size_t first = 0, high = 0, low = 0;
-    double level = 0;
-    for (size_t i = 0; i < series->count; i++) {
-        double value = series->samples[i].value;
-        double reference = median_of(usual.values, usual.count);
-        bool is_high = usual.count >= SURGE_LEAST && value >= fmax(SURGE_FACTOR * reference, reference + SURGE_EXTRA);
-        if ((!walk->is_open && !is_high) || (walk->is_open && i - first >= SURGE_LEVEL))
-            memory_add(&usual, value);
-        high = is_high ? high + 1 : 0;
-        low = is_high ? 0 : low + 1;
-        if (high == 1 && !walk->is_open)
-            first = i;
-        if (!walk->is_open && high == RETURN_SAMPLES) {
-            walk->is_open = true;
-            walk->outage = (struct outage){.series = walk->number, .pattern = PATTERN_SURGE,
-                                           .onset_s = series->samples[first].time_s};
-            walk->outage.before_s = first > 0 ? series->samples[first - 1].time_s : walk->outage.onset_s;
-            level = reference;
-        }
-        bool ends = walk->is_open && low >= 2 * RETURN_SAMPLES;
-        if (!ends && !(walk->is_open && i + 1 == series->count))
-            continue;
-        size_t last = ends ? i + 1 - 2 * RETURN_SAMPLES : i;
-        double sum = 0;
-        for (size_t j = first; j <= last; j++)
-            sum += series->samples[j].value;
-        walk->outage.end_s = ends ? series->samples[last + 1].time_s : 0;
-        walk->outage.depth = fmax(0, 1 - level / fmax(1e-9, sum / (double)(last - first + 1)));
-        walk->outage.confidence = fmin(0.95, 1 - exp(-(double)(last - first + 1) / 5));
-        walk->is_open = false;
-        if (!array_room(&walk->out->items, walk->out->count, &walk->out->room))
-            return STATUS_NO_MEMORY;
-        walk->out->items[walk->out->count++] = walk->outage;
-    }
-    return STATUS_OK;
-}
-
 static int outage_compare(const void *left, const void *right)
 {
     const struct outage *a = left, *b = right;
@@ -359,7 +311,7 @@ enum status seasonal_detect(const struct signal_table *table, struct outages *ou
         walk->ratios = malloc((table->series[i].count + 1) * sizeof *walk->ratios);
         status = walk->ratios != NULL ? STATUS_OK : STATUS_NO_MEMORY;
         if (status == STATUS_OK)
-            status = table->counts_anomalies ? rise_walk(walk) : fall_walk(walk);
+            status = table->counts_anomalies ? surge_find(&table->series[i], i, out) : fall_walk(walk);
         free(walk->ratios);
     }
     free(walk);

@@ -26,6 +26,7 @@ struct row {
 struct columns {
     int time, region, value;
     int anomalies[3]; /* dns, http, tls */
+    int ok;           /* beside them */
     bool is_wide;     /* every other numeric column is a region of its own */
     char headers[SIGNAL_COLUMNS_MOST][SIGNAL_REGION_BYTES];
     size_t count;
@@ -104,7 +105,9 @@ static const char *const ushahidi_names[] = {"post id", "post_id", "survey", NUL
 static bool headers_fit(struct columns *columns, struct why *why)
 {
     static const char *const dns[] = {"dns", NULL}, *const http[] = {"http", NULL}, *const tls[] = {"tls", NULL};
+    static const char *const ok[] = {"ok", "ok_count", NULL};
     columns->time = find_header(columns, time_names);
+    columns->ok = find_header(columns, ok);
     columns->region = find_header(columns, region_names);
     columns->value = find_header(columns, value_names);
     columns->anomalies[0] = find_header(columns, dns);
@@ -168,7 +171,7 @@ static enum status series_find(struct reading_state *state, const char *region, 
     return STATUS_OK;
 }
 
-static enum status sample_add(struct reading_state *state, const char *region, int64_t time_s, double value)
+static enum status sample_add(struct reading_state *state, const char *region, struct sample sample)
 {
     struct series *series;
     enum status status = series_find(state, region, &series);
@@ -176,7 +179,7 @@ static enum status sample_add(struct reading_state *state, const char *region, i
         return status;
     if (!array_room(&series->samples, series->count, &series->room))
         return STATUS_NO_MEMORY;
-    series->samples[series->count++] = (struct sample){time_s, value};
+    series->samples[series->count++] = sample;
     return STATUS_OK;
 }
 
@@ -218,7 +221,7 @@ static enum status wide_take(struct reading_state *state, struct row *row, int64
         if ((int)i == state->columns.time || !region_is_good(header))
             continue;
         if (value_parse(trimmed(row->fields[i]), &value))
-            status = sample_add(state, header, time_s, value);
+            status = sample_add(state, header, (struct sample){.time_s = time_s, .value = value});
     }
     return status;
 }
@@ -242,6 +245,16 @@ static bool row_value(const struct reading_state *state, struct row *row, double
         *out += value;
     }
     return true;
+}
+
+/* Of a row of anomalies: those and what was ok; 0 where that is not told. */
+static double row_total(const struct reading_state *state, struct row *row, double anomalies)
+{
+    int column = state->columns.ok;
+    double ok;
+    bool is_told = state->columns.anomalies[0] != COLUMN_NONE && column != COLUMN_NONE && (size_t)column < row->count &&
+                   value_parse(trimmed(row->fields[column]), &ok);
+    return is_told ? anomalies + ok : 0;
 }
 
 static enum status row_take(struct reading_state *state, struct row *row)
@@ -271,7 +284,7 @@ static enum status row_take(struct reading_state *state, struct row *row)
                                         : "");
         return STATUS_OK;
     }
-    return sample_add(state, region, time_s, value);
+    return sample_add(state, region, (struct sample){time_s, value, row_total(state, row, value)});
 }
 
 static int sample_compare(const void *left, const void *right)
@@ -290,11 +303,13 @@ static void series_settle(struct series *series, bool sums)
         qsort(series->samples, series->count, sizeof *series->samples, sample_compare);
     for (size_t i = 0; i < series->count;) {
         size_t end = i;
-        double sum = 0;
-        for (; end < series->count && series->samples[end].time_s == series->samples[i].time_s; end++)
+        double sum = 0, total = 0;
+        for (; end < series->count && series->samples[end].time_s == series->samples[i].time_s; end++) {
             sum += series->samples[end].value;
-        series->samples[kept++] =
-            (struct sample){series->samples[i].time_s, sums ? sum : sum / (double)(end - i)};
+            total += series->samples[end].total;
+        }
+        double count = sums ? 1 : (double)(end - i);
+        series->samples[kept++] = (struct sample){series->samples[i].time_s, sum / count, total / count};
         i = end;
     }
     series->count = kept;

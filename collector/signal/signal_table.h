@@ -19,6 +19,7 @@
 struct sample {
     int64_t time_s;
     double value;
+    double total; /* of counts of anomalies: all measurements that came to a verdict, where that is told; else 0 */
 };
 
 struct series {
