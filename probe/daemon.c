@@ -290,7 +290,8 @@ void daemon_usage_take(struct daemon *daemon, enum data_purpose purpose, const j
 bool daemon_may_use(struct daemon *daemon, enum data_purpose purpose)
 {
     const struct run_settings *settings = &daemon->settings;
-    enum access_type access = daemon->is_vantage_known ? daemon->vantage.access : settings->options.vantage.access;
+    enum access_type access =
+        settings->options.vantage.access != ACCESS_UNKNOWN ? settings->options.vantage.access : daemon->access;
     daemon->budget.is_metered = settings->metered == METERED_YES ||
                                 (settings->metered == METERED_AUTO && access == ACCESS_MOBILE);
     daemon->budget.day_limit_bytes = settings->data_day_bytes;

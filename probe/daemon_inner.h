@@ -82,6 +82,7 @@ struct daemon {
     bool is_climbed; /* connectivity is known */
     bool came_back;  /* by the climb under way */
     struct ladder_result connectivity;
+    enum access_type access; /* as the last climb found it, or as declared */
     char capture_absence[160];
 
     bool is_round_owed; /* one was skipped because nothing could be measured */

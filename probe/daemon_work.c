@@ -54,8 +54,11 @@ static void note_take(const struct daemon_work *work, const json_t *note)
     const json_t *vantage = json_member_object(note, "vantage");
     const json_t *absence = json_object_get(note, "capture_absence");
     daemon_usage_take(daemon, work->purpose, json_member_object(note, "usage"));
+    const char *access = json_member_text(note, "access");
     if (connectivity)
         connectivity_take(daemon, connectivity);
+    if (access)
+        (void)access_parse(access, &daemon->access);
     if (vantage && worker_vantage_decode(vantage, &daemon->vantage) == STATUS_OK) {
         daemon->is_vantage_known = true;
         daemon->own_count = worker_own_decode(json_member_array(note, "own"), daemon->own);

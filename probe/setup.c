@@ -15,6 +15,7 @@
 #include "probe/capture/capture.h"
 #include "probe/vantage.h"
 #include "tests-network/ladder/ladder.h"
+#include "tests-network/ladder/machine_facts.h"
 #include "tests-network/steps/address.h"
 #include "tests-network/steps/blockpage.h"
 #include "tests-network/steps/tls.h"
@@ -110,10 +111,20 @@ static void descriptors_raise(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void setup_access_look(struct probe_setup *setup)
+{
+    struct machine_facts machine;
+    if (setup->declared.access != ACCESS_UNKNOWN)
+        return;
+    machine_facts_read("", &machine);
+    setup->vantage.access = machine_facts_access(&machine);
+}
+
 static enum status vantage_open(const struct probe_options *options, struct probe_setup *setup, struct why *why)
 {
     setup->declared = options->vantage;
     setup->vantage = options->vantage;
+    setup_access_look(setup);
     setup->geo_db = options->geo_db;
     setup->asn_db = options->asn_db;
     if (scrub_add_interfaces(&setup->own) != STATUS_OK)
@@ -225,6 +236,7 @@ void setup_free(struct probe_setup *setup)
 static void whoami_take(struct probe_setup *setup, const struct fetch_response *response)
 {
     struct vantage_point vantage = setup->declared;
+    vantage.access = setup->vantage.access;
     if (response->status != STATUS_OK || response->code != 200 ||
         vantage_read_whoami(response->body, response->body_bytes, &vantage, &setup->own) != STATUS_OK) {
         log_event(&setup->log, LOG_LEVEL_INFO, "whoami_unanswered", "code=%ld", response->code);

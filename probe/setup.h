@@ -31,6 +31,9 @@ struct probe_setup {
 enum status setup_open(const struct probe_options *options, struct probe_setup *out, struct why *why);
 void setup_free(struct probe_setup *setup);
 
+/* Takes the kind of access from the machine, where it was not declared. */
+void setup_access_look(struct probe_setup *setup);
+
 /* Asks a collector who it sees, for at most five seconds: fills the vantage point and the own address when the answer
  * comes. No answer is no failure. `url` is a collector's or a control's. */
 void setup_whoami_start(struct probe_setup *setup, const char *url);

@@ -48,6 +48,7 @@ static void task_apply(struct worker_task *task, struct probe_setup *setup)
     }
     if (task->has_vantage)
         setup->vantage = task->vantage;
+    setup_access_look(setup); /* it may have changed since */
     for (size_t i = 0; i < task->own_count; i++)
         (void)scrub_add_text(&setup->own, task->own[i]);
     if (task->has_connectivity) {
@@ -74,13 +75,14 @@ static enum worker_line_kind kind_of(const struct nettest *test, const struct ne
 }
 
 /* What the daemon has to know of a climb; the rungs are in the record. */
-static enum status connectivity_note(const struct nettest_result *result)
+static enum status connectivity_note(const struct nettest_result *result, enum access_type access)
 {
     const json_t *dialtone = json_member_object(result->test_keys, "x_dialtone");
     struct ladder_result ladder;
     if (ladder_result_decode(json_member_object(dialtone, "connectivity"), &ladder) != STATUS_OK)
         return STATUS_OK;
-    return worker_note_print(json_pack("{s:o}", "connectivity", ladder_result_encode(&ladder, NULL)));
+    return worker_note_print(json_pack("{s:o, s:s}", "connectivity", ladder_result_encode(&ladder, NULL), "access",
+                                       access_name(access)));
 }
 
 static void on_result(const struct measure_job *job, enum status status, struct nettest_result *result, void *arg)
@@ -97,7 +99,7 @@ static void on_result(const struct measure_job *job, enum status status, struct 
     } else {
         status = worker_line_print(kind_of(job->test, result), line.bytes, line.count);
         if (status == STATUS_OK && strcmp(job->test->name, "ladder") == 0)
-            status = connectivity_note(result);
+            status = connectivity_note(result, measuring->setup.vantage.access);
         measuring->is_unheard = status == STATUS_IO;
     }
     if (measuring->is_unheard)

@@ -10,6 +10,7 @@
 #include "measurement/base/address.h"
 #include "measurement/base/json.h"
 #include "tests-network/ladder/climb.h"
+#include "tests-network/ladder/machine_facts.h"
 #include "tests-network/steps/address.h"
 
 struct nettest_run {
@@ -231,9 +232,11 @@ static void run_finish(struct nettest_run *run)
         .runtime_s = (double)(now_us - run->trace.zero_us) / (double)US_PER_S,
     };
     resolver_note(run, result.resolver_ip, sizeof result.resolver_ip);
-    result.test_keys = json_pack("{s:{s:o, s:o}}", "x_dialtone", "connectivity",
-                                 ladder_result_encode(&ladder, rungs_encode(run, &evidence)), "verdict",
-                                 verdict_encode(&result.verdict));
+    struct machine_facts machine;
+    machine_facts_read("", &machine);
+    result.test_keys = json_pack("{s:{s:o, s:o, s:o}}", "x_dialtone", "connectivity",
+                                 ladder_result_encode(&ladder, rungs_encode(run, &evidence)), "machine",
+                                 machine_facts_encode(&machine), "verdict", verdict_encode(&result.verdict));
     run->callback(&result, run->arg);
     json_decref(result.test_keys);
     run_free(run);
@@ -317,7 +320,7 @@ static void ladder_cancel(struct nettest_run *run)
 
 extern const struct nettest nettest_ladder;
 /* test_keys: {"x_dialtone": {"connectivity": ladder_result.h with rungs [{"name", "operator"?, "anchor"?,
- * "ok", "failure", "runtime"}], "verdict": verdict.h}}. `ok` is null where a rung could not be tried. */
+ * "ok", "failure", "runtime"}], "machine": machine_facts.h, "verdict": verdict.h}}. `ok` is null where a rung could not be tried. */
 const struct nettest nettest_ladder = {
     .name = "ladder",
     .version = "0.1.0",
