@@ -39,6 +39,7 @@ struct fetcher {
     uint32_t connected_count; /* fetches so far that brought their own connection */
     struct socket_meter *meter; /* NULL: nobody asks */
     LIST_HEAD(, fetch) fetches;
+    LIST_HEAD(, fetch) moved; /* those of them of which something came just now */
     LIST_HEAD(, fetch_socket) sockets;
     bool is_delivering;
     bool is_closing; /* freed by a callback: the delivery in progress frees it at its end */
@@ -56,6 +57,9 @@ struct fetch {
     int64_t received_bytes;
     fetch_callback callback;
     void *arg;
+    curl_socket_t watched_fd; /* CURL_SOCKET_BAD: none for this one alone */
+    bool has_moved;
+    LIST_ENTRY(fetch) moved_link;
     bool is_finished; /* its callback runs: fetch_cancel has nothing left to do */
     struct fetch_arrival arrival;
     LIST_ENTRY(fetch) link;
@@ -67,6 +71,8 @@ static void fetch_free(struct fetch *fetch)
         return;
     if (fetch->easy)
         curl_easy_cleanup(fetch->easy);
+    if (fetch->has_moved)
+        LIST_REMOVE(fetch, moved_link);
     curl_slist_free_all(fetch->sent_headers);
     curl_slist_free_all(fetch->connect_to);
     fetch_arrival_clear(&fetch->arrival);
@@ -163,22 +169,41 @@ static void fetcher_deliver(struct fetcher *fetcher)
         fetcher_destroy(fetcher);
 }
 
+/* Curl is called again for as long as it hands on what it has: of HTTP/2 it keeps what its buffer has no room for, and
+ * where that was the end, no socket becomes readable to remind it (7.88). */
+static void moved_drain(struct fetcher *fetcher)
+{
+    struct fetch *fetch;
+    int running;
+    while ((fetch = LIST_FIRST(&fetcher->moved))) {
+        curl_socket_t fd = fetch->watched_fd;
+        LIST_REMOVE(fetch, moved_link);
+        fetch->has_moved = false;
+        if (fd == CURL_SOCKET_BAD) /* another request watches the connection for both */
+            curl_easy_getinfo(fetch->easy, CURLINFO_ACTIVESOCKET, &fd);
+        if (fd != CURL_SOCKET_BAD)
+            curl_multi_socket_action(fetcher->multi, fd, CURL_CSELECT_IN, &running);
+    }
+}
+
+static void fetcher_act(struct fetcher *fetcher, int fd, int what)
+{
+    int running;
+    curl_multi_socket_action(fetcher->multi, fd, what, &running);
+    moved_drain(fetcher);
+    fetcher_deliver(fetcher);
+}
+
 static void socket_ready(int fd, bool readable, bool writable, void *arg)
 {
-    struct fetcher *fetcher = arg;
-    int running;
-    int what = (readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0);
-    curl_multi_socket_action(fetcher->multi, fd, what, &running);
-    fetcher_deliver(fetcher);
+    fetcher_act(arg, fd, (readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0));
 }
 
 static void timer_due(void *arg)
 {
     struct fetcher *fetcher = arg;
-    int running;
     fetcher->timer = NULL;
-    curl_multi_socket_action(fetcher->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    fetcher_deliver(fetcher);
+    fetcher_act(fetcher, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int timer_wanted(CURLM *multi, long timeout_ms, void *arg)
@@ -196,9 +221,11 @@ static int timer_wanted(CURLM *multi, long timeout_ms, void *arg)
 
 static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
-    (void)easy;
     struct fetcher *fetcher = arg;
     struct fetch_socket *socket = socket_arg;
+    char *private = NULL;
+    if (easy && curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private) == CURLE_OK && private)
+        ((struct fetch *)(void *)private)->watched_fd = what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd;
     if (what == CURL_POLL_REMOVE) {
         curl_multi_assign(fetcher->multi, fd, NULL);
         if (socket) {
@@ -235,6 +262,7 @@ enum status fetcher_open(struct loop *loop, struct fetcher **out)
     }
     fetcher->loop = loop;
     LIST_INIT(&fetcher->fetches);
+    LIST_INIT(&fetcher->moved);
     LIST_INIT(&fetcher->sockets);
     fetcher->multi = curl_multi_init();
     if (!fetcher->multi) {
@@ -319,6 +347,10 @@ static int bytes_passed(CURL *easy, curl_infotype type, char *bytes, size_t coun
         fetch->sent_bytes += (int64_t)count;
     else if (type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN || type == CURLINFO_SSL_DATA_IN)
         fetch->received_bytes += (int64_t)count;
+    if ((type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN) && !fetch->has_moved) {
+        fetch->has_moved = true;
+        LIST_INSERT_HEAD(&fetch->fetcher->moved, fetch, moved_link);
+    }
     return 0;
 }
 
@@ -445,7 +477,7 @@ enum status fetch_start(struct fetcher *fetcher, const struct fetch_request *req
     if (!fetch)
         return STATUS_NO_MEMORY;
     *fetch = (struct fetch){
-        .fetcher = fetcher, .connected_fd = -1, .curl_fd = -1, .callback = callback, .arg = arg};
+        .fetcher = fetcher, .connected_fd = -1, .curl_fd = -1, .watched_fd = CURL_SOCKET_BAD, .callback = callback, .arg = arg};
     fetch->arrival.body_limit_bytes = request->body_limit_bytes;
     enum status status = fetch_lines_make(request, &fetch->sent_headers);
     if (status != STATUS_OK)
