@@ -68,7 +68,9 @@ static void summary_print(const struct import_counts *counts, const struct detec
     printf(is_json ? "{\"accepted\":%zu,\"duplicate\":%zu,\"rejected\":%zu}\n"
                    : "accepted %zu, duplicate %zu, rejected %zu\n",
            counts->accepted_count, counts->duplicate_count, counts->rejected_count);
-    fprintf(stderr, "judged %zu regions, rescored_bins=%zu\n", judged->region_count, judged->rescored_bin_count);
+    if (judged->region_count > 0) {
+        fprintf(stderr, "judged %zu regions, rescored_bins=%zu\n", judged->region_count, judged->rescored_bin_count);
+    }
     if (counts->kept_count > 0) {
         fprintf(stderr, "%zu sealed bundles are kept as they came: open them with dialtone-collector decrypt\n",
                 counts->kept_count);

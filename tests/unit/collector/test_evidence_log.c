@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "collector/ingest/ingest.h"
+#include "collector/ingest/observe.h"
 #include "collector/log/audit.h"
 #include "collector/log/checkpoints.h"
 #include "collector/log/evidence_log.h"
@@ -378,7 +379,7 @@ static void test_unsigned_lines_are_audited(void **state)
     struct reader reader = reader_of(lines.bytes, lines.count);
     for (size_t i = 0; reader_line(&reader, &line); i++) {
         assert_int_equal(
-            ingest_observe((const char *)line.bytes, line.left_bytes, NULL, &observations[i], &why), STATUS_OK);
+            observe_by_tree((const char *)line.bytes, line.left_bytes, NULL, &observations[i], &why), STATUS_OK);
     }
     assert_int_equal(ingest_lines(&rig->folder, lines.bytes, lines.count, observations, 4, FIXTURE_TIME_US, &result,
                                   &why),
