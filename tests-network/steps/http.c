@@ -107,6 +107,22 @@ static void cookies_keep(struct http_exchange *exchange, const struct fetch_resp
     url_free(&url);
 }
 
+/* Of what came, though it was cut off behind: whoever injects a page resets the connection. */
+static void signature_find(struct http_exchange *exchange, const struct fetch_response *response)
+{
+    struct blockpage_set *set = exchange->trace->context->blockpages;
+    struct http_result *result = &exchange->result;
+    if (!exchange->request.wants_signature || !set || response->code == 0)
+        return;
+    const struct blockpage_page page = {.code = response->code,
+                                        .header_names = (const char *const *)result->header_names,
+                                        .header_values = (const char *const *)result->header_values,
+                                        .header_count = result->header_count,
+                                        .body = response->body,
+                                        .body_bytes = response->body_bytes};
+    result->signature = blockpage_match(set, &page);
+}
+
 static void response_arrived(const struct fetch_response *response, void *arg)
 {
     struct http_exchange *exchange = arg;
@@ -123,6 +139,7 @@ static void response_arrived(const struct fetch_response *response, void *arg)
     http_title(response->body, response->body_bytes, result->title);
     if (headers_keep(result, response) != STATUS_OK && !result->failure)
         result->failure = "unknown_failure: no memory";
+    signature_find(exchange, response);
     if (exchange->request.wants_record)
         result->record = http_record(exchange->trace, &exchange->request, exchange->headers,
                                      exchange->header_count, result, response);

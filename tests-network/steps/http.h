@@ -2,6 +2,7 @@
 #ifndef TESTS_NETWORK_STEPS_HTTP_H
 #define TESTS_NETWORK_STEPS_HTTP_H
 
+#include "tests-network/steps/blockpage.h"
 #include "tests-network/steps/cookie.h"
 #include "tests-network/steps/step.h"
 #include "tests-network/steps/stream.h"
@@ -27,6 +28,7 @@ struct http_request {
     int64_t timeout_us;      /* 0: context->limits.http_timeout_us */
     size_t body_limit_bytes; /* 0: context->limits.body_bytes */
     bool wants_record;       /* make `record` below */
+    bool wants_signature;    /* look the page up in the context's block pages */
 };
 
 struct http_result {
@@ -41,6 +43,7 @@ struct http_result {
     char **header_names;          /* of the response, in order; at most HTTP_HEADERS_MAX */
     char **header_values;         /* beside the names, cut at 256 bytes */
     size_t header_count;
+    struct blockpage_hit signature; /* of a page known by name; its scope NONE where none was looked for */
     int64_t received_bytes; /* on the wire, plain */
     int64_t last_received_us; /* when the last of them came; 0 none has */
     json_t *record;         /* element of `requests` (df-001); the consumer steals it by http_take_record */

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "measurement/connectivity.h"
+#include "tests-network/steps/blockpage.h"
 
 #define WEB_ADDRESSES_MAX 8  /* of one name */
 #define WEB_HOPS_MAX      16 /* the first URL and its redirects */
@@ -96,6 +97,9 @@ struct web_evidence {
     bool has_page;                /* a final response over the probe's own addresses */
     bool page_is_https;
     struct web_page page;
+    /* Of a page known by name that came in the clear, or where the clear had sent us: a block page of any hop, else one
+     * that only looks like it. Its scope is NONE where there was none. */
+    struct blockpage_hit signature;
     bool has_control_address_page; /* a final response over an address that only the control told */
     bool control_address_is_https;
     struct web_page control_address_page;

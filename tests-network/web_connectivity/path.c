@@ -123,6 +123,12 @@ static void page_take(struct web_path *path, const struct http_result *result)
     }
 }
 
+static void signature_note(struct web_evidence *evidence, const struct blockpage_hit *hit)
+{
+    if (hit->scope > evidence->signature.scope && evidence->signature.scope <= BLOCKPAGE_FALSE)
+        evidence->signature = *hit;
+}
+
 static void request_over(struct http_exchange *exchange, void *arg)
 {
     struct web_path *path = arg;
@@ -144,6 +150,7 @@ static void request_over(struct http_exchange *exchange, void *arg)
     struct web_hop *hop = hop_of(path);
     if (endpoint->is_classic) {
         hop->is_fetched = true;
+        signature_note(&path->run->evidence, &result->signature);
         path->run->evidence.redirect_failure = redirect_failure;
         if (!result->failure && !redirect_failure && http_is_redirect(result->code))
             hop->location = strdup(result->location);
@@ -186,6 +193,7 @@ static enum status request_start(struct web_path *path, SSL *ssl, const char *al
         .remote = endpoint->remote,
         .label = config.label,
         .wants_record = true,
+        .wants_signature = !endpoint->is_https || run->evidence.is_cleartext_crossing,
     };
     return http_start(&run->trace, &request, request_over, path, &path->http);
 }

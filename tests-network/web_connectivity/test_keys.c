@@ -120,6 +120,11 @@ static json_t *own_keys(struct nettest_run *run, const struct verdict *verdict)
         json_object_set_new(keys, "transfer", transfer);
     else
         json_decref(transfer);
+    const struct blockpage_hit *signature = &run->evidence.signature;
+    if (keys && signature->scope != BLOCKPAGE_NONE)
+        json_object_set_new(keys, "blockpage",
+                            json_pack("{s:s, s:s}", "name", signature->name, "scope",
+                                      blockpage_scope_name(signature->scope)));
     if (keys && run->context->connectivity)
         json_object_set_new(keys, "connectivity", ladder_result_encode(run->context->connectivity, NULL));
     return keys;

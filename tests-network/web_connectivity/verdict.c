@@ -225,16 +225,49 @@ static bool is_server_refusal(const struct web_evidence *evidence)
 
 static struct verdict judge_page(const struct web_evidence *evidence)
 {
+    const struct verdict refusal = verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "server_refusal", CONFIDENCE_NONE);
     if (web_compare(&evidence->page, &evidence->control).is_same)
         return plain(OUTCOME_OK);
     if (is_server_refusal(evidence))
-        return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "server_refusal", CONFIDENCE_NONE);
-    if (evidence->page_is_https)
-        return blocked(LAYER_HTTP, "http_redirect", CONFIDENCE_WEAK);
+        return refusal;
     struct verdict dns;
+    bool is_known_refusal = evidence->signature.scope == BLOCKPAGE_FALSE;
+    if (evidence->page_is_https)
+        return is_known_refusal ? refusal : blocked(LAYER_HTTP, "http_redirect", CONFIDENCE_WEAK);
     if (judge_dns(evidence, &dns))
         return dns;
-    return blocked(LAYER_HTTP, "http_diff", CONFIDENCE_MEDIUM);
+    return is_known_refusal ? refusal : blocked(LAYER_HTTP, "http_diff", CONFIDENCE_MEDIUM);
+}
+
+#define SAME_LENGTH_LEAST 0.9 /* block pages tell the time and the address, and differ in that */
+
+/* The control got the very page that is known as a block page: the site shows it to everybody. */
+static bool control_saw_page(const struct web_evidence *evidence)
+{
+    const struct web_page *page = &evidence->page, *control = &evidence->control.page;
+    struct web_comparison found = web_compare(page, &evidence->control);
+    bool is_long_as = found.body_length_match == WEB_NULL || found.body_proportion >= SAME_LENGTH_LEAST;
+    return evidence->has_page && page->code == control->code && strcmp(page->title, control->title) == 0 && is_long_as &&
+           (found.body_length_match != WEB_NULL || page->title[0] != '\0');
+}
+
+static bool is_block_page(const struct web_evidence *evidence)
+{
+    return evidence->signature.scope >= BLOCKPAGE_PRODUCT && !control_saw_page(evidence);
+}
+
+/* A page known by name, where the control saw another. A forged answer that led to it is the method all the same. */
+static struct verdict judge_block_page(const struct web_evidence *evidence)
+{
+    enum verdict_confidence confidence = blockpage_confidence(evidence->signature.scope);
+    struct verdict verdict;
+    if (!evidence->control.is_there)
+        return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "block_page", CONFIDENCE_NONE);
+    if (!judge_dns(evidence, &verdict) || verdict.outcome != OUTCOME_BLOCKED)
+        return blocked(LAYER_HTTP, "block_page", confidence);
+    if (verdict.confidence < confidence)
+        verdict.confidence = confidence;
+    return verdict;
 }
 
 #define CLOCK_ERROR_LEAST_S 300
@@ -341,10 +374,13 @@ struct verdict web_verdict(const struct web_evidence *evidence)
         return plain(OUTCOME_OFFLINE);
     if (is_clock_wrong(evidence, furthest(evidence)))
         return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "clock_wrong", CONFIDENCE_NONE);
-    if (evidence->has_page && is_page_genuine(evidence))
+    bool is_named = is_block_page(evidence);
+    if (!is_named && evidence->has_page && is_page_genuine(evidence))
         return judge_proven(evidence);
     if (any_injected(evidence))
         return blocked(LAYER_DNS, "dns_injection", CONFIDENCE_CERTAIN);
+    if (is_named)
+        return judge_block_page(evidence);
     if (!control->is_there)
         return plain(OUTCOME_UNKNOWN);
     if (is_down(evidence))

@@ -36,6 +36,7 @@ struct row {
     int depth;            /* the last hop, where the above happened; hops before redirected well */
     const char *redirect; /* redirect_failure */
     bool is_injected, is_crossing;
+    enum blockpage_scope signature;
     const char *check; /* TLS beside a cleartext URL */
     int64_t received_bytes, silence_us; /* of a transfer of ten seconds */
     int64_t wall_s;
@@ -288,6 +289,46 @@ static const struct row rows[] = {
     {"a wrong clock, at which the control's certificate fails too", true, GENUINE, .tcp = GOOD,
      .tls = FAILURE_TLS_INVALID, .wall_s = NOW_S, .c_failure = FAILURE_TLS_AUTHORITY,
      OURS(UNKNOWN, "clock_wrong", NONE), UNDECIDED},
+
+    /* pages known by name */
+    {"a product's block page", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = DIFFERENT,
+     .signature = BLOCKPAGE_PRODUCT, CONTROL_GOOD, OURS(BLOCKED, "block_page", CERTAIN), BLOCKED(HTTP_DIFF), CONSISTENT,
+     .blocking_flags = 16},
+    {"a company's block page", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = DIFFERENT,
+     .signature = BLOCKPAGE_COMPANY, CONTROL_GOOD, OURS(BLOCKED, "block_page", STRONG), BLOCKED(HTTP_DIFF), CONSISTENT,
+     .blocking_flags = 16},
+    {"a generic block page", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = DIFFERENT,
+     .signature = BLOCKPAGE_GENERIC, CONTROL_GOOD, OURS(BLOCKED, "block_page", MEDIUM), BLOCKED(HTTP_DIFF), CONSISTENT,
+     .blocking_flags = 16},
+    {"a block page with the headers of the page", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = DIFFERENT_TEXT,
+     .signature = BLOCKPAGE_NATIONAL, CONTROL_GOOD, OURS(BLOCKED, "block_page", CERTAIN), FINE, CONSISTENT,
+     .blocking_flags = 32},
+    {"a block page at the address that a resolver forged, with the headers of the page", false, FORGED, .tcp = GOOD,
+     .http = GOOD, .page = DIFFERENT_TEXT, .signature = BLOCKPAGE_OPERATOR, CONTROL_AT(GOOD, NULL),
+     OURS(BLOCKED, "dns_forged_answer", CERTAIN), FINE, INCONSISTENT, .blocking_flags = 33, .dns_flags = 4},
+    {"a page that looks like a block page and is the site's own", false, GENUINE, .tcp = GOOD, .http = GOOD,
+     .page = SAME, .signature = BLOCKPAGE_NATIONAL, CONTROL_GOOD, OURS(OK, "", NONE), FINE, CONSISTENT,
+     .blocking_flags = 32},
+    {"a block page, no control", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = DIFFERENT,
+     .signature = BLOCKPAGE_NATIONAL, OURS(UNKNOWN, "block_page", NONE), UNDECIDED},
+    {"a block page where the control got no page", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = DIFFERENT,
+     .signature = BLOCKPAGE_NATIONAL, CONTROL_WITHOUT_PAGE, OURS(BLOCKED, "block_page", CERTAIN), BLOCKED(HTTP_DIFF),
+     CONSISTENT, .blocking_flags = 16},
+    {"cleartext sent us to a block page with a good certificate", true, GENUINE, .tcp = GOOD, .tls = GOOD,
+     .http = GOOD, .page = DIFFERENT, .depth = 1, .is_crossing = true, .signature = BLOCKPAGE_NATIONAL, CONTROL_GOOD,
+     OURS(BLOCKED, "block_page", CERTAIN), FINE, CONSISTENT, .blocking_flags = 32},
+    {"a page that only looks like a block page", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = DIFFERENT,
+     .signature = BLOCKPAGE_FALSE, CONTROL_GOOD, OURS(UNKNOWN, "server_refusal", NONE), BLOCKED(HTTP_DIFF), CONSISTENT,
+     .blocking_flags = 16},
+    {"the same at an address that a resolver forged", false, FORGED, .tcp = GOOD, .http = GOOD, .page = DIFFERENT,
+     .signature = BLOCKPAGE_FALSE, CONTROL_AT(GOOD, NULL), OURS(BLOCKED, "dns_forged_answer", STRONG), BLOCKED(DNS),
+     INCONSISTENT, .blocking_flags = 17, .dns_flags = 4},
+    {"two answers to one datagram and a block page", false, FORGED, .tcp = GOOD, .http = GOOD, .page = DIFFERENT,
+     .is_injected = true, .signature = BLOCKPAGE_NATIONAL, CONTROL_AT(GOOD, NULL),
+     OURS(BLOCKED, "dns_injection", CERTAIN), BLOCKED(DNS), INCONSISTENT, .blocking_flags = 17, .dns_flags = 4},
+    {"a block page in a captive portal", false, GENUINE, .tcp = GOOD, .http = GOOD, .page = DIFFERENT,
+     .signature = BLOCKPAGE_GENERIC, .connectivity = CONNECTIVITY_CAPTIVE_PORTAL,
+     OURS(OFFLINE, "captive_portal", NONE), UNDECIDED},
 };
 
 static const char *const own_headers[] = {"Server", "X-Own", "Content-Type"};
@@ -417,6 +458,7 @@ static void evidence_make(const struct row *row, struct made *made)
     evidence->page_is_https = row->is_https;
     evidence->page = page_of(row->page);
     evidence->connectivity = row->connectivity;
+    evidence->signature.scope = row->signature;
     control_put(row, made);
     if (row->recheck) {
         evidence->has_control_address_page = true;
