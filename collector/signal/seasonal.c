@@ -3,7 +3,8 @@
  * Why: a flat median calls every night an outage and learns a long one as normal; here each hour is compared with the
  * same hour of past days and weeks, and nothing is learnt while something is wrong.
  *
- * 1. Reference: median of the last values at this hour of the week, else of the day.
+ * 1. Reference: median of the last values at this hour of the week, else of the day, times the level of the last three
+ *    days against theirs: a trend is no fall.
  * 2. z: how far below, in robust deviations of past residuals. G walks up with z, down without.
  * 3. Alarm when G and the depth are large; onset is the steepest step since G left zero.
  * 4. Closed when the series stays near its reference again. */
@@ -30,7 +31,15 @@
 #define DRIFT           1.5
 #define STEP_MOST       4.0
 #define ALARM           8.0
-#define RATIO_ALARM     0.7
+#define RATIO_ALARM     0.7  /* of a noisy series */
+#define RATIO_QUIET     0.9  /* of one that hardly ever moves */
+#define RATIO_SIGMAS    10.0
+#define RATIO_UNSEEN    0.5  /* at an hour of the week that was never seen: it may be a weekend */
+#define RATIO_DEEP      0.5  /* less deep falls take one sample more */
+#define LEVEL_KEPT      72
+#define LEVEL_LEAST     24
+#define LEVEL_MOST      1.5
+#define DOUBT_MOST_S    DAY_S /* for which a high walk that raises no alarm keeps values from being learnt */
 #define RATIO_RETURN    0.8
 #define RETURN_SAMPLES  3
 #define ALARM_SAMPLES   2
@@ -91,6 +100,9 @@ struct walk {
     struct slot week[WEEK_SLOTS], day[DAY_SLOTS];
     double residual_values[RESIDUALS_KEPT];
     struct memory residuals;
+    double level_values[LEVEL_KEPT]; /* hour by hour, value over reference */
+    struct memory levels;
+    int64_t doubtful_since_s; /* the walk stands high, and nothing is open; 0: it does not */
     double *ratios; /* value over reference, by sample; NAN where there is no reference */
     double score, score_peak;
     int64_t hour; /* under way, with what was learnt in it: an hour is learnt as one value, however often sampled */
@@ -131,11 +143,22 @@ static double reference_at(const struct walk *walk, int64_t time_s)
     return NAN;
 }
 
+/* What the last three days were, against their hours of the weeks before. */
+static double level_of(const struct walk *walk)
+{
+    if (walk->levels.count < LEVEL_LEAST)
+        return 1;
+    return fmax(1 / LEVEL_MOST, fmin(LEVEL_MOST, median_of(walk->levels.values, walk->levels.count)));
+}
+
 static void hour_finish(struct walk *walk)
 {
     int64_t time_s = walk->hour * HOUR_S;
     if (walk->hour_count > 0) {
         double mean = walk->hour_sum / (double)walk->hour_count;
+        double reference = reference_at(walk, time_s);
+        if (reference > 0)
+            memory_add(&walk->levels, mean / reference);
         memory_add(&walk->week[slot_of(time_s, WEEK_S, WEEK_SLOTS)].memory, mean);
         memory_add(&walk->day[slot_of(time_s, DAY_S, DAY_SLOTS)].memory, mean);
     }
@@ -226,17 +249,32 @@ static enum status step_open(struct walk *walk, size_t i, double ratio)
     return outage_add(walk, end);
 }
 
-static void step_closed(struct walk *walk, size_t i, double ratio, double sigma)
+/* How low is low, for this series at this hour. */
+static double alarm_ratio(const struct walk *walk, size_t i, double raw_sigma)
 {
+    int64_t time_s = walk->series->samples[i].time_s;
+    if (walk->week[slot_of(time_s, WEEK_S, WEEK_SLOTS)].memory.count == 0)
+        return RATIO_UNSEEN;
+    return fmax(RATIO_ALARM, fmin(RATIO_QUIET, 1 - RATIO_SIGMAS * raw_sigma));
+}
+
+static void step_closed(struct walk *walk, size_t i, double ratio, double raw_sigma)
+{
+    double sigma = fmax(SIGMA_LEAST, raw_sigma);
     double z = (1 - ratio) / sigma;
     if (walk->score <= 0)
         walk->onset = i;
     walk->score = fmax(0, walk->score + fmin(STEP_MOST, z - DRIFT));
-    walk->low_count = ratio <= RATIO_ALARM ? walk->low_count + 1 : 0;
+    bool is_high = walk->score >= ALARM / 2;
+    walk->doubtful_since_s = !is_high                      ? 0
+                             : walk->doubtful_since_s != 0 ? walk->doubtful_since_s
+                                                           : walk->series->samples[i].time_s;
+    walk->low_count = ratio <= alarm_ratio(walk, i, raw_sigma) ? walk->low_count + 1 : 0;
+    size_t wanted = ratio <= RATIO_DEEP ? ALARM_SAMPLES : ALARM_SAMPLES + 1;
     int64_t low_s = walk->low_count > 0 ? walk->series->samples[i].time_s -
                                               walk->series->samples[i + 1 - walk->low_count].time_s
                                         : 0;
-    if (walk->score <= ALARM || walk->low_count < ALARM_SAMPLES || low_s < LOW_LEAST_S)
+    if (walk->score <= ALARM || walk->low_count < wanted || low_s < LOW_LEAST_S)
         return;
     walk->is_open = true;
     walk->alarm = i;
@@ -256,7 +294,8 @@ static enum status fall_walk(struct walk *walk)
             walk->hour = sample->time_s / HOUR_S;
         }
         double reference = reference_at(walk, sample->time_s);
-        double sigma = fmax(SIGMA_LEAST, 1.4826 * median_of(walk->residuals.values, walk->residuals.count));
+        reference *= level_of(walk);
+        double sigma = 1.4826 * median_of(walk->residuals.values, walk->residuals.count);
         walk->ratios[i] = reference > 0 ? fmax(0, sample->value) / reference : NAN;
         if (isnan(walk->ratios[i]) || walk->residuals.count < RESIDUALS_LEAST) {
             learn(walk, sample, reference);
@@ -268,7 +307,8 @@ static enum status fall_walk(struct walk *walk)
         } else {
             step_closed(walk, i, walk->ratios[i], sigma);
         }
-        if (!walk->is_open && walk->score < ALARM / 2)
+        bool is_doubtful = walk->doubtful_since_s != 0 && sample->time_s - walk->doubtful_since_s < DOUBT_MOST_S;
+        if (!walk->is_open && !is_doubtful)
             learn(walk, sample, reference);
     }
     return status == STATUS_OK && walk->is_open ? outage_add(walk, series->count) : status;
@@ -306,6 +346,7 @@ enum status seasonal_detect(const struct signal_table *table, struct outages *ou
         memset(walk, 0, sizeof *walk);
         *walk = (struct walk){.series = &table->series[i], .number = i, .out = out};
         walk->residuals = (struct memory){.values = walk->residual_values, .room = RESIDUALS_KEPT};
+        walk->levels = (struct memory){.values = walk->level_values, .room = LEVEL_KEPT};
         slots_start(walk->week, WEEK_SLOTS);
         slots_start(walk->day, DAY_SLOTS);
         walk->ratios = malloc((table->series[i].count + 1) * sizeof *walk->ratios);
