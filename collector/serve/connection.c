@@ -65,6 +65,7 @@ struct connection_bounds connection_bounds_default(void)
         .body_bytes_per_s = 4096,
         .whole_us = 900 * US_PER_S,
         .held_bytes_most = 64u << 20,
+        .body_yield_us = 5 * US_PER_S,
     };
 }
 
@@ -150,6 +151,26 @@ static bool bytes_judge(struct connection *connection, struct evbuffer *buffer, 
     return true;
 }
 
+/* Who holds memory longest gives way, so that a few slow bodies do not keep everybody out. */
+static void oldest_body_refuse(struct connections *connections, const struct connection *newest)
+{
+    struct connection *oldest = NULL;
+    struct connection *at;
+    LIST_FOREACH(at, &connections->list, link)
+    {
+        bool is_receiving = at->check.phase == HEAD_PHASE_BODY && !at->is_answering && !at->is_shut;
+        if (at != newest && is_receiving && (!oldest || at->phase_us < oldest->phase_us)) {
+            oldest = at;
+        }
+    }
+    if (oldest && now_of(connections) - oldest->phase_us > connections->bounds.body_yield_us) {
+        struct evbuffer *input = bufferevent_get_input(oldest->bufferevent);
+        connection_refuse(oldest, 503, "busy", "too much is being uploaded at once; try again soon");
+        evbuffer_drain(input, evbuffer_get_length(input));
+        connection_shut(oldest);
+    }
+}
+
 /* Keeps account of the body under way; false where there is no room for it. */
 static bool body_hold(struct connection *connection, size_t count)
 {
@@ -159,7 +180,10 @@ static bool body_hold(struct connection *connection, size_t count)
     }
     connection->body_bytes += count;
     connection->held_bytes += count;
-    return atomic_fetch_add(owner->held_bytes, count) + count <= owner->bounds.held_bytes_most;
+    if (atomic_fetch_add(owner->held_bytes, count) + count > owner->bounds.held_bytes_most) {
+        oldest_body_refuse(owner, connection);
+    }
+    return atomic_load(owner->held_bytes) <= owner->bounds.held_bytes_most;
 }
 
 static void phase_enter(struct connection *connection, enum head_phase before)

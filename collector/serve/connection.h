@@ -24,7 +24,8 @@ struct connection_bounds {
     int64_t body_grace_us;     /* from the head on, after which a body must have come at the least rate */
     int64_t body_bytes_per_s;
     int64_t whole_us;          /* of a request, from its first byte to the last byte of its answer */
-    size_t held_bytes_most;    /* of bodies under way, in all loops together */
+    size_t held_bytes_most;    /* of bodies under way, in all loops together; past it the oldest body of the loop goes ... */
+    int64_t body_yield_us;     /* ... if it has been under way for as long as this, else the newest */
 };
 struct connection_bounds connection_bounds_default(void);
 
