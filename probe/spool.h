@@ -2,7 +2,8 @@
  * and bundles, each sealed to the collector's key. It outlives kill -9, power loss at any moment and a full disk; no line
  * is lost without being counted and none is in two bundles.
  *
- * STATE/spool/pending.jsonl           the ladder's lines: appended to, fsynced by spool_sync
+ * STATE/spool/pending.jsonl           the ladder's lines, each with a sum (spool_line.h): appended to, fsynced by
+ *                                     spool_sync; a damaged one is dropped and counted, the others stay
  * STATE/spool/pending-anomaly.jsonl   results that are not clean
  * STATE/spool/pending-clean.jsonl     clean results
  * STATE/spool/sealing-G[-RANK].jsonl  the G-th batch of one of these, being cut into bundles

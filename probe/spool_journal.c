@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "measurement/base/file.h"
 #include "probe/spool_inner.h"
+#include "probe/spool_line.h"
 
 enum status spool_lines_measure(int fd, const char *path, int64_t *out_line_count, int64_t *out_bytes, struct why *why)
 {
@@ -43,12 +45,64 @@ int64_t spool_pending_line_count(const struct spool *spool)
     return line_count;
 }
 
-/* Cuts off a last line without its end. */
-static enum status journal_recover(struct spool_journal *journal, struct why *why)
+/* Goes through the whole lines. Good ones are counted, and gathered where `good` is not NULL. */
+static enum status lines_check(const struct spool_journal *journal, int64_t *out_good, int64_t *out_bad,
+                               struct buffer *good, struct why *why)
 {
+    char *text = NULL;
+    size_t room = 0;
+    ssize_t count;
+    FILE *file = fopen(journal->path, "re");
+    if (!file)
+        return spool_io_failed(why, "read", journal->path);
+    *out_good = *out_bad = 0;
+    while ((count = getline(&text, &room, file)) > 0 && text[count - 1] == '\n') {
+        struct reader line = reader_of(text, (size_t)count - 1), record;
+        bool is_good = spool_line_read(&line, &record);
+        *(is_good ? out_good : out_bad) += 1;
+        if (is_good && good)
+            buffer_append(good, text, (size_t)count);
+    }
+    enum status status = ferror(file) ? spool_io_failed(why, "read", journal->path) : STATUS_OK;
+    free(text);
+    fclose(file);
+    return status;
+}
+
+/* Takes the damaged lines out; the good ones stay where a crash may find them at any moment. */
+static enum status journal_mend(struct spool *spool, struct spool_journal *journal, struct why *why)
+{
+    struct buffer good = {0};
+    int64_t good_count = 0, bad_count = 0;
+    enum status status = lines_check(journal, &good_count, &bad_count, &good, why);
+    if (status == STATUS_OK)
+        status = good.failed ? STATUS_NO_MEMORY : file_publish(journal->path, good.bytes, good.count, 0600, why);
+    if (status == STATUS_OK) {
+        close(journal->fd);
+        journal->fd = open(journal->path, O_RDWR | O_APPEND | O_CLOEXEC);
+        if (journal->fd < 0)
+            status = spool_io_failed(why, "open", journal->path);
+    }
+    if (status == STATUS_OK) {
+        journal->bytes = (int64_t)good.count;
+        journal->line_count = good_count;
+        spool->counts.dropped_count += bad_count;
+    }
+    buffer_free(&good);
+    return status;
+}
+
+/* Cuts off a last line without its end, and takes out what is damaged. */
+static enum status journal_recover(struct spool *spool, struct spool_journal *journal, struct why *why)
+{
+    int64_t good_count = 0, bad_count = 0;
     enum status status = spool_lines_measure(journal->fd, journal->path, &journal->line_count, &journal->bytes, why);
+    if (status == STATUS_OK)
+        status = lines_check(journal, &good_count, &bad_count, NULL, why);
     if (status != STATUS_OK)
         return status;
+    if (bad_count > 0)
+        return journal_mend(spool, journal, why);
     off_t size = lseek(journal->fd, 0, SEEK_END);
     if (size > journal->bytes && ftruncate(journal->fd, journal->bytes) != 0)
         return spool_io_failed(why, "mend", journal->path);
@@ -65,7 +119,7 @@ enum status spool_journal_open(struct spool *spool, enum spool_rank rank, struct
     journal->fd = open(journal->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (journal->fd < 0)
         return spool_io_failed(why, "open", journal->path);
-    enum status status = journal_recover(journal, why);
+    enum status status = journal_recover(spool, journal, why);
     return status == STATUS_OK ? spool_folder_sync(spool->folder, why) : status;
 }
 
@@ -76,8 +130,7 @@ enum status spool_journal_append(struct spool *spool, enum spool_rank rank, cons
     struct spool_journal *journal = &spool->journals[rank];
     struct buffer whole = {0};
     enum status status = STATUS_OK;
-    buffer_append(&whole, line, count);
-    buffer_append(&whole, "\n", 1);
+    spool_line_append(&whole, line, count);
     if (whole.failed) {
         status = STATUS_NO_MEMORY;
         goto done;

@@ -14,11 +14,13 @@
 #include "measurement/base/file.h"
 #include "measurement/record.h"
 #include "probe/spool_inner.h"
+#include "probe/spool_line.h"
 
 /* Whole lines at the start of a batch's part. */
 struct cut {
     size_t bytes;
     size_t line_count;
+    size_t bad_count; /* of these, damaged */
 };
 
 /* At most `line_max` lines. */
@@ -72,20 +74,46 @@ static void label_times(struct bundle_label *label, const void *lines, size_t co
     }
 }
 
+/* The records in the cut's lines, a line each; what is damaged is left out and counted. */
+static enum status records_take(const struct buffer *part, struct cut *cut, struct buffer *out)
+{
+    struct reader left = reader_of(part->bytes, cut->bytes), line, record;
+    cut->bad_count = 0;
+    while (reader_line(&left, &line)) {
+        bool is_good = spool_line_read(&line, &record);
+        cut->bad_count += !is_good;
+        if (is_good) {
+            buffer_append(out, record.bytes, record.left_bytes);
+            buffer_append(out, "\n", 1);
+        }
+    }
+    return out->failed ? STATUS_NO_MEMORY : STATUS_OK;
+}
+
+static enum status records_pack(const struct spool *spool, const struct buffer *records, struct buffer *packed,
+                                struct buffer *minisig)
+{
+    struct bundle_label label = {.sequence = spool->chain.next_sequence};
+    memcpy(label.previous_hash, spool->chain.previous_hash, SHA256_BYTES);
+    memcpy(label.boot_id, spool->boot_id, sizeof label.boot_id);
+    label_times(&label, records->bytes, records->count);
+    packed->count = 0;
+    minisig->count = 0;
+    return bundle_pack(spool->key, &label, records->bytes, records->count, packed, minisig);
+}
+
 /* Packs as many of the lines as fit, at most `line_max`; *cut is what was packed, or one line that fits in no bundle
- * (TOO_LARGE). */
+ * (TOO_LARGE), or lines that are all damaged (NOT_FOUND). */
 static enum status lines_pack(const struct spool *spool, const struct buffer *part, size_t line_max, struct cut *cut,
                               struct buffer *packed, struct buffer *minisig)
 {
     for (;;) {
+        struct buffer records = {0};
         *cut = lines_cut(part, line_max);
-        struct bundle_label label = {.sequence = spool->chain.next_sequence};
-        memcpy(label.previous_hash, spool->chain.previous_hash, SHA256_BYTES);
-        memcpy(label.boot_id, spool->boot_id, sizeof label.boot_id);
-        label_times(&label, part->bytes, cut->bytes);
-        packed->count = 0;
-        minisig->count = 0;
-        enum status status = bundle_pack(spool->key, &label, part->bytes, cut->bytes, packed, minisig);
+        enum status status = records_take(part, cut, &records);
+        if (status == STATUS_OK)
+            status = records.count > 0 ? records_pack(spool, &records, packed, minisig) : STATUS_NOT_FOUND;
+        buffer_free(&records);
         if (status != STATUS_TOO_LARGE || cut->line_count <= 1)
             return status;
         line_max = cut->line_count / 2;
@@ -111,7 +139,8 @@ static enum status part_seal_once(struct spool *spool, const struct batch *batch
     enum status status = spool->is_untidy ? spool_tidy(spool, why) : STATUS_OK;
     if (status == STATUS_OK)
         status = lines_pack(spool, part, line_max, cut, &packed, &minisig);
-    bool is_dropped = status == STATUS_TOO_LARGE;
+    bool is_dropped = status == STATUS_TOO_LARGE || status == STATUS_NOT_FOUND;
+    int64_t dropped_count = (int64_t)cut->bad_count + (status == STATUS_TOO_LARGE);
     if (status == STATUS_OK) {
         status = spool_bundle_publish(spool, batch->rank, &packed, &minisig, name, why);
         next.next_sequence++;
@@ -123,7 +152,7 @@ static enum status part_seal_once(struct spool *spool, const struct batch *batch
         next.generation = batch->generation;
         next.offset_bytes = offset_bytes + (int64_t)cut->bytes;
         next.evicted_count = spool->counts.evicted_count;
-        next.dropped_count = spool->counts.dropped_count + is_dropped;
+        next.dropped_count = spool->counts.dropped_count + dropped_count;
         status = spool_chain_publish(spool->chain_path, &next, why);
         if (status != STATUS_OK && !is_dropped)
             (void)spool_bundle_unlink(spool, name, NULL);

@@ -80,7 +80,8 @@ await() {
     status >&2 || true
     fail "$2: $(tail -n 5 "$WORK/probe.log")"
 }
-lines_pending() { cat "$STATE"/spool/*.jsonl 2>/dev/null || true; }
+TAB=$(printf '\t')
+lines_pending() { cat "$STATE"/spool/*.jsonl 2>/dev/null | sed -n "s/$TAB[0-9a-f]\{8\}\$//p"; }
 probe &
 PROBE=$!
 PIDS="$PIDS $PROBE"

@@ -147,6 +147,13 @@ enum status fleet_start(struct lab *lab, const char *targets, const struct fleet
     return STATUS_OK;
 }
 
+/* The record in a journal's line: its sum stands behind a tab. */
+static size_t record_bytes(const struct reader *line)
+{
+    const uint8_t *tab = memchr(line->bytes, '\t', line->left_bytes);
+    return tab ? (size_t)(tab - line->bytes) : line->left_bytes;
+}
+
 /* When the oldest line of a journal was measured; INT64_MAX where there is none, 0 where it cannot be told.
  */
 static int64_t oldest_line_us(const char *journal)
@@ -160,7 +167,7 @@ static int64_t oldest_line_us(const char *journal)
     if (status == STATUS_NOT_FOUND || (status == STATUS_OK && bytes.count == 0))
         oldest_us = INT64_MAX;
     else if (status == STATUS_OK && reader_line(&reader, &line) &&
-             json_read((const char *)line.bytes, line.left_bytes, &record, NULL) == STATUS_OK) {
+             json_read((const char *)line.bytes, record_bytes(&line), &record, NULL) == STATUS_OK) {
         const char *start = json_member_text(record, "measurement_start_time");
         if (start)
             (void)!time_parse(start, &oldest_us);
@@ -173,7 +180,7 @@ static int64_t oldest_line_us(const char *journal)
 /* A probe's sealed bundles stay in its spool until the collector's receipt for them is on the disk. */
 static bool has_bundles(const char *spool)
 {
-    static const char *const endings[] = {".jsonl.zst", ".minisig"};
+    static const char *const endings[] = {".jsonl.zst", ".jsonl.zst.age", ".minisig"};
     DIR *folder = opendir(spool);
     bool is_any = folder == NULL;
     for (const struct dirent *entry = folder ? readdir(folder) : NULL; entry; entry = readdir(folder)) {
