@@ -6,16 +6,16 @@
 
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
-#include "probe/channels.h"
 #include "probe/commands.h"
 #include "probe/setup.h"
 #include "probe/table.h"
+#include "tests-network/channel/list.h"
 
 #define CHANNELS_BYTES_MAX     (4u << 20)
 #define PARALLEL_COUNT_DEFAULT 64
 
 static const struct cli_option options_table[] = {
-    {"channels", "FILE", "the channels to check: CSV channel,kind,url; several rows a channel"},
+    {"channels", "FILE", "the channels to check: CSV channel,kind,endpoint; several rows a channel"},
     {"format", "FORMAT", "text (default) or json"},
     OPTIONS_MEASURING,
     {0},
@@ -26,8 +26,8 @@ struct check {
     enum options_format format;
     struct channel_list channels;
     struct verdict *verdicts; /* one a channel */
-    double *runtimes_s;       /* the longest of a channel's URLs */
-    size_t failed_count;      /* URLs not measured, by our own failure */
+    double *runtimes_s;       /* beside the channels */
+    size_t failed_count;      /* channels not measured, by our own failure */
     size_t done_count;
     struct probe_setup setup;
 };
@@ -47,19 +47,16 @@ static enum status channels_open(const char *path, struct channel_list *out, str
 static void on_result(const struct measure_job *job, enum status status, struct nettest_result *result, void *arg)
 {
     struct check *check = arg;
-    struct verdict verdict = {.outcome = OUTCOME_UNKNOWN};
-    size_t channel = check->channels.urls[job->index].channel;
     check->done_count++;
+    check->verdicts[job->index] = (struct verdict){.outcome = OUTCOME_UNKNOWN};
     if (result) {
-        verdict = result->verdict;
-        if (result->runtime_s > check->runtimes_s[channel])
-            check->runtimes_s[channel] = result->runtime_s;
+        check->verdicts[job->index] = result->verdict;
+        check->runtimes_s[job->index] = result->runtime_s;
     } else {
         check->failed_count++;
         log_event(&check->setup.log, LOG_LEVEL_ERROR, "not_measured", "test=%s status=%s", job->test->name,
                   status_name(status));
     }
-    channel_verdict_fold(&check->verdicts[channel], &verdict);
 }
 
 static void on_done(void *arg)
@@ -68,17 +65,17 @@ static void on_done(void *arg)
     loop_stop(check->setup.loop);
 }
 
-static enum status urls_measure(struct check *check)
+static enum status reachable_measure(struct check *check)
 {
-    const struct nettest *test = nettest_find("web_connectivity");
-    size_t count = check->channels.url_count;
+    const struct nettest *test = nettest_find("channel");
+    size_t count = check->channels.count;
     int64_t parallel_count =
         check->options.parallel_count > 0 ? check->options.parallel_count : PARALLEL_COUNT_DEFAULT;
     struct measure_queue *queue = NULL;
     struct measure_job *jobs = calloc(count, sizeof *jobs);
     enum status status = !test ? STATUS_UNSUPPORTED : jobs ? STATUS_OK : STATUS_NO_MEMORY;
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        jobs[i] = (struct measure_job){.test = test, .input = check->channels.urls[i].url, .index = i};
+        jobs[i] = (struct measure_job){.test = test, .input = check->channels.channels[i].id, .index = i};
     if (status == STATUS_OK)
         status = measure_queue_start(&check->setup.context, jobs, count, (size_t)parallel_count, on_result, on_done,
                                      check, &queue);
@@ -96,10 +93,9 @@ static enum status channels_measure(struct check *check)
     enum status status = setup_climb(&check->setup, NULL);
     if (status != STATUS_OK)
         return status;
-    for (size_t i = 0; i < check->channels.count; i++)
-        check->verdicts[i] = channel_verdict_start();
+    check->setup.context.channels = &check->channels;
     if (!setup_is_offline(&check->setup))
-        return urls_measure(check);
+        return reachable_measure(check);
     for (size_t i = 0; i < check->channels.count; i++)
         check->verdicts[i] = (struct verdict){.outcome = OUTCOME_OFFLINE};
     return STATUS_OK;
@@ -285,7 +281,7 @@ const struct cli_command command_check = {
         "usage: dialtone-probe check [OPTION...]\n"
         "\n"
         "The question before outreach: which of the places that people are reached through can be reached from\n"
-        "this network, now? It climbs the connectivity ladder, then opens each channel's pages. A channel works if\n"
+        "this network, now? It climbs the connectivity ladder, then opens what each channel needs. A channel works if\n"
         "all its pages do. The last line says what is left. Nothing is uploaded and nothing is kept.\n"
         "\n"
         "What it says holds for this network only: ask again from a phone's network, where people use phones.\n"

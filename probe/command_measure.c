@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "measurement/base/file.h"
-#include "probe/channels.h"
 #include "probe/commands.h"
 #include "probe/setup.h"
 #include "probe/table.h"
+#include "tests-network/channel/list.h"
 #include "tests-network/target.h"
 
 #define TARGETS_BYTES_MAX      (64u << 20)

@@ -10,8 +10,8 @@
 
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
-#include "probe/channels.h"
 #include "probe/spool.h"
+#include "tests-network/channel/list.h"
 
 #define TARGETS_BYTES_MAX      (64u << 20)
 #define PARALLEL_COUNT_DEFAULT 16

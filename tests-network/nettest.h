@@ -69,6 +69,8 @@ struct nettest_context {
     uint32_t (*asn_of)(const struct sockaddr_storage *address,
                        void *state); /* NULL: no database of networks; 0 unknown */
     void *asn_state;
+    const struct channel_list *channels; /* channel/list.h, of the test "channel"; NULL: services_folder's channel.csv,
+                                          * or the list that the program carries */
     const char *services_folder; /* NAME.csv there stands in for the endpoints that a service's test carries
                                   * (steps/service_targets.h); NULL: none does */
     const char *backend; /* ADDRESS[:PORT] or http://ADDRESS[:PORT] of a test that needs a server of its own (an echo, a
