@@ -9,6 +9,7 @@
 #include "collector/folder.h"
 #include "collector/ingest/line_source.h"
 #include "collector/store/setting.h"
+#include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 
 struct query {
@@ -67,6 +68,13 @@ enum status query_timeline(struct query *query, const char *region, struct store
                            store_state_callback callback, void *arg)
 {
     return query->store->each_state(query->handle, region, span, callback, arg);
+}
+
+enum status query_signals(struct query *query, const char *region, struct store_span span, signal_callback callback,
+                          void *arg)
+{
+    int64_t to_s = span.to_us == 0 ? 0 : (span.to_us + US_PER_S - 1) / US_PER_S;
+    return signals_each(query->folder, region, span.from_us / US_PER_S, to_s, callback, arg);
 }
 
 /* Presence rows of a region, reduced as they pass. */

@@ -6,6 +6,7 @@
 #include "collector/detect/network.h"
 #include "collector/feed/feed.h"
 #include "collector/privacy.h"
+#include "collector/signal/signal_read.h"
 #include "collector/store/store.h"
 
 struct query; /* an open data folder */
@@ -32,6 +33,9 @@ enum status query_sightings(struct query *query, const char *region, struct stor
 /* The original line of a measurement, from the kept bundle; appended to `out`. */
 enum status query_evidence(struct query *query, const uint8_t identity[SHA256_BYTES], struct buffer *out,
                            struct why *why);
+/* Outside signals, to be shown beside ours: see collector/signal/signal_read.h. `region` NULL: of all regions. */
+enum status query_signals(struct query *query, const char *region, struct store_span span, signal_callback callback,
+                          void *arg);
 /* The bundle's row: who signed it and whether. NOT_FOUND where there is none. For reports that hand its
  * signature on. */
 enum status query_bundle(struct query *query, const uint8_t hash[SHA256_BYTES], struct store_bundle *out);

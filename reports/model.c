@@ -254,6 +254,40 @@ static enum status networks_build(struct build *build)
     return query_network_timelines(build->query, region->code, 0, span_of_services(build), network_bin_row, build);
 }
 
+/* Outside signals */
+
+static struct report_region *region_of_code(struct report_model *model, const char *code)
+{
+    const struct report_region *found = report_region_find(model, code);
+    return found ? &model->regions[found - model->regions] : NULL;
+}
+
+static enum status signal_row(const struct signal_sample *row, void *arg)
+{
+    struct build *build = arg;
+    struct report_region *region = region_of_code(build->model, row->region);
+    if (!region)
+        return STATUS_OK;
+    struct report_signal *signal = region->signal_count > 0 ? &region->signals[region->signal_count - 1] : NULL;
+    if (!signal || strcmp(signal->name, row->name) != 0) {
+        signal = array_grow((void **)&region->signals, &region->signal_count, sizeof *signal);
+        if (!signal)
+            return STATUS_NO_MEMORY;
+        snprintf(signal->name, sizeof signal->name, "%s", row->name);
+    }
+    struct report_signal_sample *sample = array_grow((void **)&signal->samples, &signal->count, sizeof *sample);
+    if (!sample)
+        return STATUS_NO_MEMORY;
+    *sample = (struct report_signal_sample){row->time_s, row->value};
+    return STATUS_OK;
+}
+
+static enum status signals_build(struct build *build)
+{
+    struct store_span all = {0};
+    return query_signals(build->query, NULL, all, signal_row, build);
+}
+
 /* Evidence and recent measurements */
 
 static bool bytes_are_zero(const uint8_t *bytes, size_t count)
@@ -537,6 +571,8 @@ enum status report_model_build(struct query *query, const struct report_settings
         status = region_build(&build);
     }
     if (status == STATUS_OK)
+        status = signals_build(&build);
+    if (status == STATUS_OK)
         status = events_build(&build);
     if (status == STATUS_OK)
         status = feed_build(&build);
@@ -566,6 +602,9 @@ static void region_free(struct report_region *region)
     for (size_t i = 0; i < region->network_count; i++)
         strip_free(&region->networks[i].timeline);
     free(region->networks);
+    for (size_t i = 0; i < region->signal_count; i++)
+        free(region->signals[i].samples);
+    free(region->signals);
     free(region->measurements_recent);
 }
 

@@ -87,6 +87,17 @@ struct report_service {
     bool is_unsigned; /* no signed measurement among them */
 };
 
+/* An outside signal of the region, as it was imported: no finding of ours, and no part of any. */
+struct report_signal_sample {
+    int64_t time_s;
+    double value;
+};
+struct report_signal {
+    char name[SIGNAL_NAME_BYTES];
+    struct report_signal_sample *samples; /* by time */
+    size_t count;
+};
+
 struct report_measurement {
     int64_t time_s; /* its bin */
     char subject[SUBJECT_BYTES];
@@ -113,6 +124,8 @@ struct report_region {
     size_t network_count;
     struct report_service *services; /* most blocked first */
     size_t service_count;
+    struct report_signal *signals; /* by name */
+    size_t signal_count;
     struct report_measurement *measurements_recent; /* newest first */
     size_t recent_count;
 };

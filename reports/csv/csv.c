@@ -1,4 +1,4 @@
-/* regions.csv, timeline.csv, events.csv, services.csv: RFC 4180, UTF-8, times in RFC 3339 UTC.
+/* regions.csv, timeline.csv, events.csv, services.csv, signals.csv: RFC 4180, UTF-8, times in RFC 3339 UTC.
  * Owner: each table is gathered in one buffer, published, freed.
  * Why: most of who reports on shutdowns works in a spreadsheet. */
 #include <inttypes.h>
@@ -151,6 +151,21 @@ static void services_table(const struct report_model *model, struct buffer *out)
         }
 }
 
+static void signals_table(const struct report_model *model, struct buffer *out)
+{
+    buffer_text(out, "region,signal,time,value\r\n");
+    for (size_t i = 0; i < model->region_count; i++)
+        for (size_t j = 0; j < model->regions[i].signal_count; j++) {
+            const struct report_signal *signal = &model->regions[i].signals[j];
+            for (size_t k = 0; k < signal->count; k++) {
+                cell_text(out, model->regions[i].code);
+                cell_text(out, signal->name);
+                cell_time(out, signal->samples[k].time_s);
+                buffer_printf(out, ",%.9g\r\n", signal->samples[k].value);
+            }
+        }
+}
+
 static enum status csv_write(const struct report_model *model, const char *folder, struct why *why)
 {
     static const struct {
@@ -161,6 +176,7 @@ static enum status csv_write(const struct report_model *model, const char *folde
         {"timeline.csv", timeline_table},
         {"events.csv", events_table},
         {"services.csv", services_table},
+        {"signals.csv", signals_table},
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof tables / sizeof tables[0] && status == STATUS_OK; i++) {
@@ -177,6 +193,6 @@ static enum status csv_write(const struct report_model *model, const char *folde
 
 const struct report_format report_format_csv = {
     .name = "csv",
-    .summary = "regions, timeline, events and services as CSV",
+    .summary = "regions, timeline, events, services and outside signals as CSV",
     .write = csv_write,
 };

@@ -19,6 +19,10 @@ void chart_part(struct buffer *out, const struct strip *timeline, int64_t from_s
 void chart_service(struct buffer *out, const struct strip *strip, int64_t bin_length_s, int64_t from_s,
                    int64_t to_s, const char *label);
 
+/* An outside signal over the window of a timeline, as a line of its own; false: nothing of it lies in there. */
+bool chart_signal(struct buffer *out, const struct report_signal *signal, int64_t bin_length_s, int64_t from_s,
+                  int64_t to_s);
+
 #define CHART_EVENTS_MAX 24
 /* The region's timeline over a window, with its events numbered as on the page (`events`: at most
  * CHART_EVENTS_MAX). `name` makes ids of this chart unique on the page. */

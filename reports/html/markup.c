@@ -131,12 +131,12 @@ void markup_close(struct buffer *out, const struct markup_page *page, const stru
         "<a href=\"%smethodology.html\">How this is decided, and what it cannot see</a>.</p>\n",
         bin, page->root);
     if (model->has_data_files) {
-        static const char *const names[] = {"regions", "timeline", "events", "services"};
+        static const char *const names[] = {"regions", "timeline", "events", "services", "signals"};
         buffer_text(out, "<p class=\"screen\">Data:");
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
             buffer_printf(out,
                           " %s (<a href=\"%sdata/%s.csv\">CSV</a>, <a href=\"%sdata/%s.json\">JSON</a>)%s",
-                          names[i], page->root, names[i], page->root, names[i], i < 3 ? "," : ".");
+                          names[i], page->root, names[i], page->root, names[i], i + 1 < sizeof names / sizeof names[0] ? "," : ".");
         buffer_text(out, "</p>\n");
     }
     buffer_text(out, "</footer>\n</body>\n</html>\n");

@@ -20,6 +20,7 @@
 #define EVENTS_MAX       10
 #define EVENTS_OLDER_MAX 40
 #define CHANGES_MAX      40
+#define SIGNALS_MAX      4
 #define RECENT_BINS      1008 /* a week of ten-minute bins: shown apart where the whole record is longer */
 
 struct events {
@@ -202,6 +203,31 @@ static void timeline(const struct report_model *model, const struct report_regio
     buffer_text(out, "</section>\n");
 }
 
+/* Beside the timeline and apart from it: over its last days, or over all of it where those hold nothing. */
+static void signals_section(const struct report_model *model, const struct report_region *region, struct buffer *out)
+{
+    const struct strip *strip = &region->timeline;
+    if (region->signal_count == 0 || strip->count == 0)
+        return;
+    int64_t from_s = strip->segments[0].start_s, to_s = strip->segments[strip->count - 1].end_s;
+    int64_t recent_s = to_s - RECENT_BINS * model->bin_length_s;
+    recent_s = recent_s > from_s ? recent_s : from_s;
+    buffer_text(out, "<section aria-labelledby=\"signals\">\n<h2 id=\"signals\">Outside signals</h2>\n"
+                     "<p>From other sources, drawn over the same time as the timeline above. They show that something "
+                     "rose or fell, never why, and take no part in our states and events.</p>\n");
+    for (size_t i = 0; i < region->signal_count && i < SIGNALS_MAX; i++) {
+        buffer_text(out, "<h3>");
+        markup_name(out, region->signals[i].name);
+        buffer_text(out, "</h3>\n");
+        if (!chart_signal(out, &region->signals[i], model->bin_length_s, recent_s, to_s) &&
+            !chart_signal(out, &region->signals[i], model->bin_length_s, from_s, to_s))
+            buffer_text(out, "<p class=\"quiet\">It tells nothing of this time.</p>\n");
+    }
+    if (region->signal_count > SIGNALS_MAX)
+        buffer_printf(out, "<p>%zu more are in the data file signals.</p>\n", region->signal_count - SIGNALS_MAX);
+    buffer_text(out, "</section>\n");
+}
+
 static void event_times(const struct report_model *model, const struct report_event *event,
                         struct buffer *out)
 {
@@ -306,6 +332,7 @@ void page_region(const struct report_model *model, const struct report_region *r
     state_now(model, region, &events, out);
     facts(model, region, out);
     timeline(model, region, &events, out);
+    signals_section(model, region, out);
     events_section(model, region, &events, out);
     region_services(model, region, out);
     region_parts(model, region, out);

@@ -152,6 +152,22 @@ static json_t *services_document(const struct report_model *model)
     return rows;
 }
 
+static json_t *signals_document(const struct report_model *model)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < model->region_count; i++)
+        for (size_t j = 0; j < model->regions[i].signal_count; j++) {
+            const struct report_signal *signal = &model->regions[i].signals[j];
+            json_t *samples = json_array();
+            for (size_t k = 0; k < signal->count; k++)
+                json_array_append_new(samples, json_pack("{s:o, s:f}", "time", time_json(signal->samples[k].time_s),
+                                                         "value", signal->samples[k].value));
+            json_array_append_new(rows, json_pack("{s:s, s:s, s:o}", "region", model->regions[i].code, "signal",
+                                                  signal->name, "samples", samples));
+        }
+    return rows;
+}
+
 static enum status document_publish(const struct report_model *model, json_t *rows, const char *key,
                                     const char *path, struct why *why)
 {
@@ -177,6 +193,7 @@ static enum status json_write_all(const struct report_model *model, const char *
         {"timeline", timeline_document},
         {"events", events_document},
         {"services", services_document},
+        {"signals", signals_document},
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof documents / sizeof documents[0] && status == STATUS_OK; i++) {
@@ -191,6 +208,6 @@ static enum status json_write_all(const struct report_model *model, const char *
 
 const struct report_format report_format_json = {
     .name = "json",
-    .summary = "regions, timeline, events and services as JSON",
+    .summary = "regions, timeline, events, services and outside signals as JSON",
     .write = json_write_all,
 };

@@ -137,7 +137,7 @@ static void diurnal(struct series *series, int64_t step_s, int days, double from
         double day = (double)(time_s - START_S) / (double)DAY_S;
         double usual = (100 + 60 * sin(2 * acos(-1.0) * day)) * (((int)day % 7) >= 5 ? 0.78 : 1);
         double noise = 1 + 0.06 * (random_unit(&random) - 0.5);
-        series->samples[i] = (struct sample){time_s, usual * noise * (day >= from_day && day < until_day ? share : 1)};
+        series->samples[i] = (struct sample){time_s, usual * noise * (day >= from_day && day < until_day ? share : 1), 0};
     }
 }
 

@@ -40,6 +40,8 @@ static struct {
     size_t sighting_count;
     struct store_measurement measurements[64];
     size_t measurement_count;
+    struct signal_sample signals[400];
+    size_t signal_count;
     char public_key[PUBLIC_KEY_TEXT_BYTES]; /* of every bundle */
 } fake;
 
@@ -63,6 +65,11 @@ static inline void fake_region(const char *code, uint32_t asn, int64_t probe_cou
     row->measurement_count = measurement_count;
     row->first_us = (FAKE_NOW_S - 3 * 86400 + 61) * US_PER_S;
     row->last_us = (FAKE_NOW_S - 61) * US_PER_S;
+}
+
+static inline void fake_signal(const char *name, const char *region, int64_t time_s, double value)
+{
+    fake.signals[fake.signal_count++] = (struct signal_sample){name, region, region, time_s, value};
 }
 
 /* Bins [from, to), counted in bins before now. */
@@ -244,6 +251,18 @@ enum status query_sightings(struct query *query, const char *region, struct stor
         if (is_in_span && fake_is_within(region, row->country, row->subdivision))
             status = callback(row, arg);
     }
+    return status;
+}
+
+enum status query_signals(struct query *query, const char *region, struct store_span span, signal_callback callback,
+                          void *arg)
+{
+    enum status status = STATUS_OK;
+    (void)query;
+    (void)span;
+    for (size_t i = 0; i < fake.signal_count && status == STATUS_OK; i++)
+        if (!region || strcmp(region, fake.signals[i].region) == 0)
+            status = callback(&fake.signals[i], arg);
     return status;
 }
 

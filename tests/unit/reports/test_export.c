@@ -10,13 +10,13 @@
 /* Writes the format into a new folder and reads one of its files back. */
 static char *export_read(const char *format, const char *name, const struct report_model *model)
 {
-    static const char *const names[] = {"regions", "timeline", "events", "services"};
+    static const char *const names[] = {"regions", "timeline", "events", "services", "signals"};
     char folder[] = "/tmp/dialtone-export-XXXXXX", path[128];
     struct buffer text = {0};
     struct why why = {0};
     assert_non_null(mkdtemp(folder));
     assert_int_equal(report_format_find(format)->write(model, folder, &why), STATUS_OK);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s.%s", folder, names[i], format);
         if (strcmp(names[i], name) == 0)
             assert_int_equal(file_read(path, 64 << 20, &text, &why), STATUS_OK);
@@ -53,8 +53,9 @@ static void csv_is_quoted(void **state)
     static const struct {
         const char *name;
         size_t columns;
-    } tables[] = {{"regions", 10}, {"timeline", 6}, {"events", 24}, {"services", 8}};
+    } tables[] = {{"regions", 10}, {"timeline", 6}, {"events", 24}, {"services", 8}, {"signals", 4}};
     fake_country();
+    fake_signal("ioda", "XD", FAKE_NOW_S - 7200, 93.5);
     fake_sighting("XD", "=cmd|'/c calc'!A1", "p9", FAKE_NOW_S - FAKE_BIN_S)->ok_count = 1;
     fake_sighting("XD", "a\"b,c\nd", "p9", FAKE_NOW_S - FAKE_BIN_S)->ok_count = 1;
     struct report_model *model = fake_model();
@@ -65,6 +66,8 @@ static void csv_is_quoted(void **state)
             assert_non_null(strstr(text, ",\"'=cmd|'/c calc'!A1\","));
             assert_non_null(strstr(text, ",\"a\"\"b,c\nd\","));
         }
+        if (strcmp(tables[i].name, "signals") == 0)
+            assert_non_null(strstr(text, "\"XD\",\"ioda\",2026-01-04T22:00:00Z,93.5\r\n"));
         if (strcmp(tables[i].name, "regions") == 0)
             assert_non_null(
                 strstr(text, "\"XD-N\",\"XD-N\",1,\"confirmed\",2026-01-04T04:20:00Z,<3,<3,1000+,"));

@@ -242,6 +242,41 @@ static void the_first_view_of_the_world_is_small(void **state)
 }
 
 /* A judgement that was taken back does not go on being told at its old address. */
+/* An outside signal is drawn apart, and leaves what we say as it was. */
+static void signals_stand_apart(void **state)
+{
+    (void)state;
+    struct buffer without = {0}, with = {0};
+    fake_country();
+    struct report_model *model = fake_model();
+    page_region(model, report_region_find(model, "XD"), &without);
+    report_model_free(model);
+    fake_country();
+    for (int hour = 0; hour < 48; hour++)
+        fake_signal("ioda-bgp", "XD", FAKE_NOW_S - (60 - hour) * 3600, hour < 24 ? 100 : 3);
+    fake_signal("old", "XD", FAKE_NOW_S - 400 * 86400, 1);
+    fake_signal("other-land", "XE", FAKE_NOW_S - 3600, 1);
+    model = fake_model();
+    page_region(model, report_region_find(model, "XD"), &with);
+    buffer_append(&without, "", 1);
+    buffer_append(&with, "", 1);
+    page_is_balanced((char *)with.bytes);
+    assert_null(strstr((char *)without.bytes, "Outside signals"));
+    char *from = strstr((char *)with.bytes, "<section aria-labelledby=\"signals\">");
+    assert_non_null(from);
+    char *to = strstr(from, "</section>\n") + strlen("</section>\n");
+    assert_non_null(strstr(from, "class=\"signal\""));
+    assert_non_null(strstr(from, "ioda-bgp from"));
+    assert_non_null(strstr(from, "between 3 and 100"));
+    assert_non_null(strstr(from, "It tells nothing of this time"));
+    assert_null(strstr((char *)with.bytes, "other-land"));
+    memmove(from, to, strlen(to) + 1);
+    assert_string_equal((char *)with.bytes, (char *)without.bytes);
+    report_model_free(model);
+    buffer_free(&with);
+    buffer_free(&without);
+}
+
 static void a_withdrawn_event_says_so(void **state)
 {
     (void)state;
@@ -281,6 +316,7 @@ int main(void)
         cmocka_unit_test(nothing_at_all_is_told_as_no_data),
         cmocka_unit_test(a_year_of_everything_fits_a_page),
         cmocka_unit_test(the_first_view_of_the_world_is_small),
+        cmocka_unit_test(signals_stand_apart),
         cmocka_unit_test(a_withdrawn_event_says_so),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
