@@ -26,6 +26,8 @@
 #define IDLE_CONNECTIONS_MAX 64L
 #define UPLOAD_BUFFER_BYTES  16384L /* curl holds 64 KiB for each request otherwise */
 #define RECEIVE_BUFFER_BYTES 4096L  /* and 16 KiB for what arrives */
+#define HTTP2_BUFFER_BYTES   32768L /* as much as it takes in of HTTP/2 at once: with less it must pause, and 7.88 forgets
+                                     * what it paused for about once in a hundred pages of unannounced length */
 
 struct fetch_socket {
     struct loop_watch *watch;
@@ -417,7 +419,7 @@ static void exchange_set(struct fetch *fetch, const struct fetch_request *reques
     curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L); /* or the function is not called */
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, request->is_http2 ? HTTP2_BUFFER_BYTES : RECEIVE_BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
 }
 
