@@ -213,6 +213,18 @@ static bool judge_dns(const struct web_evidence *evidence, struct verdict *out)
     return true;
 }
 
+/* Whether the probe itself shook hands for the name at one of its resolver's addresses, beside a cleartext page too: then
+ * they are genuine, though the control was told others. */
+static bool probe_confirms_address(const struct web_evidence *evidence)
+{
+    for (size_t i = 0; i < evidence->endpoint_count; i++) {
+        const struct web_endpoint *endpoint = &evidence->endpoints[i];
+        if (endpoint->is_classic && endpoint->depth == 0 && endpoint->tls_tried && !endpoint->tls_failure)
+            return true;
+    }
+    return false;
+}
+
 /* A server that refuses this visitor (rate limit, CAPTCHA) is no censor: the same server software answers. */
 static bool is_server_refusal(const struct web_evidence *evidence)
 {
@@ -220,7 +232,8 @@ static bool is_server_refusal(const struct web_evidence *evidence)
     bool is_refusal = page->code == 403 || page->code == 429 || page->code == 503;
     bool is_same_software = page->server && control->server && strcmp(page->server, control->server) == 0;
     bool has_own_header = web_compare(page, &evidence->control).headers_match == WEB_TRUE;
-    return is_refusal && (is_same_software || has_own_header) && web_lookup_agrees(evidence);
+    bool is_genuine_address = web_lookup_agrees(evidence) || probe_confirms_address(evidence);
+    return is_refusal && (is_same_software || has_own_header) && is_genuine_address;
 }
 
 static struct verdict judge_page(const struct web_evidence *evidence)
