@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "measurement/base/clock.h"
+
 #define BYTES_MOST_DEFAULT (48u << 20)
 #define WORKERS_MOST       32
 #define GROUP_MOST         64
@@ -190,6 +192,8 @@ enum status pipeline_open(const struct pipeline_settings *settings, struct pipel
     pthread_mutex_init(&pipeline->mutex, NULL);
     pthread_cond_init(&pipeline->has_raw, NULL);
     pthread_cond_init(&pipeline->has_ready, NULL);
+    struct clock clock = clock_system();
+    raw_folder_clean(settings->folder, clock_wall_us(&clock));
     enum status status = threads_start(pipeline, settings, why);
     if (status == STATUS_OK) {
         *out = pipeline;

@@ -3,6 +3,7 @@
  * Why: syncing takes time and no processor; workers do it side by side, so that the one writer need not. */
 #include "collector/ingest/raw.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,9 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 
-#define RAW_FILE_MODE 0640
+#define RAW_FILE_MODE  0640
+#define STAGED_SUFFIX  ".tmp."
+#define STAGED_MOST_US (3600 * US_PER_S)
 
 static enum status failed(const char *what, const char *path, struct why *why)
 {
@@ -41,7 +45,7 @@ enum status raw_file_stage(const struct collector_folder *folder, const char *na
 {
     struct raw_file file = {.path = path_join(folder->path, name)};
     enum status status = STATUS_OK;
-    if (!file.path || asprintf(&file.temporary, "%s.tmp.XXXXXX", file.path) < 0) {
+    if (!file.path || asprintf(&file.temporary, "%s" STAGED_SUFFIX "XXXXXX", file.path) < 0) {
         free(file.path);
         return STATUS_NO_MEMORY;
     }
@@ -94,13 +98,38 @@ void raw_file_end(struct raw_file *file)
     *file = (struct raw_file){0};
 }
 
+/* NULL: no memory. */
+static char *bundles_path(const struct collector_folder *folder)
+{
+    char name[BUNDLE_PATH_BYTES];
+    uint8_t any[SHA256_BYTES] = {0};
+    collector_bundle_path(any, name);
+    name[strcspn(name, "/")] = 0;
+    return path_join(folder->path, name);
+}
+
+void raw_folder_clean(const struct collector_folder *folder, int64_t now_us)
+{
+    char *path = bundles_path(folder);
+    DIR *files = path ? opendir(path) : NULL;
+    struct stat facts;
+    for (struct dirent *entry = files ? readdir(files) : NULL; entry; entry = readdir(files)) {
+        bool is_left = strstr(entry->d_name, STAGED_SUFFIX) &&
+                       fstatat(dirfd(files), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+                       (int64_t)facts.st_mtime * US_PER_S < now_us - STAGED_MOST_US;
+        if (is_left) {
+            unlinkat(dirfd(files), entry->d_name, 0);
+        }
+    }
+    if (files) {
+        closedir(files);
+    }
+    free(path);
+}
+
 enum status raw_folder_sync(const struct collector_folder *folder, struct why *why)
 {
-    char bundle_path[BUNDLE_PATH_BYTES];
-    uint8_t any[SHA256_BYTES] = {0};
-    collector_bundle_path(any, bundle_path);
-    bundle_path[strcspn(bundle_path, "/")] = 0;
-    char *path = path_join(folder->path, bundle_path);
+    char *path = bundles_path(folder);
     int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     enum status status = STATUS_OK;
     if (!path) {

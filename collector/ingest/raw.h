@@ -23,6 +23,8 @@ enum status raw_file_publish(struct raw_file *file, struct why *why);
 void raw_file_withdraw(struct raw_file *file);
 void raw_file_end(struct raw_file *file);
 
+/* Removes staged files that a killed process left more than an hour ago. */
+void raw_folder_clean(const struct collector_folder *folder, int64_t now_us);
 /* Makes all names given so far last. */
 enum status raw_folder_sync(const struct collector_folder *folder, struct why *why);
 

@@ -4,10 +4,8 @@
  * group to commit. */
 #include "tests/bench/collector/load.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -15,16 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
+#include "tests/http_client.h"
 
 #define CLIENTS_MOST 64
-#define ANSWER_BYTES 4096
 #define START_WAIT_MS 20000
 
 static int64_t now_us(void)
@@ -56,7 +53,8 @@ static void server_exec(const char *folder, const char *log_path)
     if (log < 0 || dup2(log, STDERR_FILENO) < 0) {
         _exit(126);
     }
-    execl(program, program, "serve", "--data", folder, "--listen", "127.0.0.1:0", (char *)NULL);
+    execl(program, program, "serve", "--data", folder, "--listen", "127.0.0.1:0", "--key-rate", "0", "--rate", "0",
+          (char *)NULL);
     _exit(127);
 }
 
@@ -136,71 +134,12 @@ struct load {
     int64_t *times_us; /* by bundle */
 };
 
-static int client_connect(int port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static bool all_send(int fd, const struct buffer *bytes)
-{
-    size_t sent = 0;
-    while (sent < bytes->count) {
-        ssize_t part = send(fd, bytes->bytes + sent, bytes->count - sent, MSG_NOSIGNAL);
-        if (part < 0 && errno != EINTR) {
-            return false;
-        }
-        sent += part > 0 ? (size_t)part : 0;
-    }
-    return true;
-}
-
-/* Reads one whole answer; its code, or 0. */
-static int answer_read(int fd)
-{
-    char text[ANSWER_BYTES];
-    size_t count = 0;
-    for (;;) {
-        ssize_t got = recv(fd, text + count, sizeof text - 1 - count, 0);
-        if (got <= 0) {
-            return 0;
-        }
-        count += (size_t)got;
-        text[count] = 0;
-        const char *end = strstr(text, "\r\n\r\n");
-        const char *length = strcasestr(text, "Content-Length: ");
-        if (end && length && length < end &&
-            count >= (size_t)(end + 4 - text) + (size_t)strtol(length + 16, NULL, 10)) {
-            return (int)strtol(text + 9, NULL, 10);
-        }
-    }
-}
-
-static void request_write(const struct workload_bundle *bundle, struct buffer *out)
-{
-    char key[PUBLIC_KEY_TEXT_BYTES];
-    public_key_format(bundle->key, key);
-    out->count = 0;
-    buffer_printf(out, "POST /v1/bundles HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %zu\r\nDialtone-Key: %s\r\n",
-                  bundle->packed.count, key);
-    buffer_text(out, "Dialtone-Signature: ");
-    base64url_append(out, bundle->minisig.bytes, bundle->minisig.count);
-    buffer_text(out, "\r\n\r\n");
-    buffer_append(out, bundle->packed.bytes, bundle->packed.count);
-}
-
 /* Sends it until it is taken; false where it is refused for good. */
-static bool bundle_send(struct load *load, int *fd, const struct buffer *request)
+static bool bundle_send(struct load *load, int *fd, const struct buffer *request, struct buffer *answer)
 {
     for (;;) {
-        *fd = *fd >= 0 ? *fd : client_connect(load->port);
-        int code = *fd >= 0 && all_send(*fd, request) ? answer_read(*fd) : 0;
+        *fd = *fd >= 0 ? *fd : http_client_dial(load->port);
+        int code = *fd >= 0 ? http_client_ask(*fd, request->bytes, request->count, answer) : 0;
         if (code == 201) {
             atomic_fetch_add(&load->receipt_count, 1);
             return true;
@@ -218,12 +157,15 @@ static void *client_run(void *arg)
 {
     struct load *load = arg;
     struct buffer request = {0};
+    struct buffer answer = {0};
     int fd = -1;
     for (size_t i = atomic_fetch_add(&load->next, 1); i < load->workload->bundle_count && !load->has_failed;
          i = atomic_fetch_add(&load->next, 1)) {
-        request_write(&load->workload->bundles[i], &request);
+        const struct workload_bundle *bundle = &load->workload->bundles[i];
+        request.count = 0;
+        http_client_upload(bundle->key, &bundle->minisig, &bundle->packed, &request);
         int64_t start_us = now_us();
-        if (request.failed || !bundle_send(load, &fd, &request)) {
+        if (request.failed || !bundle_send(load, &fd, &request, &answer)) {
             load->has_failed = true;
         }
         load->times_us[i] = now_us() - start_us;
@@ -232,6 +174,7 @@ static void *client_run(void *arg)
         close(fd);
     }
     buffer_free(&request);
+    buffer_free(&answer);
     return NULL;
 }
 

@@ -1,15 +1,14 @@
-/* A collector that serves in a child process, and sockets to it. */
+/* A collector that serves in a child process. */
 #ifndef TESTS_UNIT_COLLECTOR_SERVE_FIXTURE_H
 #define TESTS_UNIT_COLLECTOR_SERVE_FIXTURE_H
 
 #include "tests/unit/collector/fixture.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "collector/serve/service.h"
+#include "tests/http_client.h"
 
 struct serve_fixture {
     char *path;
@@ -70,61 +69,9 @@ static inline int serve_fixture_stop(struct serve_fixture *fixture)
 
 static inline int serve_fixture_dial(const struct serve_fixture *fixture)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)fixture->port)};
-    struct timeval patience = {.tv_sec = 20};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = http_client_dial(fixture->port);
     assert_true(fd >= 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;
-}
-
-/* The head of an upload. `key` and `minisig` may be NULL: without that header. */
-static inline void serve_fixture_head(const struct public_key *key, const struct buffer *minisig, size_t body_count,
-                                      struct buffer *out)
-{
-    char text[PUBLIC_KEY_TEXT_BYTES];
-    buffer_printf(out, "POST /v1/bundles HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n", body_count);
-    if (key) {
-        public_key_format(key, text);
-        buffer_printf(out, "Dialtone-Key: %s\r\n", text);
-    }
-    if (minisig) {
-        buffer_text(out, "Dialtone-Signature: ");
-        base64url_append(out, minisig->bytes, minisig->count);
-        buffer_text(out, "\r\n");
-    }
-    buffer_text(out, "\r\n");
-}
-
-/* Sends all of it, reads one whole answer into `out` as text; its code, or 0 where there was none. */
-static inline int serve_fixture_ask(int fd, const void *bytes, size_t count, struct buffer *out)
-{
-    char part[4096];
-    size_t sent = 0;
-    while (sent < count) {
-        ssize_t got = send(fd, (const char *)bytes + sent, count - sent, MSG_NOSIGNAL);
-        if (got <= 0) {
-            break; /* it may have answered before it heard all */
-        }
-        sent += (size_t)got;
-    }
-    out->count = 0;
-    for (;;) {
-        ssize_t got = recv(fd, part, sizeof part, 0);
-        buffer_append(out, part, got > 0 ? (size_t)got : 0);
-        buffer_append(out, "", 1);
-        out->count--;
-        const char *text = (const char *)out->bytes;
-        const char *end = strstr(text, "\r\n\r\n");
-        const char *length = strcasestr(text, "Content-Length: ");
-        bool is_whole = end && length && length < end &&
-                        out->count >= (size_t)(end + 4 - text) + (size_t)strtol(length + 16, NULL, 10);
-        if (is_whole || got <= 0) {
-            return out->count > 12 ? (int)strtol(text + 9, NULL, 10) : 0;
-        }
-    }
 }
 
 #endif

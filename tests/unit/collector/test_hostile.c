@@ -68,10 +68,9 @@ static struct fixture_bundle signed_line(const struct scene *scene, const char *
 static int upload(struct scene *scene, const struct public_key *key, const struct fixture_bundle *bundle)
 {
     struct buffer request = {0};
-    serve_fixture_head(key, &bundle->minisig, bundle->packed.count, &request);
-    buffer_append(&request, bundle->packed.bytes, bundle->packed.count);
+    http_client_upload(key, &bundle->minisig, &bundle->packed, &request);
     int fd = serve_fixture_dial(&scene->server);
-    int code = serve_fixture_ask(fd, request.bytes, request.count, &scene->answer);
+    int code = http_client_ask(fd, request.bytes, request.count, &scene->answer);
     close(fd);
     buffer_free(&request);
     return code;
@@ -276,11 +275,10 @@ static void test_signatures(void **state)
     size_t before = stored_count(scene);
     for (size_t i = 0; i < 3; i++) {
         request.count = 0;
-        serve_fixture_head(lacking[i].key, lacking[i].minisig, bundle.packed.count, &request);
-        buffer_append(&request, bundle.packed.bytes, bundle.packed.count);
+        http_client_upload(lacking[i].key, lacking[i].minisig, &bundle.packed, &request);
         int fd = serve_fixture_dial(&scene->server);
         print_message("%s\n", lacking[i].what);
-        assert_int_equal(serve_fixture_ask(fd, request.bytes, request.count, &scene->answer), 401);
+        assert_int_equal(http_client_ask(fd, request.bytes, request.count, &scene->answer), 401);
         close(fd);
     }
     assert_int_equal(stored_count(scene), before);
@@ -315,12 +313,12 @@ static void test_replay(void **state)
     struct buffer receipt = {0};
     struct fixture_bundle bundle = signed_line(scene, line, sizeof line - 1);
     assert_int_equal(upload(scene, &scene->key.public_key, &bundle), 201);
-    const char *body = strstr((const char *)scene->answer.bytes, "\r\n\r\n");
+    const char *body = http_client_body(&scene->answer);
     buffer_text(&receipt, body);
     size_t before = stored_count(scene);
     for (int i = 0; i < 20; i++) {
         assert_int_equal(upload(scene, &scene->key.public_key, &bundle), 200);
-        body = strstr((const char *)scene->answer.bytes, "\r\n\r\n");
+        body = http_client_body(&scene->answer);
         assert_int_equal(strlen(body), receipt.count);
         assert_memory_equal(body, receipt.bytes, receipt.count);
     }
@@ -347,7 +345,7 @@ static void test_names(void **state)
     assert_int_equal(upload(scene, &scene->key.public_key, &bundle), 201);
     static const char question[] = "GET /api/v1/measurements?region=XD&limit=100 HTTP/1.1\r\nHost: a\r\n\r\n";
     int fd = serve_fixture_dial(&scene->server);
-    assert_int_equal(serve_fixture_ask(fd, question, sizeof question - 1, &seen), 200);
+    assert_int_equal(http_client_ask(fd, question, sizeof question - 1, &seen), 200);
     close(fd);
     const char *text = (const char *)seen.bytes;
     assert_non_null(strstr(text, "Content-Type: application/json"));
@@ -387,7 +385,7 @@ static void test_heads(void **state)
     struct scene *scene = *state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int fd = serve_fixture_dial(&scene->server);
-        int code = serve_fixture_ask(fd, cases[i].text, strlen(cases[i].text), &scene->answer);
+        int code = http_client_ask(fd, cases[i].text, strlen(cases[i].text), &scene->answer);
         print_message("%-48s %d\n", cases[i].what, code);
         assert_int_equal(code, cases[i].code);
         assert_non_null(strstr((const char *)scene->answer.bytes, "\"error\":"));
@@ -410,8 +408,7 @@ static void test_pipelined_uploads(void **state)
         if (i % 3 == 2) {
             bundle.packed.bytes[bundle.packed.count - 1] ^= 1; /* every third one is refused */
         }
-        serve_fixture_head(&scene->key.public_key, &bundle.minisig, bundle.packed.count, &requests);
-        buffer_append(&requests, bundle.packed.bytes, bundle.packed.count);
+        http_client_upload(&scene->key.public_key, &bundle.minisig, &bundle.packed, &requests);
         fixture_bundle_free(&bundle);
     }
     int fd = serve_fixture_dial(&scene->server);
@@ -444,10 +441,8 @@ static void test_crowd(void **state)
     static const char question[] = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
     int opened = 0;
     for (; opened < CROWD; opened++) {
-        struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)scene->server.port)};
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        fds[opened] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fds[opened] < 0 || connect(fds[opened], (struct sockaddr *)&address, sizeof address) != 0) {
+        fds[opened] = http_client_dial(scene->server.port);
+        if (fds[opened] < 0) {
             break;
         }
         if (opened % 2) {
@@ -457,7 +452,7 @@ static void test_crowd(void **state)
     print_message("%d connections that say nothing or half a head\n", opened);
     for (int i = 0; i < 20; i++) {
         int fd = serve_fixture_dial(&scene->server);
-        assert_int_equal(serve_fixture_ask(fd, question, sizeof question - 1, &scene->answer), 200);
+        assert_int_equal(http_client_ask(fd, question, sizeof question - 1, &scene->answer), 200);
         close(fd);
     }
     for (int i = 0; i < opened; i++) {

@@ -319,6 +319,35 @@ static void test_key_others_may_read(void **state)
     free(path);
 }
 
+/* What a killed process left is removed later; what one is just writing is not. */
+static void test_left_behind(void **state)
+{
+    struct scene *scene = *state;
+    struct raw_file fresh = {0};
+    struct raw_file old = {0};
+    struct why why = {""};
+    struct clock clock = clock_system();
+    int64_t now_us = clock_wall_us(&clock);
+    const struct timespec long_ago[2] = {{.tv_sec = now_us / US_PER_S - 7200}, {.tv_sec = now_us / US_PER_S - 7200}};
+    assert_int_equal(raw_file_stage(&scene->folder, "bundles/a.jsonl.zst", "x", 1, &fresh, &why), STATUS_OK);
+    assert_int_equal(raw_file_stage(&scene->folder, "bundles/b.jsonl.zst", "x", 1, &old, &why), STATUS_OK);
+    fixture_write(scene->path, "bundles/c.jsonl.zst", "x", 1);
+    char *kept = path_join(scene->path, "bundles/c.jsonl.zst");
+    assert_int_equal(utimensat(AT_FDCWD, old.temporary, long_ago, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, kept, long_ago, 0), 0);
+    raw_folder_clean(&scene->folder, now_us);
+    assert_int_equal(access(fresh.temporary, F_OK), 0);
+    assert_int_equal(access(old.temporary, F_OK), -1);
+    assert_int_equal(access(kept, F_OK), 0);
+    assert_int_equal(raw_file_publish(&fresh, &why), STATUS_OK);
+    assert_int_equal(kept_count(scene), 2);
+    raw_file_withdraw(&fresh);
+    assert_int_equal(kept_count(scene), 1);
+    raw_file_end(&fresh);
+    raw_file_end(&old);
+    free(kept);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -327,6 +356,7 @@ int main(void)
         CASE(test_altered_bundles), CASE(test_one_bad_line_refuses_all),
         CASE(test_signed_bomb),     CASE(test_sequence_used_twice),
         CASE(test_receipt),         CASE(test_key_others_may_read),
+        CASE(test_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
