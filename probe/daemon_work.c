@@ -209,7 +209,7 @@ static void on_climb_over(struct daemon *daemon, bool is_good)
 enum status daemon_climb_start(struct daemon *daemon)
 {
     struct worker_job job = {.test = "ladder"};
-    struct worker_task task = {.jobs = &job, .job_count = 1, .parallel_count = 1};
+    struct worker_task task = {.jobs = &job, .job_count = 1, .parallel_count = 1, .ladder_turn = daemon->climb_count};
     task.start_us = clock_wall_us(&daemon->clock);
     daemon->climb.on_over = on_climb_over;
     return work_begin(daemon, &daemon->climb, "climb", "measure", DATA_LADDER, CLIMB_DEADLINE_US, &task);

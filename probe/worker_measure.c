@@ -55,6 +55,7 @@ static void task_apply(struct worker_task *task, struct probe_setup *setup)
         setup->connectivity = task->connectivity;
         setup->context.connectivity = &setup->connectivity;
     }
+    setup->context.ladder_turn = task->ladder_turn;
     setup->annotations = task->annotations;
 }
 

@@ -80,9 +80,9 @@ enum status worker_task_encode(const struct worker_task *task, struct buffer *ou
 {
     json_t *vantage = task->has_vantage ? worker_vantage_encode(&task->vantage) : NULL;
     json_t *connectivity = task->has_connectivity ? ladder_result_encode(&task->connectivity, NULL) : NULL;
-    json_t *root = json_pack("{s:o, s:I, s:I, s:I, s:o, s:o*, s:o*, s:O*, s:s*}", "jobs", jobs_encode(task), "parallel",
-                             (json_int_t)task->parallel_count, "start_us", (json_int_t)task->start_us,
-                             "wall_offset_us", (json_int_t)task->wall_offset_us, "own", own_encode(task), "vantage",
+    json_t *root = json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:o*, s:o*, s:O*, s:s*}", "jobs", jobs_encode(task), "parallel",
+                             (json_int_t)task->parallel_count, "start_us", (json_int_t)task->start_us, "turn",
+                             (json_int_t)task->ladder_turn, "wall_offset_us", (json_int_t)task->wall_offset_us, "own", own_encode(task), "vantage",
                              vantage, "connectivity", connectivity, "annotations", task->annotations, "url", task->url);
     enum status status = root ? json_write(root, out) : STATUS_NO_MEMORY;
     json_decref(root);
@@ -111,6 +111,7 @@ static enum status members_decode(struct worker_task *task)
     const json_t *connectivity = json_member_object(task->root, "connectivity");
     task->parallel_count = json_member_int(task->root, "parallel", 1);
     task->start_us = json_member_int(task->root, "start_us", 0);
+    task->ladder_turn = json_member_int(task->root, "turn", 0);
     task->wall_offset_us = json_member_int(task->root, "wall_offset_us", 0);
     task->own_count = worker_own_decode(json_member_array(task->root, "own"), task->own);
     task->annotations = json_member_object(task->root, "annotations");

@@ -1,6 +1,6 @@
 /* What the daemon gives a measuring worker on its standard input: one JSON object on one line.
  *
- * {"jobs": [{"test", "input"?}], "parallel": N, "start_us": N, "wall_offset_us": N, "bytes_max": N, "own": ["address"],
+ * {"jobs": [{"test", "input"?}], "parallel": N, "start_us": N, "wall_offset_us": N, "turn": N, "own": ["address"],
  *  "vantage": {"country", "subdivision", "asn", "network", "access"}?, "connectivity": ladder_result.h?,
  *  "annotations": {...}?, "url": "..."?} */
 #ifndef PROBE_WORKER_TASK_H
@@ -27,6 +27,7 @@ struct worker_task {
     size_t job_count;
     int64_t parallel_count;
     int64_t start_us;       /* wall time of the round */
+    int64_t ladder_turn;    /* nettest.h */
     int64_t wall_offset_us; /* wall time less CLOCK_BOOTTIME, by the daemon's best knowledge */
     char own[WORKER_OWN_MAX][WORKER_OWN_BYTES]; /* the probe's own public addresses */
     size_t own_count;

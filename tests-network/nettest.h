@@ -79,6 +79,7 @@ struct nettest_context {
     struct socket_meter *meter; /* counts what the tests' sockets carry; NULL: nobody asks */
     const struct anchor_list *anchors;
     const struct ladder_result *connectivity; /* the latest climb; NULL: not known */
+    int64_t ladder_turn; /* counts routine climbs, which try few anchors while all is in order; 0: each tries all */
 };
 
 /* Fills `resolvers` from the system's configuration through c-ares, or from a comma-separated list

@@ -11,6 +11,7 @@
 #include "measurement/base/json.h"
 #include "tests-network/ladder/climb.h"
 #include "tests-network/ladder/machine_facts.h"
+#include "tests-network/ladder/turn.h"
 #include "tests-network/steps/address.h"
 
 struct nettest_run {
@@ -23,6 +24,9 @@ struct nettest_run {
     struct climb **climbs; /* an entry is NULL where our own failure kept it from starting */
     size_t climb_count;
     size_t pending_count;
+    struct tls_trust *trust;           /* the context's or our own; NULL: none */
+    const struct anchor_list *anchors; /* the context's or our own */
+    bool is_routine;                   /* only some anchors are climbed so far (turn.h) */
     enum rung_outcome link;
     int64_t start_us;
     struct loop_timer *timer;
@@ -242,12 +246,43 @@ static void run_finish(struct nettest_run *run)
     run_free(run);
 }
 
+static void climbs_start(struct nettest_run *run, const bool *chosen);
+
+/* Whether each anchor of a routine climb holds. */
+static bool is_in_order(const struct nettest_run *run)
+{
+    for (size_t i = 0; i < run->climb_count; i++) {
+        if (run->climbs[i] != NULL && climb_outcome(run->climbs[i]) != RUNG_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void on_climb(struct climb *climb, void *arg)
 {
     struct nettest_run *run = arg;
     (void)climb;
-    if (--run->pending_count == 0) {
+    if (--run->pending_count > 0) {
+        return;
+    }
+    if (run->is_routine && !is_in_order(run)) {
+        run->is_routine = false;
+        climbs_start(run, NULL);
+    }
+    if (run->pending_count == 0) {
         run_finish(run);
+    }
+}
+
+/* Those that are chosen (NULL: all) and were not climbed yet. */
+static void climbs_start(struct nettest_run *run, const bool *chosen)
+{
+    for (size_t i = 0; i < run->climb_count; i++) {
+        if (run->climbs[i] == NULL && (chosen == NULL || chosen[i])) {
+            run->pending_count += climb_start(&run->trace, &run->anchors->anchors[i], run->trust, on_climb, run,
+                                              &run->climbs[i]) == STATUS_OK;
+        }
     }
 }
 
@@ -258,30 +293,48 @@ static void on_nothing_to_climb(void *arg)
     run_finish(run);
 }
 
-static enum status run_begin(struct nettest_run *run)
+/* A routine climb only while the last one found all in order. */
+static bool is_routine_enough(const struct nettest_context *context)
 {
-    const struct anchor_list *anchors = run->context->anchors;
-    struct tls_trust *trust = run->context->trust;
-    if (anchors == NULL) {
+    return context->ladder_turn > 0 && context->connectivity != NULL &&
+           context->connectivity->state == CONNECTIVITY_WORKING;
+}
+
+static enum status anchors_take(struct nettest_run *run)
+{
+    run->anchors = run->context->anchors;
+    run->trust = run->context->trust;
+    if (run->anchors == NULL) {
         enum status status = ladder_anchors_default(&run->own_anchors);
         if (status != STATUS_OK) {
             return status;
         }
-        anchors = &run->own_anchors;
+        run->anchors = &run->own_anchors;
     }
     /* Without a trust store the climbs stop at TCP, and what they cannot tell stays unknown. */
-    if (trust == NULL && tls_trust_open(run->context->ca_file, &run->own_trust, NULL) == STATUS_OK) {
-        trust = run->own_trust;
+    if (run->trust == NULL && tls_trust_open(run->context->ca_file, &run->own_trust, NULL) == STATUS_OK) {
+        run->trust = run->own_trust;
     }
-    run->climbs = calloc(anchors->count + 1, sizeof(struct climb *));
-    if (run->climbs == NULL) {
+    return STATUS_OK;
+}
+
+static enum status run_begin(struct nettest_run *run)
+{
+    enum status status = anchors_take(run);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    run->climbs = calloc(run->anchors->count + 1, sizeof(struct climb *));
+    bool *chosen = calloc(run->anchors->count + 1, sizeof *chosen);
+    if (run->climbs == NULL || chosen == NULL) {
+        free(chosen);
         return STATUS_NO_MEMORY;
     }
-    run->climb_count = anchors->count;
-    for (size_t i = 0; i < anchors->count; i++) {
-        run->pending_count += climb_start(&run->trace, &anchors->anchors[i], trust, on_climb, run,
-                                          &run->climbs[i]) == STATUS_OK;
-    }
+    run->climb_count = run->anchors->count;
+    run->is_routine = is_routine_enough(run->context) &&
+                      ladder_turn_choose(run->anchors, run->context->ladder_turn, chosen);
+    climbs_start(run, run->is_routine ? chosen : NULL);
+    free(chosen);
     if (run->pending_count == 0) {
         return loop_after(run->context->loop, 0, on_nothing_to_climb, run, &run->timer);
     }

@@ -15,17 +15,28 @@ PIDS=
 trap 'for pid in $PIDS; do kill "$pid" 2>/dev/null || true; done; rm -rf "$WORK"' EXIT
 STATE=$WORK/state
 NAMES="a.anchor.example b.anchor.example c.anchor.example d.anchor.example"
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=anchor.example \
-    -addext "subjectAltName=DNS:collector.example,DNS:a.anchor.example,DNS:b.anchor.example,DNS:c.anchor.example,DNS:d.anchor.example,IP:127.0.0.1" \
-    -keyout "$WORK/key.pem" -out "$WORK/cert.pem" 2>/dev/null
-# Six rungs by address and name, four controls with TLS: about what the carried list has.
+# A chain of two RSA certificates, as most sites send.
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=Anchor Authority" -keyout "$WORK/ca.key" \
+    -out "$WORK/ca.pem" 2>/dev/null
+openssl req -newkey rsa:2048 -nodes -subj /CN=anchor.example -keyout "$WORK/key.pem" -out "$WORK/cert.csr" 2>/dev/null
+printf 'subjectAltName=DNS:*.anchor.example,IP:127.0.0.1\n' >"$WORK/cert.ext"
+openssl x509 -req -in "$WORK/cert.csr" -CA "$WORK/ca.pem" -CAkey "$WORK/ca.key" -CAcreateserial -days 2 \
+    -extfile "$WORK/cert.ext" -out "$WORK/leaf.pem" 2>/dev/null
+cat "$WORK/leaf.pem" "$WORK/ca.pem" >"$WORK/cert.pem"
+# As the carried list: three addresses, four controls with TLS, one with plain HTTP.
 {
     echo kind,operator,host,port
-    echo domestic,home,127.0.0.1,8047
-    for n in 1 2 3; do echo "foreign,o$n,127.0.0.1$n,8047" | sed 's/127.0.0.1\([123]\)/127.0.0.\1/'; done
+    for n in 1 2 3; do echo "foreign,o$n,127.0.0.$n,8047"; done
     n=0
     for name in $NAMES; do n=$((n + 1)); echo "control,o$n,$name,8047"; done
+    echo control,o5,plain.anchor.example,80
 } >"$WORK/anchors.csv"
+cat >"$WORK/nginx.conf" <<END
+daemon off; pid $WORK/nginx.pid; error_log /dev/null; events {}
+http { access_log off; server { listen 127.0.0.1:80; location / { return 204; } } }
+END
+nginx -c "$WORK/nginx.conf" 2>/dev/null &
+PIDS="$PIDS $!"
 printf 'url\nhttps://a.anchor.example:8047/healthz\n' >"$WORK/targets.csv"
 dnsmasq --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --port=5353 --listen-address=127.0.0.1 \
     --bind-interfaces --address=/anchor.example/127.0.0.1 --user="$(id -un)" 2>/dev/null &
@@ -35,7 +46,7 @@ PIDS="$PIDS $!"
 PIDS="$PIDS $!"
 sleep 2
 "$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null
-"$BIN/dialtone-probe" run --state "$STATE" --collector https://127.0.0.1:8047 --ca-file "$WORK/cert.pem" \
+"$BIN/dialtone-probe" run --state "$STATE" --collector https://127.0.0.1:8047 --ca-file "$WORK/ca.pem" \
     --anchors "$WORK/anchors.csv" --targets "$WORK/targets.csv" --resolver 127.0.0.1:5353 --allow-private-targets \
     --channels-interval 30d --country XD --jitter 0 --no-capture 2>"$WORK/probe.log" &
 PROBE=$!
