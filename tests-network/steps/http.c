@@ -59,6 +59,8 @@ static const char *response_failure(const struct http_exchange *exchange,
     }
     if (response->status == STATUS_TIMEOUT)
         return FAILURE_TIMEOUT;
+    if (response->status == STATUS_TOO_LARGE)
+        return "unknown_failure: the response's headers are too large";
     bool is_no_http =
         response->curl_code == CURLE_WEIRD_SERVER_REPLY || response->curl_code == CURLE_UNSUPPORTED_PROTOCOL;
     if (is_no_http || response->status == STATUS_MALFORMED)
