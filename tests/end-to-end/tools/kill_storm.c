@@ -83,9 +83,10 @@ static int port_read(const char *path)
 
 static void collector_start(struct storm *storm)
 {
+    unlink(storm->log_path); /* or the port of the one before would be read */
     storm->pid = fork();
     if (storm->pid == 0) {
-        int log = open(storm->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        int log = open(storm->log_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (log < 0 || dup2(log, STDERR_FILENO) < 0) {
             _exit(126);
         }
