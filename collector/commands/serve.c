@@ -29,6 +29,7 @@ static const struct cli_option options[] = {
     {"enrolment", "open|invitation|closed", "whose bundles are taken: anybody's, or of keys that are enrolled (open)"},
     {"key-rate", "N", "bundles a minute that one key may send in the long run (1200); 0: no limit"},
     {"rate", "N", "requests that write, a minute, from all together (600000); 0: no limit"},
+    {"cors", "ORIGIN", "whose web pages may read /api/, such as https://example.org, or * (nobody's)"},
     {"no-reports", NULL, "take signed bundles only, no measurements by OONI's protocol"},
     {"identity", "FILE|none", "what opens sealed bundles (identity.age.txt in the data folder); none: it is kept elsewhere"},
     {"recipient", "age1...", "with --identity none: whom probes seal to"},
@@ -49,6 +50,7 @@ static enum status trust_read(const struct cli_arguments *arguments, struct serv
     const char *identity = cli_value(arguments, "identity");
     config->trust = trust_config_default();
     config->recipient = cli_value(arguments, "recipient");
+    config->cors_origin = cli_value(arguments, "cors");
     config->refuses_reports = cli_value(arguments, "no-reports") != NULL;
     if (enrolment && trust_enrolment_parse(enrolment, &config->trust.enrolment) != STATUS_OK) {
         cli_fail(EXIT_USAGE, "serve: --enrolment \"%.80s\": type open, invitation or closed", enrolment);

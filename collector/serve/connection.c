@@ -50,6 +50,8 @@ struct connections {
     bool is_draining;
     struct connection **by_fd; /* those that have begun: requests look theirs up */
     size_t by_fd_room;
+    void (*answered)(struct evhttp_request *request, void *arg); /* NULL: nobody wants to know */
+    void *answered_arg;
     LIST_HEAD(, connection) list;
 };
 
@@ -408,7 +410,9 @@ static struct connection *connection_find(struct connections *connections, struc
 static void on_answered(struct evhttp_request *request, void *arg)
 {
     struct connection *connection = arg;
-    (void)request;
+    if (connection->owner->answered) {
+        connection->owner->answered(request, connection->owner->answered_arg);
+    }
     connection->is_answering = false;
     connection->phase_us = now_of(connection->owner);
     connection->request_us = connection->check.phase == HEAD_PHASE_IDLE ? 0 : connection->phase_us;
@@ -431,6 +435,13 @@ void connections_request(struct connections *connections, struct evhttp_request 
         connection->request_us = connection->request_us ? connection->request_us : now_of(connections);
         evhttp_request_set_on_complete_cb(request, on_answered, connection);
     }
+}
+
+void connections_answered(struct connections *connections, void (*answered)(struct evhttp_request *request, void *arg),
+                          void *arg)
+{
+    connections->answered = answered;
+    connections->answered_arg = arg;
 }
 
 void connections_drain(struct connections *connections)

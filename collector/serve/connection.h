@@ -37,6 +37,9 @@ void connections_free(struct connections *connections);
 enum status connections_add(struct connections *connections, struct bufferevent *bufferevent);
 /* A whole request has come; its answer is awaited until it is sent. */
 void connections_request(struct connections *connections, struct evhttp_request *request);
+/* Calls back after each answer that was sent whole. */
+void connections_answered(struct connections *connections, void (*answered)(struct evhttp_request *request, void *arg),
+                          void *arg);
 /* From now on connections are closed as soon as they are answered. How many are left. */
 void connections_drain(struct connections *connections);
 size_t connections_count(const struct connections *connections);

@@ -10,6 +10,7 @@
 #include "collector/ingest/pipeline.h"
 #include "collector/serve/connection.h"
 #include "collector/serve/mailbox.h"
+#include "collector/serve/metrics.h"
 #include "collector/serve/reply.h"
 #include "collector/serve/service.h"
 #include "collector/trust/identity.h"
@@ -68,6 +69,7 @@ struct service {
     struct pipeline *pipeline;
     struct judge *judge;
     atomic_size_t held_bytes;
+    struct metrics metrics;
     int port;
     int server_count;
     struct server servers[SERVICE_LOOPS_MOST];
@@ -87,6 +89,9 @@ void route_measurements(struct server *server, struct evhttp_request *request, c
 void route_keys(struct server *server, struct evhttp_request *request, const char *rest);
 void route_probes(struct server *server, struct evhttp_request *request, const char *rest);
 void route_report(struct server *server, struct evhttp_request *request, const char *rest);
+void route_evidence(struct server *server, struct evhttp_request *request, const char *rest);
+void route_openapi(struct server *server, struct evhttp_request *request, const char *rest);
+void route_metrics(struct server *server, struct evhttp_request *request, const char *rest);
 void route_log(struct server *server, struct evhttp_request *request, const char *rest);
 void route_health(struct server *server, struct evhttp_request *request, const char *rest);
 void route_site(struct server *server, struct evhttp_request *request, const char *rest);

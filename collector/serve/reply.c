@@ -71,6 +71,10 @@ void reply_bytes(struct evhttp_request *request, int code, const char *content_t
     buffer_free(body);
     reply_header(request, "Content-Type", content_type);
     reply_header(request, "X-Content-Type-Options", "nosniff");
+    reply_header(request, "Referrer-Policy", "no-referrer");
+    if (!evhttp_find_header(evhttp_request_get_output_headers(request), "Content-Security-Policy")) {
+        reply_header(request, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    }
     evhttp_send_reply(request, code, reason_of(code), out);
     if (out) {
         evbuffer_free(out);

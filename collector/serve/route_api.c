@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "collector/serve/parts.h"
+#include "collector/serve/table.h"
 
 #define PROBES_LEAST   3
 #define STATES_MOST    10000
@@ -61,14 +62,22 @@ static enum status region_read(const struct evkeyvalq *query, bool is_required, 
     return STATUS_OK;
 }
 
-static void answer(struct evhttp_request *request, enum status status, const struct why *why, json_t *body)
+/* What was asked, in the form that was asked for. */
+struct api_answer {
+    struct evhttp_request *request;
+    enum table_format format;
+    const char *rows;
+    const char *const *columns;
+};
+
+static void answer(const struct api_answer *to, enum status status, const struct why *why, json_t *body)
 {
     if (status == STATUS_OK) {
-        reply_json(request, 200, body);
+        table_send(to->request, to->format, body, to->rows, to->columns);
         return;
     }
     json_decref(body);
-    reply_status(request, status, why->text[0] ? why->text : "the store cannot be read; try again later");
+    reply_status(to->request, status, why->text[0] ? why->text : "the store cannot be read; try again later");
 }
 
 static bool region_is_shown(const struct store_region *row)
@@ -92,13 +101,24 @@ static enum status region_append(const struct store_region *row, void *arg)
 
 void route_regions(struct server *server, struct evhttp_request *request, const char *rest)
 {
-    (void)rest;
+    static const char *const columns[] = {"region", "name",  "asn",   "measurements", "probes",
+                                          "networks", "first", "last", NULL};
+    struct api_answer to = {.request = request, .rows = "regions", .columns = columns};
+    struct evkeyvalq *query = NULL;
     struct api_list list = {.rows = json_array()};
     struct why why = {""};
-    enum status status = list.rows ? query_regions(server->query, region_append, &list) : STATUS_NO_MEMORY;
-    answer(request, status, &why,
+    (void)rest;
+    enum status status = list.rows ? reply_query(request, &query) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK) {
+        status = table_format_read(request, query, &to.format, &why);
+    }
+    if (status == STATUS_OK) {
+        status = query_regions(server->query, region_append, &list);
+    }
+    answer(&to, status, &why,
            json_pack("{s:I, s:o}", "bin_length_s", (json_int_t)query_bin_length_s(server->query), "regions",
                      list.rows));
+    reply_query_free(query);
 }
 
 /* Looks for one region, or one network in it, among all. */
@@ -169,40 +189,74 @@ static enum status asn_read(const struct evkeyvalq *query, uint32_t *out, struct
     return STATUS_OK;
 }
 
+/* What is asked of one timeline. */
+struct timeline_request {
+    const char *region;
+    uint32_t asn;
+    struct store_span span;
+};
+
+static enum status timeline_read(struct server *server, const struct evkeyvalq *query, struct timeline_request *out,
+                                 struct why *why)
+{
+    enum status status = region_read(query, true, &out->region, why);
+    if (status == STATUS_OK) {
+        status = asn_read(query, &out->asn, why);
+    }
+    if (status == STATUS_OK) {
+        status = span_read(query, &out->span, why);
+    }
+    if (status == STATUS_OK) {
+        status = region_check(server, out->region, out->asn, why);
+    }
+    if (status == STATUS_OK && out->span.from_us == 0) {
+        int64_t end_us = out->span.to_us != 0 ? out->span.to_us : clock_wall_us(&server->clock);
+        out->span.from_us = end_us - STATES_DEFAULT * query_bin_length_s(server->query) * US_PER_S;
+    }
+    return status;
+}
+
+/* Where the answer was cut, the next one begins after its last bin. */
+static void timeline_next(struct evhttp_request *request, const struct evkeyvalq *query, int64_t bin_length_s,
+                          const struct api_list *list, json_t *root)
+{
+    char from[TIME_TEXT_BYTES];
+    int64_t last_us = 0;
+    const json_t *last = json_array_get(list->rows, json_array_size(list->rows) - 1);
+    const char *bin = json_string_value(json_object_get(last, "bin"));
+    if (list->is_cut && bin && time_parse(bin, &last_us) == STATUS_OK) {
+        time_format_utc(last_us + bin_length_s * US_PER_S, from);
+        table_next(request, query, root, "from", from);
+    }
+}
+
 void route_timeline(struct server *server, struct evhttp_request *request, const char *rest)
 {
-    (void)rest;
+    static const char *const columns[] = {"bin", "state", "expected", "seen", "ok", "fail", "networks", NULL};
+    struct api_answer to = {.request = request, .rows = "states", .columns = columns};
     struct evkeyvalq *query = NULL;
     struct why why = {""};
-    struct store_span span = {0};
-    const char *region = NULL;
+    struct timeline_request wanted = {.region = NULL};
     struct api_list list = {.rows = json_array(), .limit = STATES_MOST};
-    uint32_t asn = 0;
     int64_t bin_length_s = query_bin_length_s(server->query);
+    (void)rest;
     enum status status = list.rows ? reply_query(request, &query) : STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
-        status = region_read(query, true, &region, &why);
+        status = table_format_read(request, query, &to.format, &why);
     }
     if (status == STATUS_OK) {
-        status = asn_read(query, &asn, &why);
+        status = timeline_read(server, query, &wanted, &why);
     }
     if (status == STATUS_OK) {
-        status = span_read(query, &span, &why);
+        status = wanted.asn != 0 ? query_network_timelines(server->query, wanted.region, wanted.asn, wanted.span,
+                                                           network_state_append, &list)
+                                 : query_timeline(server->query, wanted.region, wanted.span, state_append, &list);
     }
+    json_t *root = json_pack("{s:s?, s:I, s:I, s:b, s:o}", "region", wanted.region, "asn", (json_int_t)wanted.asn,
+                             "bin_length_s", (json_int_t)bin_length_s, "is_cut", (int)list.is_cut, "states", list.rows);
     if (status == STATUS_OK) {
-        status = region_check(server, region, asn, &why);
+        timeline_next(request, query, bin_length_s, &list, root);
     }
-    if (status == STATUS_OK && span.from_us == 0) {
-        int64_t end_us = span.to_us != 0 ? span.to_us : clock_wall_us(&server->clock);
-        span.from_us = end_us - STATES_DEFAULT * bin_length_s * US_PER_S;
-    }
-    if (status == STATUS_OK) {
-        status = asn != 0
-                     ? query_network_timelines(server->query, region, asn, span, network_state_append, &list)
-                     : query_timeline(server->query, region, span, state_append, &list);
-    }
-    answer(request, status, &why,
-           json_pack("{s:s?, s:I, s:I, s:b, s:o}", "region", region, "asn", (json_int_t)asn, "bin_length_s", (json_int_t)bin_length_s,
-                     "is_cut", list.is_cut, "states", list.rows));
+    answer(&to, status, &why, root);
     reply_query_free(query);
 }

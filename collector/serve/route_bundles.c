@@ -112,6 +112,7 @@ static enum status upload_read(struct upload *upload, struct why *why)
 static void refuse(struct server *server, struct evhttp_request *request, enum status status,
                    const struct why *why)
 {
+    metrics_bundle(&server->service->metrics, status, 0, 0);
     log_event(&server->config->log, LOG_LEVEL_WARN, "bundle_refused", "status=%s reason=\"%s\"",
               status_name(status), why->text);
     if (request) {
@@ -133,6 +134,8 @@ static void answer(struct upload *upload)
         refuse(server, upload->request, status, &job->why);
         return;
     }
+    metrics_bundle(&server->service->metrics, job->result.is_duplicate_bundle ? STATUS_DUPLICATE : STATUS_OK,
+                   job->result.accepted_count, job->result.duplicate_count);
     if (!job->result.is_duplicate_bundle) {
         log_event(&server->config->log, LOG_LEVEL_INFO, "bundle_stored",
                   "log_index=%lld accepted=%zu duplicate=%zu", (long long)job->result.log_index,

@@ -1,4 +1,4 @@
-/* GET /api/v1/events?format=json|rss|atom|cap: what was found, for programs, news readers and alerting
+/* GET /api/v1/events?format=json|csv|rss|atom|cap: what was found, for programs, news readers and alerting
  * systems. Owner: the list and the body live for one answer. Why: one address for all of them, filtered
  * alike; a body that has not changed is not sent again. */
 #include <event2/http.h>
@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "collector/serve/parts.h"
+#include "collector/serve/table.h"
+#include "measurement/base/json.h"
 
 #define EVENTS_MOST  10000
 #define ENTRIES_MOST 500 /* of a feed, whose entries each need their history */
 #define HOST_BYTES   256
-#define TAG_BYTES    8
 
 /* The address at which we are known: as configured, else as the caller names us. Its end is a slash; NULL:
  * not known. */
@@ -42,8 +43,8 @@ static enum status request_read(const struct evkeyvalq *query, struct feed_reque
 {
     static const char *const keys[] = {"region", "asn", "kind", "state", "from", "to", "id"};
     const char *format = reply_query_value(query, "format");
-    if (format && feed_format_parse(format, &out->format) != STATUS_OK) {
-        why_set(why, "format is json, rss, atom or cap");
+    if (format && strcmp(format, "csv") != 0 && feed_format_parse(format, &out->format) != STATUS_OK) {
+        why_set(why, "format is json, csv, rss, atom or cap");
         return STATUS_MALFORMED;
     }
     out->limit = out->format == FEED_JSON ? EVENTS_MOST : ENTRIES_MOST;
@@ -88,23 +89,17 @@ static enum status body_make(struct server *server, struct evhttp_request *reque
     return status;
 }
 
-static void body_send(struct evhttp_request *request, const char *content_type, struct buffer *body)
+/* The JSON list as CSV. */
+static void csv_send(struct evhttp_request *request, struct buffer *body)
 {
-    uint8_t hash[SHA256_BYTES];
-    char digits[2 * TAG_BYTES + 1];
-    char tag[2 * TAG_BYTES + 3];
-    sha256(body->bytes, body->count, hash);
-    hex_encode(hash, TAG_BYTES, digits);
-    snprintf(tag, sizeof tag, "\"%s\"", digits);
-    reply_header(request, "ETag", tag);
-    reply_header(request, "Cache-Control", "no-cache");
-    const char *known = evhttp_find_header(evhttp_request_get_input_headers(request), "If-None-Match");
-    if (known && strstr(known, tag)) {
-        buffer_free(body);
-        evhttp_send_reply(request, 304, "Not Modified", NULL);
-        return;
-    }
-    reply_bytes(request, 200, content_type, body);
+    static const char *const columns[] = {
+        "id",        "revision",    "kind",           "region",        "region_name",        "asn",   "subject",
+        "state",     "confidence",  "onset",          "end",           "revised",            "probes", "networks",
+        "verdict.blocking", "verdict.layer", "verdict.method", "cause_hint", "example", "is_emulated", "explanation", NULL};
+    json_t *root = NULL;
+    json_read((const char *)body->bytes, body->count, &root, NULL);
+    buffer_free(body);
+    table_send(request, TABLE_CSV, root, "events", columns);
 }
 
 void route_events(struct server *server, struct evhttp_request *request, const char *rest)
@@ -123,8 +118,11 @@ void route_events(struct server *server, struct evhttp_request *request, const c
     if (status == STATUS_OK) {
         status = body_make(server, request, &wanted, &body, &why);
     }
-    if (status == STATUS_OK) {
-        body_send(request, feed_content_type(wanted.format, wanted.filter.id[0] != '\0'), &body);
+    const char *format = query ? reply_query_value(query, "format") : NULL;
+    if (status == STATUS_OK && format && strcmp(format, "csv") == 0) {
+        csv_send(request, &body);
+    } else if (status == STATUS_OK) {
+        reply_tagged(request, feed_content_type(wanted.format, wanted.filter.id[0] != '\0'), &body);
     } else {
         buffer_free(&body);
         reply_status(request, status, why.text[0] ? why.text : "the store cannot be read; try again later");

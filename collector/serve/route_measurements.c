@@ -2,9 +2,12 @@
  * Owner: trees live for one answer.
  * Why: whoever doubts a figure can read what was measured. The probe's name is not told. */
 #include <event2/http.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "collector/serve/parts.h"
+#include "collector/serve/table.h"
 
 #define ROWS_DEFAULT 100
 #define ROWS_MOST    1000
@@ -61,19 +64,41 @@ static enum status filter_read(const struct evkeyvalq *query, struct store_measu
     return STATUS_MALFORMED;
 }
 
+/* A full page is followed by another one. */
+static void rows_next(struct evhttp_request *request, const struct evkeyvalq *query,
+                      const struct store_measurement_filter *filter, json_t *root)
+{
+    char offset[24];
+    bool is_full = (int64_t)json_array_size(json_object_get(root, "measurements")) >= filter->limit;
+    if (is_full && filter->offset + filter->limit <= OFFSET_MOST) {
+        snprintf(offset, sizeof offset, "%" PRId64, filter->offset + filter->limit);
+        table_next(request, query, root, "offset", offset);
+    }
+}
+
 static void rows_send(struct server *server, struct evhttp_request *request, const struct evkeyvalq *query)
 {
+    static const char *const columns[] = {"id",           "time",           "country",       "subdivision",
+                                          "asn",          "test_name",      "input",         "subject",
+                                          "verdict.blocking", "verdict.layer", "verdict.method", "verdict.confidence",
+                                          "connectivity", "bundle",         "line",          "is_signed",
+                                          NULL};
     struct why why = {""};
     struct store_measurement_filter filter = {0};
+    enum table_format format = TABLE_JSON;
     json_t *rows = json_array();
     enum status status = rows ? filter_read(query, &filter, &why) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK) {
+        status = table_format_read(request, query, &format, &why);
+    }
     if (status == STATUS_OK) {
         status = query_measurements(server->query, &filter, measurement_append, rows);
     }
     if (status == STATUS_OK) {
-        reply_json(request, 200,
-                   json_pack("{s:I, s:I, s:o}", "limit", (json_int_t)filter.limit, "offset",
-                             (json_int_t)filter.offset, "measurements", rows));
+        json_t *root = json_pack("{s:I, s:I, s:o}", "limit", (json_int_t)filter.limit, "offset",
+                                 (json_int_t)filter.offset, "measurements", rows);
+        rows_next(request, query, &filter, root);
+        table_send(request, format, root, "measurements", columns);
         return;
     }
     json_decref(rows);
@@ -92,7 +117,7 @@ static void line_send(struct server *server, struct evhttp_request *request, con
     }
     enum status status = query_evidence(server->query, identity, &line, &why);
     if (status == STATUS_OK) {
-        reply_bytes(request, 200, "application/json", &line);
+        reply_tagged(request, "application/json", &line);
         return;
     }
     buffer_free(&line);

@@ -46,6 +46,9 @@ static void submission_deliver(struct mail *mail)
     struct server *server = submission->server;
     const struct ingest_job *job = &submission->job.ingest;
     server->submission_count--;
+    if (job->status == STATUS_OK && !job->result.is_duplicate_bundle) {
+        atomic_fetch_add(&server->service->metrics.unsigned_measurements, 1);
+    }
     if (submission->request) {
         evhttp_connection_set_closecb(evhttp_request_get_connection(submission->request), NULL, NULL);
         if (job->status == STATUS_OK) {

@@ -55,9 +55,9 @@ void route_site(struct server *server, struct evhttp_request *request, const cha
     }
     if (status == STATUS_OK) {
         reply_header(request, "Content-Security-Policy",
-                     "default-src 'none'; style-src 'self' 'unsafe-inline'; "
-                     "img-src 'self' data:");
-        reply_bytes(request, 200, content_type(path), &bytes);
+                     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+                     "frame-ancestors 'none'");
+        reply_tagged(request, content_type(path), &bytes);
     } else {
         buffer_free(&bytes);
         reply_error(request, 404, status_name(STATUS_NOT_FOUND),

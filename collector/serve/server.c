@@ -12,49 +12,12 @@
 #include "collector/log/evidence_log.h"
 #include "collector/serve/head_check.h"
 #include "collector/serve/parts.h"
+#include "collector/serve/routes.h"
 
 #define ANSWER_IDLE_S      60 /* an answer of which nothing is taken */
 #define DRAIN_US           (10 * US_PER_S)
 #define DRAIN_LOOK_US      (US_PER_S / 20)
 #define DESCRIPTORS_SPARED 256 /* for the store, files and the control's own connections */
-
-#define METHOD_READ (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD)
-
-struct route {
-    const char *path;
-    int methods;
-    bool has_rest; /* also PATH/... */
-    route_handler handle;
-};
-
-static const struct route routes[] = {
-    {"/v1/bundles", EVHTTP_REQ_POST, false, route_bundles},
-    {"/v1/keys", METHOD_READ, false, route_keys},
-    {"/v1/probes", EVHTTP_REQ_POST, false, route_probes},
-    {"/report", EVHTTP_REQ_POST, true, route_report},
-    {"/v1/control", EVHTTP_REQ_POST | METHOD_READ, false, route_control},
-    {"/v1/targets", METHOD_READ, false, route_targets},
-    {"/v1/whoami", METHOD_READ, false, route_whoami},
-    {"/api/v1/regions", METHOD_READ, false, route_regions},
-    {"/api/v1/timeline", METHOD_READ, false, route_timeline},
-    {"/api/v1/events", METHOD_READ, false, route_events},
-    {"/api/v1/measurements", METHOD_READ, true, route_measurements},
-    {"/api/v1/log", METHOD_READ, true, route_log},
-    {"/healthz", METHOD_READ, false, route_health},
-};
-
-static const struct route *route_find(const char *path, const char **out_rest)
-{
-    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        size_t count = strlen(routes[i].path);
-        if (strncmp(path, routes[i].path, count) == 0 &&
-            (path[count] == 0 || (routes[i].has_rest && path[count] == '/'))) {
-            *out_rest = path + count;
-            return &routes[i];
-        }
-    }
-    return NULL;
-}
 
 /* All who write share one bound: no address is looked at. */
 static bool is_admitted(struct server *server, struct evhttp_request *request)
@@ -70,35 +33,72 @@ static bool is_admitted(struct server *server, struct evhttp_request *request)
     return false;
 }
 
+/* Which methods a route takes, for Allow. */
+static const char *methods_text(int methods)
+{
+    if ((methods & ROUTE_METHOD_READ) == 0) {
+        return "POST";
+    }
+    return methods & EVHTTP_REQ_POST ? "GET, HEAD, POST" : "GET, HEAD";
+}
+
+/* Other sites' pages may read the public interface only where the operator named them. */
+static void cors_headers(const struct server *server, struct evhttp_request *request, const struct route *route)
+{
+    const char *allowed = server->config->cors_origin;
+    const char *origin = evhttp_find_header(evhttp_request_get_input_headers(request), "Origin");
+    if (!allowed || !origin || strncmp(route->path, "/api/", 5) != 0) {
+        return;
+    }
+    if (strcmp(allowed, "*") == 0 || strcmp(allowed, origin) == 0) {
+        reply_header(request, "Access-Control-Allow-Origin", allowed);
+        reply_header(request, "Access-Control-Expose-Headers", "ETag, Link");
+    }
+    reply_header(request, "Vary", "Origin");
+}
+
+/* A browser asks first. */
+static void preflight_answer(struct evhttp_request *request, const struct route *route)
+{
+    reply_header(request, "Allow", methods_text(route->methods));
+    reply_header(request, "Access-Control-Allow-Methods", "GET, HEAD");
+    reply_header(request, "Access-Control-Allow-Headers", "Accept, If-None-Match");
+    evhttp_send_reply(request, 204, "No Content", NULL);
+}
+
 static void on_request(struct evhttp_request *request, void *arg)
 {
-    static const struct route site = {"", METHOD_READ, true, route_site};
     struct server *server = arg;
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
     const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-    const char *rest = path && path[0] ? path : "/";
-    const struct route *route = route_find(rest, &rest);
+    const char *rest = "";
+    const struct route *route = routes_find(path && path[0] ? path : "/", &rest);
     int method = (int)evhttp_request_get_command(request);
-    if (!route) {
-        route = &site;
-    }
     connections_request(server->connections, request);
+    cors_headers(server, request, route);
     if (method == EVHTTP_REQ_POST && (method & route->methods) && !is_admitted(server, request)) {
         return;
     }
     if (method & route->methods) {
         route->handle(server, request, rest);
-        return;
-    }
-    if (route == &site) {
+    } else if (method == EVHTTP_REQ_OPTIONS && server->config->cors_origin && strncmp(route->path, "/api/", 5) == 0) {
+        preflight_answer(request, route);
+    } else if (!route->path[0]) {
         reply_error(request, 404, "not_found", "there is nothing at this path");
-        return;
+    } else {
+        reply_header(request, "Allow", methods_text(route->methods));
+        reply_error(request, 405, "method_not_allowed", "this path does not take that method");
     }
-    reply_header(request, "Allow",
-                 route->methods == EVHTTP_REQ_POST  ? "POST"
-                 : route->methods & EVHTTP_REQ_POST ? "GET, HEAD, POST"
-                                                    : "GET, HEAD");
-    reply_error(request, 405, "method_not_allowed", "this path does not take that method");
+}
+
+/* Every answer that went out, by route and code. */
+static void on_answer(struct evhttp_request *request, void *arg)
+{
+    struct server *server = arg;
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+    metrics_answer(&server->service->metrics, routes_number(routes_find(path && path[0] ? path : "/", NULL)),
+                   evhttp_request_get_response_code(request));
 }
 
 /* This loop's share of the descriptors that the process may have. */
@@ -125,12 +125,16 @@ static enum status http_open(struct server *server, struct why *why)
     evhttp_set_max_headers_size(server->http, HEAD_BYTES_MAX);
     evhttp_set_max_body_size(server->http, (ev_ssize_t)bounds.body_bytes_most);
     evhttp_set_timeout(server->http, ANSWER_IDLE_S);
-    evhttp_set_allowed_methods(server->http, METHOD_READ | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+    evhttp_set_allowed_methods(server->http, ROUTE_METHOD_READ | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
                                                  EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
     evhttp_set_gencb(server->http, on_request, server);
     enum status status = connections_open(server->loop, &bounds, &server->service->held_bytes,
                                           &server->connections);
-    return status == STATUS_OK ? listen_open(server, why) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    connections_answered(server->connections, on_answer, server);
+    return listen_open(server, why);
 }
 
 enum status server_open(struct service *service, struct server *server, struct why *why)

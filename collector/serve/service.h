@@ -25,6 +25,7 @@ struct service_config {
     const char *alerts_path; /* file of webhooks; NULL: none */
     const char *public_url;  /* at which others reach us, for links in feeds; NULL: as the caller names us */
     struct trust_config trust; /* who may send, and how much */
+    const char *cors_origin;   /* whose pages may read the interface; NULL: no other site's; "*": all */
     bool refuses_reports;      /* OONI's, which nobody signs */
     const char *recipient;     /* where folder->identity_path is "": whom probes seal to; NULL: nobody */
     struct log log;
