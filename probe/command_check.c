@@ -260,6 +260,11 @@ static enum exit_status check_run(int argc, char **argv)
     if (exit_status != EXIT_NOTHING_WRONG)
         goto done;
     status = setup_open(&check.options, &check.setup, &why);
+    if (status == STATUS_OK) {
+        status = setup_confine(&check.setup, &check.options, &why);
+        if (status != STATUS_OK)
+            setup_free(&check.setup);
+    }
     if (status != STATUS_OK) {
         exit_status = cli_fail(exit_of_input(status), "%s", why.text);
         goto done;

@@ -262,6 +262,11 @@ static enum exit_status measure_run(int argc, char **argv)
     if (exit_status != EXIT_NOTHING_WRONG)
         goto done;
     status = setup_open(&measuring.options, &measuring.setup, &why);
+    if (status == STATUS_OK) {
+        status = setup_confine(&measuring.setup, &measuring.options, &why);
+        if (status != STATUS_OK)
+            setup_free(&measuring.setup);
+    }
     if (status != STATUS_OK) {
         exit_status = cli_fail(exit_of_input(status), "%s", why.text);
         goto done;

@@ -89,7 +89,12 @@ static enum exit_status run_run(int argc, char **argv)
     enum exit_status exit_status = run_settings_read(argc, argv, &settings, &is_help);
     if (exit_status != EXIT_NOTHING_WRONG || is_help)
         return exit_status;
-    exit_status = files_check(&settings);
+    struct why why = {0};
+    const char *user = cli_value(settings.arguments, "user");
+    enum status status = user ? sandbox_user_become(user, &why) : STATUS_OK;
+    if (status == STATUS_OK)
+        sandbox_capture_keep();
+    exit_status = status == STATUS_OK ? files_check(&settings) : cli_fail(exit_of_input(status), "%s", why.text);
     run_settings_free(&settings);
     return exit_status == EXIT_NOTHING_WRONG ? daemon_become(argc, argv) : exit_status;
 }

@@ -63,6 +63,16 @@ static void routes_print(const json_t *routes)
     }
 }
 
+static void sandbox_print(const json_t *sandbox)
+{
+    const char *absence = json_member_text(sandbox, "absence");
+    int64_t version = json_member_int(sandbox, "landlock", 0);
+    printf("sandbox        no new privileges%s", version > 0 ? ", Landlock" : "");
+    printf("%s%s%s%s%s\n", json_member_bool(sandbox, "seccomp", false) ? ", seccomp" : "",
+           version == 0 ? "; the kernel has no Landlock" : "", absence ? "; no seccomp: " : "", absence ? absence : "",
+           json_member_bool(sandbox, "root", false) ? "; it runs as root: give --user NAME" : "");
+}
+
 static void spool_print(const json_t *spool)
 {
     printf("waiting        %lld lines, %lld bundles (%lld given to a courier), %.1f of %.0f MiB, %s\n",
@@ -101,6 +111,7 @@ static void text_print(const json_t *status, bool running)
            (long long)json_member_int(upload, "failed_attempts", 0),
            (long long)json_member_int(spool, "rejected_bundles", 0));
     routes_print(json_member_array(upload, "routes"));
+    sandbox_print(json_member_object(status, "sandbox"));
     data_print(data, "day", "data today     ");
     data_print(data, "month", "data this month ");
     printf("clock          ");

@@ -7,6 +7,7 @@
 #include "probe/daemon.h"
 #include "probe/data_budget.h"
 #include "probe/run_settings.h"
+#include "probe/sandbox.h"
 #include "probe/spool.h"
 #include "probe/status_socket.h"
 #include "probe/upload.h"
@@ -47,6 +48,7 @@ struct daemon {
     struct clock clock;   /* even, by the best offset */
     struct clock_offset offset;
 
+    struct sandbox_state sandbox;
     int lock_fd;
     struct secret_key key;
     struct spool *spool;
@@ -138,6 +140,9 @@ enum status daemon_check_start(struct daemon *daemon, const struct run_settings 
 bool daemon_owns_process(const struct daemon *daemon, int pid);
 void daemon_round_drop(struct daemon *daemon); /* what is left of it */
 void daemon_work_stop(struct daemon *daemon);
+
+/* daemon_confine.c: enters the sandbox for good. */
+enum status daemon_confine(struct daemon *daemon, struct why *why);
 
 /* daemon_send.c */
 struct upload_sender daemon_sender(struct daemon *daemon);

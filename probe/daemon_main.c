@@ -79,6 +79,7 @@ static void socket_open(struct daemon *daemon)
 static enum exit_status host(struct daemon *daemon)
 {
     char name[KEY_NAME_BYTES];
+    struct why why = {0};
     public_key_name(&daemon->key.public_key, name);
     log_event(&daemon->log, LOG_LEVEL_INFO, "started", "probe=%s targets=%zu", name, daemon->targets.count);
     if (run_is_in_the_clear(daemon->settings.collector_url))
@@ -87,6 +88,11 @@ static enum exit_status host(struct daemon *daemon)
     enum status status = daemon_outside_open(daemon);
     if (status == STATUS_OK) {
         socket_open(daemon);
+        status = daemon_confine(daemon, &why);
+        if (status != STATUS_OK)
+            log_event(&daemon->log, LOG_LEVEL_ERROR, "no_sandbox", "why=\"%s\"", why.text);
+    }
+    if (status == STATUS_OK) {
         daemon_begin(daemon);
         status = loop_run(daemon->loop);
         daemon_close(daemon);

@@ -3,6 +3,7 @@
  * Why: the upload's logic need not know that it speaks through a process. */
 #include <stdlib.h>
 
+#include "measurement/base/file.h"
 #include "measurement/base/json.h"
 #include "probe/daemon_inner.h"
 
@@ -98,8 +99,11 @@ static json_t *ways_encode(const struct daemon *daemon)
     json_t *routes = json_array();
     for (size_t i = 0; i < daemon->settings.route_count; i++)
         json_array_append_new(routes, json_string(daemon->settings.route_texts[i]));
-    return json_pack("{s:s, s:o, s:s*}", "collector", daemon->settings.collector_url, "routes", routes, "pins",
-                     daemon->settings.pins);
+    char *folder = path_join(daemon->settings.state_folder, "spool");
+    json_t *object = json_pack("{s:s, s:o, s:s*, s:s*}", "collector", daemon->settings.collector_url, "routes", routes,
+                               "pins", daemon->settings.pins, "folder", folder);
+    free(folder);
+    return object;
 }
 
 static enum status send_one(void *state, const struct upload_order *order, upload_answer_callback callback, void *arg)

@@ -9,6 +9,7 @@
 #include "measurement/base/clock.h"
 #include "tests-network/steps/raw.h"
 #include "tests-network/target.h"
+#include "probe/sandbox.h"
 
 static enum status controls_read(const struct cli_arguments *arguments, struct probe_options *out)
 {
@@ -119,4 +120,13 @@ enum status options_format(const struct cli_arguments *arguments, bool has_both,
     else
         return cli_complain(arguments, "format", format, has_both ? "type both, text or json" : "type text or json");
     return STATUS_OK;
+}
+
+void options_read_paths(const struct probe_options *options, struct sandbox_plan *plan)
+{
+    const char *const paths[] = {options->ca_file,         options->anchors_file,          options->services_folder,
+                                 options->blockpages_file, options->blockpages_false_file, options->geo_db,
+                                 options->asn_db};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        sandbox_plan_read(plan, paths[i]);
 }

@@ -59,6 +59,10 @@ struct probe_options {
     struct vantage_point vantage; /* what was declared; country ZZ and ASN 0 where nothing was */
 };
 
+struct sandbox_plan;
+
+/* Adds the files that the options name, for the sandbox. */
+void options_read_paths(const struct probe_options *options, struct sandbox_plan *plan);
 /* Prints one line and returns USAGE where a value is wrong. */
 enum status options_read(const struct cli_arguments *arguments, struct probe_options *out);
 /* --format, where the command has it; `fallback` where it was not given. USAGE as above. */

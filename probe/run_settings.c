@@ -23,6 +23,7 @@
         {"state", "DIR", "the folder made by consent"},                                                               \
         {"collector", "URL", "where bundles go; its /v1/control is the default --control"},                           \
         {"collector-key", "KEY", "trust receipts of this key only, instead of the first receipt's"},                  \
+        {"user", "NAME", "started as root: become this user, and keep only the right to capture"},                    \
         {"route", "ROUTE", "a way to it, tried in order: direct, name=, proxy=, socks5=, collector=; see above"}, \
         {"pin", "HASH", "its TLS key must be one of these, sha256//BASE64; may be given several times"},              \
         {"seal-to", "RECIPIENT", "seal bundles to this key, age1..., instead of whom the collector names"},           \

@@ -212,6 +212,17 @@ enum status setup_open(const struct probe_options *options, struct probe_setup *
     return status;
 }
 
+enum status setup_confine(struct probe_setup *setup, const struct probe_options *options, struct why *why)
+{
+    struct sandbox_plan plan = {.role = SANDBOX_WORKER};
+    struct sandbox_state state;
+    options_read_paths(options, &plan);
+    enum status status = sandbox_enter(&plan, &state, why);
+    if (status == STATUS_OK && state.landlock_version == 0)
+        log_event(&setup->log, LOG_LEVEL_WARN, "no_landlock", "advice=\"use a kernel of 5.13 or later with Landlock on\"");
+    return status;
+}
+
 void setup_free(struct probe_setup *setup)
 {
     if (!setup)

@@ -4,6 +4,7 @@
 
 #include "probe/measure_queue.h"
 #include "probe/options.h"
+#include "probe/sandbox.h"
 #include "probe/scrub.h"
 
 /* Does not move once opened: the context points into it. */
@@ -30,6 +31,8 @@ struct probe_setup {
 /* `options` and its text outlive the setup. Prints nothing; `why` says what is wrong. */
 enum status setup_open(const struct probe_options *options, struct probe_setup *out, struct why *why);
 void setup_free(struct probe_setup *setup);
+/* Enters the sandbox for good: from here on nothing is opened but what the options name. Before foreign bytes are read. */
+enum status setup_confine(struct probe_setup *setup, const struct probe_options *options, struct why *why);
 
 /* Takes the kind of access from the machine, where it was not declared. */
 void setup_access_look(struct probe_setup *setup);

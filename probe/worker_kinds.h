@@ -21,7 +21,7 @@ struct worker_kind {
 enum exit_status worker_measure(const struct worker_context *context);
 /* Asks task.url who it sees: a note {"vantage", "own"}, or {"whoami": null} where nobody answers. */
 enum exit_status worker_whoami(const struct worker_context *context);
-/* Reads {"collector", "routes": [text of routes.h], "pins"?} in its first line, then an order a line, with the route to
+/* Reads {"collector", "routes": [text of routes.h], "pins"?, "folder" of the bundles} in its first line, then an order a line, with the route to
  * begin with as "working": {"packed": path, "is_sealed", "minisig": base64, "key"} or {"get": path}. Carries each out and
  * notes {"answer": upload.h}. Ends when its input does. */
 enum exit_status worker_send(const struct worker_context *context);

@@ -161,8 +161,9 @@ enum exit_status worker_measure(const struct worker_context *context)
     options.is_ladder_only = is_ladder_only(&measuring.task);
     status = setup_open(&options, &measuring.setup, &why);
     if (status == STATUS_OK) {
+        status = setup_confine(&measuring.setup, &options, &why);
         task_apply(&measuring.task, &measuring.setup);
-        if (!options.is_ladder_only)
+        if (status == STATUS_OK && !options.is_ladder_only)
             status = worker_note_print(json_pack("{s:s?}", "capture_absence", measuring.setup.tap.absence));
         if (status == STATUS_OK)
             status = jobs_make(&measuring);

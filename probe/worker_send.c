@@ -108,6 +108,20 @@ static enum status order_serve(const struct upload_sender *sender, const char *l
     return status;
 }
 
+/* Before anything of the network is read. */
+static enum status confine(const struct ways *ways, const struct probe_options *options)
+{
+    struct sandbox_plan plan = {.role = SANDBOX_WORKER};
+    struct sandbox_state state;
+    struct why why = {0};
+    sandbox_plan_read(&plan, options->ca_file);
+    sandbox_plan_read(&plan, json_member_text(ways->root, "folder"));
+    enum status status = sandbox_enter(&plan, &state, &why);
+    if (status != STATUS_OK)
+        cli_fail(EXIT_OWN_FAILURE, "%s", why.text);
+    return status;
+}
+
 static enum status orders_serve(struct loop *loop, const struct worker_context *context, struct socket_meter *meter)
 {
     struct uploading uploading = {.loop = loop};
@@ -121,6 +135,8 @@ static enum status orders_serve(struct loop *loop, const struct worker_context *
     enum status status = count > 0 ? ways_read(line, (size_t)count, &ways, &why) : STATUS_MALFORMED;
     if (status != STATUS_OK)
         cli_fail(EXIT_OWN_FAILURE, "the routes cannot be read (%s): %s", status_name(status), why.text);
+    if (status == STATUS_OK)
+        status = confine(&ways, context->options);
     if (status == STATUS_OK)
         status = fetcher_open(loop, &fetcher);
     if (status == STATUS_OK)

@@ -30,7 +30,9 @@ enum exit_status worker_whoami(const struct worker_context *context)
     status = setup_open(context->options, &setup, &why);
     if (status == STATUS_OK) {
         setup.log.least = LOG_LEVEL_WARN;
-        status = task.url ? setup_whoami(&setup, task.url) : STATUS_USAGE;
+        status = setup_confine(&setup, context->options, &why);
+        if (status == STATUS_OK)
+            status = task.url ? setup_whoami(&setup, task.url) : STATUS_USAGE;
         if (status == STATUS_OK)
             status = worker_note_print(json_pack("{s:o, s:o}", "vantage", worker_vantage_encode(&setup.vantage), "own",
                                                  own_encode(&setup.own)));
