@@ -166,7 +166,8 @@ enum status reply_query(struct evhttp_request *request, struct evkeyvalq **out)
         return STATUS_NO_MEMORY;
     }
     TAILQ_INIT(query);
-    if (text && text[0] && evhttp_parse_query_str(text, query) != 0) {
+    /* A zero byte would end a value before its end. */
+    if (text && text[0] && (strstr(text, "%00") || evhttp_parse_query_str(text, query) != 0)) {
         free(query);
         return STATUS_MALFORMED;
     }
