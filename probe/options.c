@@ -73,6 +73,20 @@ static enum status network_read(const struct cli_arguments *arguments, struct va
     return STATUS_OK;
 }
 
+static enum status others_read(const struct cli_arguments *arguments, struct probe_options *out)
+{
+    const char *text;
+    for (size_t i = 0; (text = cli_value_at(arguments, "compare-resolver", i)); i++) {
+        struct why why = {0};
+        if (i == NETTEST_OTHERS_MAX)
+            return cli_complain(arguments, "compare-resolver", text, "give it four times at most");
+        if (nettest_resolver_parse(text, &out->others[i], &why) != STATUS_OK)
+            return cli_complain(arguments, "compare-resolver", text, why.text);
+        out->other_count = i + 1;
+    }
+    return STATUS_OK;
+}
+
 enum status options_read(const struct cli_arguments *arguments, struct probe_options *out)
 {
     struct probe_options options = {
@@ -93,6 +107,8 @@ enum status options_read(const struct cli_arguments *arguments, struct probe_opt
     if (options.backend && raw_backend_parse(options.backend, &backend) != STATUS_OK)
         return cli_complain(arguments, "backend", options.backend, "type an address with or without a port, such as 192.0.2.7:80");
     enum status status = controls_read(arguments, &options);
+    if (status == STATUS_OK)
+        status = others_read(arguments, &options);
     if (status == STATUS_OK)
         status = region_read(arguments, &options.vantage);
     if (status == STATUS_OK)

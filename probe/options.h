@@ -8,6 +8,7 @@
 
 #include "measurement/base/cli.h"
 #include "measurement/record.h"
+#include "tests-network/nettest.h"
 
 #define OPTIONS_CONTROLS_MAX 8
 
@@ -15,6 +16,8 @@
 #define OPTIONS_MEASURING                                                                                             \
     {"control", "URL", "a collector's /v1/control to compare with; may be given several times"},                     \
         {"resolver", "IP[:PORT],...", "ask these DNS resolvers instead of the system's"},                            \
+        {"compare-resolver", "URL", "ask this resolver too, and tell what it says beside the system's: udp://8.8.8.8, "  \
+                                    "https://dns.google/dns-query@8.8.8.8; may be given several times"},             \
         {"ca-file", "FILE", "trust the certificates in this PEM file instead of the system's"},                      \
         {"anchors", "FILE", "rungs of the connectivity ladder: CSV kind,operator,host,port"},                        \
         {"backend", "ADDRESS", "the server of tests that need one: ADDRESS[:PORT] or http://ADDRESS[:PORT]"},          \
@@ -42,6 +45,8 @@ struct probe_options {
     const char *control_urls[OPTIONS_CONTROLS_MAX];
     size_t control_count;
     const char *resolvers; /* NULL: the system's */
+    struct nettest_resolver others[NETTEST_OTHERS_MAX]; /* that are only compared */
+    size_t other_count;
     const char *ca_file;
     const char *anchors_file;
     const char *services_folder; /* of measure only */

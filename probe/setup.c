@@ -190,6 +190,8 @@ enum status setup_open(const struct probe_options *options, struct probe_setup *
                     .limits = nettest_limits_default(),
                     .control_urls = options->control_urls,
                     .control_count = options->control_count,
+                    .others = options->others,
+                    .other_count = options->other_count,
                     .ca_file = options->ca_file,
                     .services_folder = options->services_folder,
                     .backend = options->backend,

@@ -15,6 +15,7 @@
 #include "measurement/ladder_result.h"
 #include "measurement/verdict.h"
 #include "tests-network/flow_tap.h"
+#include "tests-network/steps/resolver_url.h"
 
 /* OONI's timeouts and limits are the defaults (ooni-formats, "Timeouts and limits"). */
 struct nettest_limits {
@@ -31,6 +32,16 @@ struct nettest_limits {
 struct nettest_limits nettest_limits_default(void);
 
 #define NETTEST_RESOLVERS_MAX 4
+#define NETTEST_OTHERS_MAX    4
+
+/* A resolver whose answers are compared with those of the system's. */
+struct nettest_resolver {
+    struct resolver_url url;
+    struct sockaddr_storage address; /* with the port: no other resolver is needed to reach this one */
+};
+/* "udp://8.8.8.8", "tcp://...", "dot://NAME@ADDRESS", "https://dns.google/dns-query@8.8.8.8": behind the last @ stands
+ * the address of a resolver that is told by name. MALFORMED with a reason. */
+enum status nettest_resolver_parse(const char *text, struct nettest_resolver *out, struct why *why);
 
 /* A rung of the ladder that is tried. Read from a file (tests-network/ladder/anchors.csv is the default). */
 enum anchor_kind { ANCHOR_DOMESTIC, ANCHOR_FOREIGN, ANCHOR_CONTROL };
@@ -56,6 +67,8 @@ struct nettest_context {
     struct nettest_limits limits;
     struct sockaddr_storage resolvers[NETTEST_RESOLVERS_MAX]; /* the system's; see nettest_resolvers_read */
     size_t resolver_count;
+    const struct nettest_resolver *others; /* at most NETTEST_OTHERS_MAX; web_connectivity asks them too */
+    size_t other_count;
     const char *const *control_urls; /* collectors' /v1/control, tried in order */
     size_t control_count;
     const char *ca_file; /* NULL: the system's trust store */

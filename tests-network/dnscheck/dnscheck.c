@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "measurement/base/json.h"
-#include "tests-network/dnscheck/lookup.h"
+#include "tests-network/steps/lookup.h"
 #include "tests-network/dnscheck/verdict.h"
 #include "tests-network/nettest.h"
 #include "tests-network/steps/address.h"

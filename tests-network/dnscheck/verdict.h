@@ -4,7 +4,7 @@
 
 #include "measurement/connectivity.h"
 #include "measurement/verdict.h"
-#include "tests-network/dnscheck/lookup.h"
+#include "tests-network/steps/lookup.h"
 
 #define DNSCHECK_ADDRESSES_MAX 4
 #define DNSCHECK_LOOKUPS_MAX   (2 * DNSCHECK_ADDRESSES_MAX) /* A and AAAA of each */

@@ -7,6 +7,7 @@
 #include "tests-network/nettest.h"
 #include "tests-network/steps/dns.h"
 #include "tests-network/steps/http.h"
+#include "tests-network/steps/lookup.h"
 #include "tests-network/steps/tcp.h"
 #include "tests-network/steps/tls.h"
 #include "tests-network/steps/url.h"
@@ -47,6 +48,15 @@ struct web_path {
     LIST_ENTRY(web_path) link;
 };
 
+/* One question to a resolver that is only compared. */
+struct web_other {
+    struct nettest_run *run;
+    size_t resolver; /* index into the context's */
+    uint16_t type;
+    struct lookup *lookup;
+    bool is_over;
+};
+
 struct web_hop {
     struct url url;
     size_t resolver;                                         /* index of the one that is asked */
@@ -73,6 +83,9 @@ struct nettest_run {
     int depth;                          /* of the current hop */
     LIST_HEAD(, web_question) questions;
     LIST_HEAD(, web_path) paths;
+    struct web_other others[2 * NETTEST_OTHERS_MAX];
+    size_t other_count;
+    struct step_trace do53_trace, doh_trace; /* the run's, each with a log of its own */
     bool has_recheck_request;
     int64_t transaction_count;
     struct cookie_jar cookies;
@@ -114,6 +127,14 @@ bool web_paths_are_over(const struct nettest_run *run, int depth);
 /* web_connectivity.c: why this redirect will not be followed; NULL: it is none, or it will. */
 const char *web_redirect_failure(const struct nettest_run *run, const struct http_result *result);
 void web_path_free(struct web_path *path);
+
+/* others.c: asks the other resolvers for the first name; puts their records into x_do53 and x_doh, and tells what they
+ * say beside the system's and the control's. */
+void web_others_start(struct nettest_run *run);
+bool web_others_are_over(const struct nettest_run *run);
+void web_others_put(struct nettest_run *run, json_t *do53, json_t *doh);
+json_t *web_others_encode(const struct nettest_run *run);
+void web_others_free(struct nettest_run *run);
 
 /* control.c: asks the controls, in order, for the first hop. */
 void web_control_start(struct nettest_run *run);

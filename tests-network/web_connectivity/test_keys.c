@@ -50,6 +50,23 @@ static json_t *client_resolver(const struct nettest_run *run)
     return json_string(text);
 }
 
+/* In x_do53 OONI knows queries and events only; connections stand there where a resolver was asked over them. */
+static void others_put(struct nettest_run *run, json_t *keys)
+{
+    json_t *kinds[2];
+    for (size_t i = 0; i < 2; i++)
+        kinds[i] = json_pack("{s:[], s:[], s:[], s:[], s:[]}", "network_events", "queries", "requests", "tcp_connect",
+                             "tls_handshakes");
+    web_others_put(run, kinds[0], kinds[1]);
+    json_object_del(kinds[0], "requests");
+    if (json_array_size(json_object_get(kinds[0], "tcp_connect")) == 0)
+        json_object_del(kinds[0], "tcp_connect");
+    if (json_array_size(json_object_get(kinds[0], "tls_handshakes")) == 0)
+        json_object_del(kinds[0], "tls_handshakes");
+    json_object_set_new(keys, "x_doh", kinds[1]);
+    json_object_set_new(keys, "x_do53", kinds[0]);
+}
+
 static void observations_put(struct nettest_run *run, json_t *keys)
 {
     json_object_set_new(keys, "agent", json_string("redirect"));
@@ -58,10 +75,7 @@ static void observations_put(struct nettest_run *run, json_t *keys)
     json_object_set_new(keys, "socksproxy", json_null());
     json_object_set_new(keys, "network_events", step_log_encode(&run->trace));
     json_object_set_new(keys, "x_dns_whoami", json_pack("{s:[], s:{}}", "system_v4", "udp_v4"));
-    json_object_set_new(keys, "x_doh",
-                        json_pack("{s:[], s:[], s:[], s:[], s:[]}", "network_events", "queries", "requests",
-                                  "tcp_connect", "tls_handshakes"));
-    json_object_set_new(keys, "x_do53", json_pack("{s:[], s:[]}", "network_events", "queries"));
+    others_put(run, keys);
     json_object_set_new(keys, "x_dns_duplicate_responses", taken(&run->duplicates));
     json_object_set_new(keys, "queries", taken(&run->queries));
     json_object_set_new(keys, "requests", taken(&run->requests));
@@ -120,6 +134,8 @@ static json_t *own_keys(struct nettest_run *run, const struct verdict *verdict)
         json_object_set_new(keys, "transfer", transfer);
     else
         json_decref(transfer);
+    if (keys && run->other_count > 0)
+        json_object_set_new(keys, "resolvers", web_others_encode(run));
     const struct blockpage_hit *signature = &run->evidence.signature;
     if (keys && signature->scope != BLOCKPAGE_NONE)
         json_object_set_new(keys, "blockpage",

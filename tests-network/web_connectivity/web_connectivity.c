@@ -19,6 +19,7 @@ static void run_free(struct nettest_run *run)
     loop_timer_cancel(run->start_timer);
     if (run->control_fetch)
         fetch_cancel(run->control_fetch);
+    web_others_free(run);
     while (!LIST_EMPTY(&run->questions))
         web_question_free(LIST_FIRST(&run->questions));
     while (!LIST_EMPTY(&run->paths))
@@ -39,6 +40,8 @@ static void run_free(struct nettest_run *run)
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         json_decref(values[i]);
     step_log_free(run->trace.log);
+    step_log_free(run->do53_trace.log);
+    step_log_free(run->doh_trace.log);
     tls_trust_free(run->own_trust);
     free(run);
 }
@@ -231,7 +234,7 @@ static bool run_step(struct nettest_run *run)
         run->state = WEB_SETTLE;
         return true;
     case WEB_SETTLE:
-        if (!answers_are_over(run) || !flows_are_over(run))
+        if (!answers_are_over(run) || !flows_are_over(run) || !web_others_are_over(run))
             return false;
         run->state = WEB_FINISHED;
         return true;
@@ -258,7 +261,19 @@ static void run_begin(void *arg)
     struct nettest_run *run = arg;
     run->start_timer = NULL;
     hop_begin(run);
+    web_others_start(run);
     web_advance(run);
+}
+
+/* NULL logs where nobody else is asked. */
+static enum status other_traces_open(struct nettest_run *run)
+{
+    run->do53_trace = run->doh_trace = (struct step_trace){.context = run->context, .zero_us = run->trace.zero_us};
+    if (run->context->other_count == 0)
+        return STATUS_OK;
+    run->do53_trace.log = step_log_new();
+    run->doh_trace.log = step_log_new();
+    return run->do53_trace.log && run->doh_trace.log ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 static enum status run_prepare(struct nettest_run *run, const char *input)
@@ -290,7 +305,7 @@ static enum status run_prepare(struct nettest_run *run, const char *input)
             return STATUS_NO_MEMORY;
     }
     run->trace.log = step_log_new();
-    if (!run->trace.log)
+    if (!run->trace.log || other_traces_open(run) != STATUS_OK)
         return STATUS_NO_MEMORY;
     return loop_after(context->loop, 0, run_begin, run, &run->start_timer);
 }
