@@ -10,6 +10,9 @@ extern const struct cli_command command_verify;
 extern const struct cli_command command_detect;
 extern const struct cli_command command_simulate;
 extern const struct cli_command command_evaluate;
+extern const struct cli_command command_backup;
+extern const struct cli_command command_prune;
+extern const struct cli_command command_fsck;
 extern const struct cli_command command_probes;
 extern const struct cli_command command_decrypt;
 

@@ -87,6 +87,11 @@ struct store_event_filter {
     struct store_span span;
 };
 
+struct store_pruned {
+    int64_t measurement_count;
+    int64_t before_us; /* nothing of before is left, now or from earlier prunes; 0: never pruned */
+};
+
 struct store_region {
     char region[REGION_BYTES];
     uint32_t asn; /* 0: all networks of it */
@@ -107,6 +112,8 @@ typedef enum status (*store_event_callback)(const struct event *row, void *arg);
 /* A statement about probes' keys; what it says is collector/trust/'s. */
 typedef enum status (*store_trust_callback)(const char *id, int64_t time_us, const char *text, void *arg);
 #define STORE_TRUST_BYTES_MAX 2048 /* of its text */
+/* Something that is not as it should be: one line that says what and where. */
+typedef enum status (*store_finding_callback)(const char *finding, void *arg);
 /* `first_us` is the time of the earliest of the region's new measurements. */
 typedef enum status (*store_dirty_callback)(const char *region, int64_t first_us, void *arg);
 
@@ -154,6 +161,15 @@ struct store {
     enum status (*put_trust)(struct store_handle *handle, const char *id, int64_t time_us, const char *text,
                              struct why *why);
     enum status (*each_trust)(struct store_handle *handle, store_trust_callback callback, void *arg);
+    /* What follows is for stores whose rows are in the data folder; NULL otherwise. */
+    /* Writes the store as it is at one moment, while others write, to files of the same names in another folder. */
+    enum status (*copy)(struct store_handle *handle, const char *to_folder, struct why *why);
+    /* Forgets measurements of before the time, rounded down to whole blocks of bins; cells, events and the log stay. What
+     * comes later about that time is kept, and not counted: nobody knows any more what was. A step at a time, each
+     * whole: killed in between, it goes on where it was. */
+    enum status (*prune)(struct store_handle *handle, int64_t before_us, struct store_pruned *out, struct why *why);
+    /* Recomputes what is derived, and names what differs. */
+    enum status (*check)(struct store_handle *handle, store_finding_callback callback, void *arg, struct why *why);
 };
 
 extern const struct store *const store_registry[];

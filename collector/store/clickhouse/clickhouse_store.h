@@ -60,7 +60,8 @@ struct store_handle {
     struct buffer seen;
     int64_t lease_until_us; /* 0: the lease is not ours */
     bool is_read_only;
-    bool has_quorum;          /* inserts wait for two replicas */
+    bool has_quorum;          /* inserts into a shard wait for two replicas */
+    bool has_common_quorum;   /* those into what every server has: for two servers */
     bool has_parallel_quorum; /* a server that lets quorum inserts overtake each other, unless told not to */
     bool is_exact;            /* reads see what a quorum has, and all of it */
 };
@@ -76,6 +77,9 @@ enum status clickhouse_run(struct store_handle *handle, const char *database, st
 /* Sends rows in RowBinary, as one block. `sql` ends before FORMAT. */
 enum status clickhouse_insert(struct store_handle *handle, const char *sql, const struct buffer *rows,
                               struct why *why);
+/* The same, into a table that every server has. */
+enum status clickhouse_insert_common(struct store_handle *handle, const char *sql, const struct buffer *rows,
+                                     struct why *why);
 /* Takes one whole row off the reader and uses it; where the reader fails there was no whole row yet, and
  * nothing may have been used. Another status than OK ends the read and is returned by clickhouse_select. */
 typedef enum status (*clickhouse_row_callback)(struct reader *reader, void *arg);

@@ -107,6 +107,9 @@ static enum status status_of_code(long code, const char *text)
     case 999: /* KEEPER_EXCEPTION */
         return STATUS_BUSY;
     default:
+        if (strstr(text, "Replica is not active")) { /* 164, which also means a user without rights */
+            return STATUS_BUSY;
+        }
         return strstr(text, "No space left on device") ? STATUS_FULL : STATUS_IO;
     }
 }
@@ -282,7 +285,7 @@ static enum status ask(struct store_handle *handle, const struct question *quest
                        struct why *why)
 {
     int64_t patience_us = question->is_read ? READ_PATIENCE_US : INSERT_PATIENCE_US;
-    int64_t end_us = now_us() + (handle->has_quorum ? patience_us : 0);
+    int64_t end_us = now_us() + (handle->address.cluster[0] ? patience_us : 0);
     enum status status = STATUS_BUSY;
     for (int attempt = 0;; attempt++) {
         status = ask_once(handle, question, answer, why);
@@ -360,15 +363,15 @@ enum status clickhouse_select_among(struct store_handle *handle, struct buffer *
     return status;
 }
 
-enum status clickhouse_insert(struct store_handle *handle, const char *sql, const struct buffer *rows,
-                              struct why *why)
+static enum status rows_insert(struct store_handle *handle, const char *sql, const struct buffer *rows,
+                               bool has_quorum, struct why *why)
 {
     struct answer answer = {0};
     struct buffer more = {0};
     struct buffer query = {0};
     buffer_printf(&query, "%s FORMAT RowBinary", sql);
     buffer_text(&more, "&max_insert_block_size=" INSERT_ROWS_MAX "&insert_distributed_sync=1");
-    if (handle->has_quorum) {
+    if (has_quorum) {
         buffer_text(&more, "&insert_quorum=2&insert_quorum_timeout=" QUORUM_WAIT_MS);
         buffer_text(&more, handle->has_parallel_quorum ? "&insert_quorum_parallel=0" : "");
     }
@@ -381,6 +384,18 @@ enum status clickhouse_insert(struct store_handle *handle, const char *sql, cons
     free(rest);
     free(settings);
     return status;
+}
+
+enum status clickhouse_insert(struct store_handle *handle, const char *sql, const struct buffer *rows,
+                              struct why *why)
+{
+    return rows_insert(handle, sql, rows, handle->has_quorum, why);
+}
+
+enum status clickhouse_insert_common(struct store_handle *handle, const char *sql, const struct buffer *rows,
+                                     struct why *why)
+{
+    return rows_insert(handle, sql, rows, handle->has_common_quorum, why);
 }
 
 static enum status number_keep(struct reader *reader, void *arg)

@@ -193,7 +193,7 @@ static enum status detection_put(struct store_handle *handle, const char *region
         states_write(&known, region, detection, version + 1, &rows);
         events_write(&known, detection, version + 1, &rows);
         marks_write(handle, region, version + 1, &rows);
-        status = rows.count == 0 ? STATUS_OK : clickhouse_insert(handle, "INSERT INTO judged (" JUDGED_COLUMNS ")", &rows, why);
+        status = rows.count == 0 ? STATUS_OK : clickhouse_insert_common(handle, "INSERT INTO judged (" JUDGED_COLUMNS ")", &rows, why);
     }
     known_free(&known);
     buffer_free(&rows);

@@ -39,7 +39,7 @@ static enum status lease_write(struct store_handle *handle, int64_t now_us, int6
     binary_put_i64(&rows, until_us);
     binary_put_text(&rows, handle->token);
     binary_put_i64(&rows, now_us);
-    enum status status = clickhouse_insert(handle, "INSERT INTO meta (key, value, text, version)", &rows, why);
+    enum status status = clickhouse_insert_common(handle, "INSERT INTO meta (key, value, text, version)", &rows, why);
     buffer_free(&rows);
     return status;
 }

@@ -154,7 +154,7 @@ static enum status meta_write(struct store_handle *handle, const char *key, int6
     binary_put_text(&rows, text);
     binary_put_i64(&rows, value);
     enum status status =
-        clickhouse_insert(handle, "INSERT INTO meta (key, value, text, version)", &rows, why);
+        clickhouse_insert_common(handle, "INSERT INTO meta (key, value, text, version)", &rows, why);
     buffer_free(&rows);
     return status;
 }
@@ -171,25 +171,41 @@ static enum status tables_make(struct store_handle *handle, int64_t version, str
     return status;
 }
 
-/* Inserts wait for a second replica where each shard has one. */
+struct replica_counts {
+    int64_t least; /* of a shard */
+    int64_t total;
+};
+
+static enum status replicas_keep(struct reader *reader, void *arg)
+{
+    struct replica_counts counts = {.least = binary_i64(reader)};
+    counts.total = binary_i64(reader);
+    if (!reader->failed) {
+        *(struct replica_counts *)arg = counts;
+    }
+    return STATUS_OK;
+}
+
+/* Inserts wait for a second replica where there is one. */
 static enum status quorum_find(struct store_handle *handle, struct why *why)
 {
     struct buffer sql = {0};
-    int64_t replica_count = 0;
+    struct replica_counts counts = {0};
     if (!handle->address.cluster[0]) {
         return STATUS_OK;
     }
     sql_text(&sql,
-             "SELECT toInt64(min(replicas)) FROM (SELECT count() AS replicas FROM system.clusters"
-             " WHERE cluster = % GROUP BY shard_num)",
+             "SELECT toInt64(min(replicas)), toInt64(sum(replicas)) FROM (SELECT count() AS replicas"
+             " FROM system.clusters WHERE cluster = % GROUP BY shard_num)",
              handle->address.cluster);
-    enum status status = clickhouse_number(handle, &sql, 0, &replica_count, why);
-    if (status == STATUS_OK && replica_count == 0) {
+    enum status status = clickhouse_select(handle, &sql, replicas_keep, &counts, why);
+    if (status == STATUS_OK && counts.total == 0) {
         why_set(why, "ClickHouse knows no cluster named %s; mend the address or the server's remote_servers",
                 handle->address.cluster);
         return STATUS_USAGE;
     }
-    handle->has_quorum = handle->is_exact = replica_count > 1;
+    handle->has_quorum = counts.least > 1;
+    handle->has_common_quorum = counts.total > 1;
     return status;
 }
 
@@ -269,6 +285,7 @@ static enum status version_read(struct store_handle *handle, int64_t *out, struc
 enum status clickhouse_schema_open(struct store_handle *handle, int64_t *bin_length_s, struct why *why)
 {
     int64_t version = 0;
+    handle->is_exact = handle->address.cluster[0] != 0; /* another collector may just have made it */
     enum status status = version_read(handle, &version, why);
     if (status != STATUS_OK) {
         return status;
@@ -293,6 +310,8 @@ enum status clickhouse_schema_open(struct store_handle *handle, int64_t *bin_len
                 handle->address.database);
         return STATUS_CONFLICT;
     }
-    return handle->is_read_only ? bin_length_settle(handle, bin_length_s, why)
-                                : schema_upgrade(handle, version, bin_length_s, why);
+    status = handle->is_read_only ? bin_length_settle(handle, bin_length_s, why)
+                                  : schema_upgrade(handle, version, bin_length_s, why);
+    handle->is_exact = handle->is_exact && !handle->is_read_only;
+    return status;
 }

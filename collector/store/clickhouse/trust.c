@@ -29,7 +29,7 @@ enum status clickhouse_put_trust(struct store_handle *handle, const char *id, in
     binary_put_text(&rows, text);
     binary_put_i64(&rows, time_us);
     enum status status = rows.failed ? STATUS_NO_MEMORY
-                                     : clickhouse_insert(handle, "INSERT INTO meta (key, value, text, version)", &rows,
+                                     : clickhouse_insert_common(handle, "INSERT INTO meta (key, value, text, version)", &rows,
                                                          why);
     buffer_free(&rows);
     free(name);

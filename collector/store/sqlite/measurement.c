@@ -27,6 +27,11 @@ int64_t sqlite_block_of(const struct store_handle *handle, int64_t time_us)
     return block < 0 ? 0 : block > SQLITE_BLOCK_MAX ? SQLITE_BLOCK_MAX : block;
 }
 
+int64_t sqlite_block_start_us(const struct store_handle *handle, int64_t block)
+{
+    return block * block_length_s(handle) * US_PER_S;
+}
+
 int64_t sqlite_place_first(int64_t block)
 {
     return block << PREFIX_BITS;

@@ -193,12 +193,7 @@ static enum status kept_sightings(struct store_handle *handle, const char *regio
     return query_end(statement, status);
 }
 
-/* The columns that a sighting is made of. */
-#define FOLD_COLUMNS                                                                                         \
-    "time_us, identity, vantages.country, subdivision, vantages.probe, asn, vantages.is_signed, subject, "   \
-    "outcome, layer, method, confidence"
-
-static void fold_row_read(sqlite3_stmt *statement, struct observation *out)
+void sqlite_fold_row_read(sqlite3_stmt *statement, struct observation *out)
 {
     memset(out, 0, sizeof *out);
     out->time_us = sqlite3_column_int64(statement, 0);
@@ -207,12 +202,17 @@ static void fold_row_read(sqlite3_stmt *statement, struct observation *out)
     sqlite_column_copy(statement, 3, out->subdivision, sizeof out->subdivision);
     sqlite_column_copy(statement, 4, out->probe, sizeof out->probe);
     out->asn = (uint32_t)sqlite3_column_int64(statement, 5);
-    out->is_signed = sqlite3_column_int(statement, 6) != 0;
-    sqlite_column_copy(statement, 7, out->subject, sizeof out->subject);
-    out->verdict.outcome = (enum verdict_outcome)sqlite3_column_int(statement, 8);
-    out->verdict.layer = (enum verdict_layer)sqlite3_column_int(statement, 9);
-    sqlite_column_copy(statement, 10, out->verdict.method, sizeof out->verdict.method);
-    out->verdict.confidence = (enum verdict_confidence)sqlite3_column_int(statement, 11);
+    out->access = (enum access_type)sqlite3_column_int(statement, 6);
+    out->is_signed = sqlite3_column_int(statement, 7) != 0;
+    sqlite_column_copy(statement, 8, out->subject, sizeof out->subject);
+    out->verdict.outcome = (enum verdict_outcome)sqlite3_column_int(statement, 9);
+    out->verdict.layer = (enum verdict_layer)sqlite3_column_int(statement, 10);
+    sqlite_column_copy(statement, 11, out->verdict.method, sizeof out->verdict.method);
+    out->verdict.confidence = (enum verdict_confidence)sqlite3_column_int(statement, 12);
+    out->ladder.state = (enum connectivity_state)sqlite3_column_int(statement, 13);
+    out->ladder.controls_ok_count = sqlite3_column_int(statement, 14);
+    out->ladder.controls_failed_count = sqlite3_column_int(statement, 15);
+    out->ladder.operators_failed_count = sqlite3_column_int(statement, 16);
 }
 
 /* A block holds whole bins, so no cell is in two of them. */
@@ -221,7 +221,7 @@ static enum status block_fold(struct block_walk *walk, struct store_fold *fold)
     struct observation row;
     enum status status;
     while ((status = query_next(walk->handle, walk->read)) == STATUS_OK) {
-        fold_row_read(walk->read, &row);
+        sqlite_fold_row_read(walk->read, &row);
         if ((status = store_fold_add(fold, &row)) != STATUS_OK) {
             return status;
         }
@@ -244,7 +244,7 @@ static void fold_span_add(struct query_text *query, struct store_span span, stru
     }
 }
 
-enum status sqlite_fold_sightings(struct store_handle *handle, const char *region, struct store_span span,
+static enum status fold_sightings(struct store_handle *handle, const char *region, struct store_span span,
                                   store_sighting_callback callback, void *arg)
 {
     struct block_walk walk = {.handle = handle, .last_block = SQLITE_BLOCK_MAX};
@@ -270,9 +270,20 @@ enum status sqlite_fold_sightings(struct store_handle *handle, const char *regio
     return status == STATUS_NOT_FOUND ? store_fold_end(&fold) : status;
 }
 
+/* One transaction: a prune moves bins from one source to the other. */
 enum status sqlite_each_sighting(struct store_handle *handle, const char *region, struct store_span span,
                                  store_sighting_callback callback, void *arg)
 {
+    bool is_outermost = sqlite3_get_autocommit(handle->db) != 0;
+    if (is_outermost && sqlite3_exec(handle->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) {
+        return sqlite_status(handle->db, sqlite3_errcode(handle->db), "reading", NULL);
+    }
     enum status status = kept_sightings(handle, region, span, callback, arg);
-    return status == STATUS_OK ? sqlite_fold_sightings(handle, region, span, callback, arg) : status;
+    if (status == STATUS_OK) {
+        status = fold_sightings(handle, region, span, callback, arg);
+    }
+    if (is_outermost) {
+        sqlite3_exec(handle->db, "COMMIT", NULL, NULL, NULL);
+    }
+    return status;
 }

@@ -145,6 +145,9 @@ const struct store store_sqlite = {
     .each_measurement = sqlite_each_measurement,
     .find_bundle = sqlite_find_bundle,
     .each_bundle = sqlite_each_bundle,
+    .copy = sqlite_copy,
+    .prune = sqlite_prune,
+    .check = sqlite_check,
     .put_trust = sqlite_put_trust,
     .each_trust = sqlite_each_trust,
 };

@@ -47,6 +47,8 @@ enum sqlite_statement {
     STATEMENT_NEWEST_MEASUREMENT,
     STATEMENT_PUT_MEASUREMENT,
     STATEMENT_PRUNED_BEFORE,
+    STATEMENT_PUT_PRUNED_BEFORE,
+    STATEMENT_PUT_SIGHTING,
     STATEMENT_FIND_PRESENCE,
     STATEMENT_PUT_PRESENCE,
     STATEMENT_PUT_REGION,
@@ -121,6 +123,13 @@ int64_t sqlite_statement_number(struct store_handle *handle, enum sqlite_stateme
 #define MEASUREMENT_TABLES                                                                                   \
     " CROSS JOIN vantages ON vantages.id = vantage_id CROSS JOIN targets ON targets.id = target_id"           \
     " CROSS JOIN verdicts ON verdicts.id = verdict_id"
+/* What a cell is made of, of `m` and MEASUREMENT_TABLES, in the order of sqlite_fold_row_read. */
+#define FOLD_COLUMNS                                                                                         \
+    "time_us, identity, vantages.country, subdivision, vantages.probe, asn, access, vantages.is_signed, "     \
+    "subject, outcome, layer, method, confidence, ladder_state, controls_ok, controls_failed, "               \
+    "operators_failed"
+#define FOLD_COLUMN_COUNT 17
+void sqlite_fold_row_read(sqlite3_stmt *statement, struct observation *out);
 #define EVENT_COLUMNS                                                                                        \
     "id, revision, kind, region, asn, subject, outcome, layer, method, verdict_confidence, state, "          \
     "confidence, "                                                                                           \
@@ -168,6 +177,7 @@ enum status sqlite_measurement_find(struct store_handle *handle, const uint8_t i
                                     int64_t first_block, int64_t last_block, int64_t *out_id);
 #define SQLITE_BLOCK_MAX ((INT64_C(1) << 23) - 1) /* of an hour: nine hundred years */
 int64_t sqlite_block_of(const struct store_handle *handle, int64_t time_us);
+int64_t sqlite_block_start_us(const struct store_handle *handle, int64_t block);
 /* The places of a block, and the block of a place. */
 int64_t sqlite_place_first(int64_t block);
 int64_t sqlite_place_last(int64_t block);
@@ -219,14 +229,15 @@ enum status sqlite_each_presence(struct store_handle *handle, const char *region
                                  store_presence_callback callback, void *arg);
 enum status sqlite_each_sighting(struct store_handle *handle, const char *region, struct store_span span,
                                  store_sighting_callback callback, void *arg);
-/* The part that is folded from measurements. */
-enum status sqlite_fold_sightings(struct store_handle *handle, const char *region, struct store_span span,
-                                  store_sighting_callback callback, void *arg);
 enum status sqlite_each_region(struct store_handle *handle, store_region_callback callback, void *arg);
 enum status sqlite_each_state(struct store_handle *handle, const char *region, struct store_span span,
                               store_state_callback callback, void *arg);
 enum status sqlite_each_event(struct store_handle *handle, const struct store_event_filter *filter,
                               store_event_callback callback, void *arg);
+/* copy.c, prune.c, check.c */
+enum status sqlite_copy(struct store_handle *handle, const char *to_folder, struct why *why);
+enum status sqlite_prune(struct store_handle *handle, int64_t before_us, struct store_pruned *out, struct why *why);
+enum status sqlite_check(struct store_handle *handle, store_finding_callback callback, void *arg, struct why *why);
 enum status sqlite_each_measurement(struct store_handle *handle,
                                     const struct store_measurement_filter *filter,
                                     store_measurement_callback callback, void *arg);

@@ -47,6 +47,12 @@ static const char *const statement_text[STATEMENT_COUNT] = {
         "INSERT INTO measurements(id, identity, bundle_id, line, time_us, country, block, vantage_id, target_id,"
         " verdict_id, boot_id, monotonic_s, is_counted) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
     [STATEMENT_PRUNED_BEFORE] = "SELECT value FROM meta WHERE key = 'pruned_before_us'",
+    [STATEMENT_PUT_PRUNED_BEFORE] = "REPLACE INTO meta(key, value) VALUES('pruned_before_us', ?1)",
+    [STATEMENT_PUT_SIGHTING] =
+        "INSERT INTO sightings(country, bin_s, subject, vantage_id, ok_count, blocked_none_count, blocked_weak_count,"
+        " blocked_medium_count, blocked_strong_count, blocked_certain_count, down_count, offline_count, unknown_count,"
+        " layer, method, first_ok_us, last_ok_us, first_blocked_us, last_blocked_us, example)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
     [STATEMENT_FIND_PRESENCE] = "SELECT " PRESENCE_COLUMNS " FROM presence JOIN vantages ON vantages.id = vantage_id"
                                 " WHERE presence.country = ?1 AND bin_s = ?2 AND vantage_id = ?3",
     [STATEMENT_PUT_PRESENCE] = "REPLACE INTO presence(country, bin_s, vantage_id, ok_count, fail_count, local_count,"
