@@ -3,4 +3,8 @@
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 printf '# %s, %s cores, %s\n' "$(date -u +%Y-%m-%d)" "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
+if [ "${1:-}" = cluster ]; then
+    shift
+    exec sh "$here/cluster.sh" "$@"
+fi
 exec "$here/../../build/bin/dialtone-bench" "$@"

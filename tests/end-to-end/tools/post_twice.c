@@ -18,9 +18,9 @@
 
 #define BUNDLE_ROWS      1000
 #define PROBE_COUNT      200
-#define WORKER_COUNT     3
+#define WORKER_COUNT     12
 #define START_US         (INT64_C(1767225600) * US_PER_S)
-#define STEP_US          (INT64_C(2) * US_PER_S)
+#define STEP_US          (INT64_C(20) * US_PER_S)
 #define TRIES_MAX        3000
 #define PAUSE_NS         100000000
 #define REQUEST_WAIT_MS  120000L
