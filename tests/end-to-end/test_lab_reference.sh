@@ -14,6 +14,9 @@ for name in successWithHTTP dnsBlockingNXDOMAIN dnsBlockingAndroidDNSCacheNoData
     "$lab" reference --only "$name" "$table" || exit $?
 done
 
+# Conditions of our own, put together from all kinds of rules.
+"$lab" reference --short "$ROOT/tests/lab/tables/combinations.csv" || exit $?
+
 sed -e '/^successWithHTTP,/s/,null,false,true,/,null,dns,true,/' -e '/^dnsBlockingNXDOMAIN,/s/,33,2,0,/,33,3,0,/' \
     "$table" >"$folder/wrong.csv"
 cmp -s "$table" "$folder/wrong.csv" && { echo "the copy is not wrong"; exit 1; }
@@ -33,6 +36,9 @@ status=$?
 [ $status -eq 1 ] && grep -q '"required_passed":0' "$folder/out" || { echo "json: $status"; cat "$folder/out"; exit 1; }
 
 # What is wrong with a file is said in one line, before anything runs.
+"$lab" reference "$folder/absent.csv" 2>"$folder/out"
+status=$?
+[ $status -eq 2 ] && [ "$(wc -l <"$folder/out")" -eq 1 ] || { echo "an absent file gave $status"; cat "$folder/out"; exit 1; }
 printf 'name,input_url,rules,expected_blocking\nx,http://a.lab/,Nonsense(),null\n' >"$folder/bad.csv"
 "$lab" reference "$folder/bad.csv" 2>"$folder/out"
 status=$?

@@ -29,6 +29,7 @@ struct clean_run {
     bool is_json;
     size_t record_count;
     double measure_s;
+    const struct cli_arguments *arguments;
 };
 
 static void record_tell(const char *input, const struct clean_target *target, const json_t *verdict)
@@ -125,11 +126,6 @@ static enum status measure(struct clean_run *run, struct lab *lab, struct why *w
     return status;
 }
 
-static size_t count_of_blocked(const struct confusion *confusion)
-{
-    return confusion_false_blocked(confusion);
-}
-
 static void summary_tell(const struct clean_run *run)
 {
     struct buffer text = {0};
@@ -137,7 +133,7 @@ static void summary_tell(const struct clean_run *run)
         json_t *document =
             json_pack("{s:i, s:I, s:I, s:I, s:f, s:o}", "targets", run->plan.clean.count, "seed",
                       (json_int_t)run->plan.clean.seed, "measured", (json_int_t)run->record_count, "blocked",
-                      (json_int_t)count_of_blocked(&run->confusion), "measure_s", run->measure_s,
+                      (json_int_t)confusion_false_blocked(&run->confusion), "measure_s", run->measure_s,
                       "truth_by_verdict", confusion_json(&run->confusion));
         (void)json_write(document, &text);
         buffer_text(&text, "\n");
@@ -147,7 +143,7 @@ static void summary_tell(const struct clean_run *run)
         buffer_printf(&text,
                       "%zu of %d clean targets measured in %.1f s (seed %" PRIu64 "): %zu called blocked\n",
                       run->record_count, run->plan.clean.count, run->measure_s, run->plan.clean.seed,
-                      count_of_blocked(&run->confusion));
+                      confusion_false_blocked(&run->confusion));
     }
     if (!text.failed)
         printf("%.*s", (int)text.count, (const char *)text.bytes);
@@ -159,7 +155,10 @@ static int clean_inside(void *arg)
     struct clean_run *run = arg;
     struct lab *lab = NULL;
     struct why why = {0};
+    const char *rule = NULL;
     enum status status = lab_open(&run->plan, &lab, &why);
+    for (size_t i = 0; status == STATUS_OK && (rule = cli_value_at(run->arguments, "rule", i)); i++)
+        status = box_rule_add(lab_box(lab), (int64_t)i, UINT64_MAX, rule, NULL, &why);
     if (status == STATUS_OK)
         status = measure(run, lab, &why);
     lab_close(lab);
@@ -172,18 +171,36 @@ static int clean_inside(void *arg)
         fprintf(stderr, "dialtone-lab: there are records of %zu targets only\n", run->record_count);
         return EXIT_OWN_FAILURE;
     }
-    return count_of_blocked(&run->confusion) > 0 ? EXIT_FOUND : EXIT_NOTHING_WRONG;
+    return confusion_false_blocked(&run->confusion) > 0 ? EXIT_FOUND : EXIT_NOTHING_WRONG;
 }
 
 static const struct cli_option clean_options[] = {
     {"targets", "N", "so many of them (1000)"},
     {"seed", "N", "the same targets, loss and jitter for the same number (1)"},
     {"loss", "PERCENT", "packets lost on the link, each way (1)"},
+    {"rule", "RULE",
+     "a rule of the censor all the same, to see that it is found; may be given several times"},
     {"format", "FORMAT", "text (default) or json: one document at the end"},
     {"without-tun", NULL, "carry packets over veth pairs, as where /dev/net/tun is closed to us"},
     {"keep", NULL, "keep the folder with the records and print its path"},
     {0},
 };
+
+static enum status rules_check(const struct cli_arguments *arguments)
+{
+    const char *text = NULL;
+    for (size_t i = 0; (text = cli_value_at(arguments, "rule", i)); i++) {
+        struct rule *rule = NULL;
+        struct why why = {0};
+        enum status status = rule_open(text, &rule, &why);
+        rule_free(rule);
+        if (status != STATUS_OK) {
+            cli_fail(EXIT_USAGE, "%s", why.text);
+            return STATUS_USAGE;
+        }
+    }
+    return STATUS_OK;
+}
 
 static enum status options_read(const struct cli_arguments *arguments, struct clean_run *run)
 {
@@ -199,6 +216,8 @@ static enum status options_read(const struct cli_arguments *arguments, struct cl
         cli_fail(EXIT_USAGE, "--format is text or json, not '%s'", format);
         status = STATUS_USAGE;
     }
+    if (status == STATUS_OK)
+        status = rules_check(arguments);
     if (status == STATUS_OK && cli_operand_count(arguments) > 0) {
         cli_fail(EXIT_USAGE, "dialtone-lab clean takes options only");
         status = STATUS_USAGE;
@@ -254,6 +273,7 @@ static enum exit_status clean_command(int argc, char **argv)
                                           .address6 = "2a01:e0a:91::211",
                                           .gateway6 = "2a01:e0a:91::1",
                                           .resolver = INTERNET_ISP_RESOLVER};
+        run->arguments = arguments;
         run->plan.avoids_tun = cli_value(arguments, "without-tun") != NULL;
         if (options_read(arguments, run) == STATUS_OK)
             exit_code = clean_run(run, cli_value(arguments, "keep") != NULL);

@@ -195,18 +195,29 @@ static bool has_bundles(const char *spool)
     return is_any;
 }
 
+/* The journals first: a line that is sealed in between shows as a bundle then. */
+static bool is_probe_uploaded(const struct lab *lab, int number, int64_t before_us)
+{
+    static const char *const journals[] = {"/spool/pending.jsonl", "/spool/pending-anomaly.jsonl",
+                                           "/spool/pending-clean.jsonl"};
+    bool is_whole = true;
+    for (size_t i = 0; i < sizeof journals / sizeof journals[0] && is_whole; i++) {
+        char *journal = probe_path(lab, number, journals[i]);
+        is_whole = journal && oldest_line_us(journal) >= before_us;
+        free(journal);
+    }
+    char *spool = probe_path(lab, number, "/spool");
+    is_whole = is_whole && spool && !has_bundles(spool);
+    free(spool);
+    return is_whole;
+}
+
 bool fleet_is_uploaded(const struct fleet *fleet, int64_t before_us)
 {
-    bool is_whole = true;
-    for (int i = 0; i < FLEET_COUNT && is_whole; i++) {
-        char *spool = probe_path(fleet->lab, i, "/spool");
-        char *journal = probe_path(fleet->lab, i, "/spool/pending.jsonl");
-        /* The journal first: a line that is sealed in between shows as a bundle then. */
-        is_whole = spool && journal && oldest_line_us(journal) >= before_us && !has_bundles(spool);
-        free(journal);
-        free(spool);
-    }
-    return is_whole;
+    for (int i = 0; i < FLEET_COUNT; i++)
+        if (!is_probe_uploaded(fleet->lab, i, before_us))
+            return false;
+    return true;
 }
 
 enum status fleet_check(struct fleet *fleet, struct why *why)

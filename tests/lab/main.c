@@ -8,6 +8,7 @@
 #include "tests/lab/demo.h"
 #include "tests/lab/reference.h"
 #include "tests/lab/scenario_run.h"
+#include "tests/lab/soak.h"
 #include "tests/lab/zone.h"
 
 static enum exit_status rules_command(int argc, char **argv)
@@ -31,8 +32,8 @@ static const struct cli_command command_rules = {
 };
 
 static const struct cli_command *const commands[] = {
-    &command_demo, &command_scenario, &command_reference, &command_clean, &command_shell, &command_rules,
-    NULL};
+    &command_demo, &command_scenario, &command_reference, &command_clean,
+    &command_soak, &command_shell,    &command_rules,     NULL};
 
 static const struct cli_program program = {
     .name = "dialtone-lab",

@@ -186,6 +186,7 @@ static size_t worker_count(const struct reference_run *run)
 
 static const struct cli_option reference_options[] = {
     {"only", "NAME", "run this case alone"},
+    {"short", NULL, "leave away what the table calls a long test"},
     {"repeat", "N", "run every case so many times (1)"},
     {"parallel", "N", "keep so many emulated Internets side by side (6)"},
     {"format", "FORMAT", "text (default) or json: one document at the end"},
@@ -214,6 +215,15 @@ static enum status options_read(const struct cli_arguments *arguments, struct re
     return status;
 }
 
+static void long_leave(struct reference_run *run)
+{
+    size_t kept_count = 0;
+    for (size_t i = 0; i < run->case_count; i++)
+        if (!run->cases[i].is_long)
+            run->cases[kept_count++] = run->cases[i];
+    run->case_count = kept_count;
+}
+
 static enum status table_read(const char *path, const char *only, struct reference_run *run)
 {
     struct buffer bytes = {0};
@@ -238,6 +248,12 @@ static enum exit_status reference_command(int argc, char **argv)
     status = options_read(arguments, &run);
     if (status == STATUS_OK)
         status = table_read(cli_operand(arguments, 0), cli_value(arguments, "only"), &run);
+    if (status == STATUS_OK && cli_value(arguments, "short"))
+        long_leave(&run);
+    if (status == STATUS_OK && run.case_count == 0) {
+        cli_fail(EXIT_USAGE, "all cases are long tests; leave --short away");
+        status = STATUS_USAGE;
+    }
     enum exit_status exit_code = exit_of_status(status);
     if (status == STATUS_OK) {
         int64_t start_us = monotonic_us();
@@ -263,7 +279,8 @@ const struct cli_command command_reference = {
     .name = "reference",
     .summary = "measure in every condition of a reference table and compare with what it expects",
     .help =
-        "usage: dialtone-lab reference [--only NAME] [--repeat N] [--parallel N] [--format json] FILE.csv\n\n"
+        "usage: dialtone-lab reference [--only NAME] [--short] [--repeat N] [--parallel N] [--format json] "
+        "FILE.csv\n\n"
         "FILE.csv has the columns of OONI's QA table: name, input_url, rules, expected_... and\n"
         "runs_on_v0.5.28. Each row's condition is built from its rules, `dialtone-probe measure` runs in "
         "it,\n"

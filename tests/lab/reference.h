@@ -27,6 +27,7 @@ struct reference_case {
     char name[REFERENCE_NAME_BYTES];
     char url[REFERENCE_URL_BYTES];
     bool is_required; /* runs on 0.5.28, which we are compared with */
+    bool is_long;     /* the table says that it takes long */
     bool is_slow;     /* waits for timeouts: better begun early */
     bool is_android;  /* the client's resolver hides why a name has no address */
     bool is_clean;    /* nothing is done and the page loads */

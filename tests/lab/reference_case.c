@@ -16,6 +16,7 @@
 #define PROPORTION_TOLERANCE 1e-6 /* records are rounded to that */
 #define EXPECTED             "expected_"
 #define OTHER_VERSION        "x_status_v04"
+#define ANYTHING             "*"
 #define ANDROID_RULE         "EmulateAndroidGetaddrinfo"
 
 struct columns {
@@ -173,7 +174,7 @@ static enum status row_read(const struct columns *columns, const struct csv_row 
         return STATUS_MALFORMED;
     }
     out->is_required = columns->is_required == CSV_FIELDS_MAX || is_yes(cell(row, columns->is_required));
-    out->is_slow = is_yes(cell(row, columns->is_long));
+    out->is_long = out->is_slow = is_yes(cell(row, columns->is_long));
     enum status status = rules_read(cell(row, columns->rules), out, why);
     out->is_clean = out->is_clean && out->rule_count == 0 && out->zones.count == 0;
     return status;
@@ -264,9 +265,13 @@ static void value_text(const json_t *value, char *out, size_t room)
         snprintf(out, room, "%s", json_is_array(value) ? "a list" : "an object");
 }
 
-/* A cell says null, true, false, a number or a text; an empty one says that there is nothing. */
+/* A cell says null, true, false, a number or a text; an empty one says that there is nothing, * that it may
+ * be anything.
+ */
 static bool value_agrees(const char *expected, const json_t *was)
 {
+    if (strcmp(expected, ANYTHING) == 0)
+        return true;
     if (strcasecmp(expected, "null") == 0)
         return !was || json_is_null(was);
     if (expected[0] == '\0')

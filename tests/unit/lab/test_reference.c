@@ -130,6 +130,8 @@ static void test_compares_values(void **state)
     } cases[] = {
         {"null", "null", true},
         {"FALSE", "false", true},
+        {"*", "17", true},
+        {"*", NULL, true},
         {"True", "true", true},
         {"True", "false", false},
         {"null", NULL, true},
