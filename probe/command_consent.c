@@ -4,65 +4,63 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 #include "probe/commands.h"
+#include "probe/consent_text.h"
 #include "probe/state.h"
-
-#define RETYPED_WORD "volunteer"
 
 static const struct cli_option options_table[] = {
     {"state", "DIR", "the folder that the probe keeps its key and journal in"},
+    {"language", "CODE", "the language of the text: en, fr, ar, es, ru, uk, sw (the environment's)"},
     {"yes-i-understand-the-risks", NULL, "agree without being asked: for who has read the text before"},
     {0},
 };
 
-static const char risks[] =
-    "Hosting a Dialtone probe\n"
-    "\n"
-    "What it does. Around the clock this machine checks whether the Internet works, and some times a day it opens\n"
-    "a list of web pages. What it finds is written to this machine's disk, signed with a key that is made now, and\n"
-    "sent to the collector that you name. There it becomes part of a public record of shutdowns and blocking.\n"
-    "\n"
-    "Who can see it. Your Internet provider, and anyone who watches your network, can see that this machine opens\n"
-    "these pages, some of which may be blocked or unwelcome where you are, and that it talks to the collector.\n"
-    "Whoever takes this machine can see that it hosts a probe, and what it has not yet sent.\n"
-    "\n"
-    "What is published. The time, the pages, what happened to them, your country, the region and the network that\n"
-    "you declare, and a pseudonym: the key's name. Not your name, and not your Internet address: the probe takes\n"
-    "it out of what it writes, and the collector does not write it down. Your provider still knows who you are.\n"
-    "\n"
-    "What it can cost. In some places measuring the network, or opening certain pages, is against the law, or is\n"
-    "held against people without any law. Nobody can promise that you will not be harmed. If you do not know how\n"
-    "it is where you are, ask somebody you trust who does, and do not host a probe until you know. It also uses\n"
-    "some megabytes of data a day.\n"
-    "\n"
-    "You can stop at any time: stop the program and delete its folder. What was published stays published.\n"
-    "\n";
-
-/* The typed line without its end; false at the end of input. */
-static bool answer_read(const char *question, char *out, size_t out_bytes)
+static void part_print(const struct reader *part, const char *end)
 {
-    fputs(question, stderr);
+    fprintf(stderr, "%.*s%s", (int)part->left_bytes, (const char *)part->bytes, end);
     fflush(stderr);
-    if (!fgets(out, (int)out_bytes, stdin))
-        return false;
-    out[strcspn(out, "\r\n")] = '\0';
+}
+
+/* The typed line; false at the end of input. */
+static bool answer_read(const struct reader *question, char *out, size_t out_bytes)
+{
+    part_print(question, " ");
+    return fgets(out, (int)out_bytes, stdin) != NULL;
+}
+
+/* 1. The text. 2. Two questions that only who understood it answers rightly. 3. The word. */
+static bool person_agrees(const struct consent_text *text)
+{
+    const struct {
+        const struct reader *question, *right;
+    } steps[] = {{&text->seen, &text->yes}, {&text->safe, &text->no}, {&text->agree, &text->word}};
+    const size_t count = sizeof steps / sizeof steps[0];
+    char answer[128];
+    part_print(&text->text, "\n\n");
+    for (size_t i = 0; i < count; i++) {
+        if (!answer_read(steps[i].question, answer, sizeof answer))
+            return false;
+        if (!consent_answer_is(answer, steps[i].right)) {
+            if (i + 1 < count)
+                part_print(&text->wrong, "\n");
+            return false;
+        }
+    }
     return true;
 }
 
-static bool person_agrees(void)
+static enum status text_choose(const struct cli_arguments *arguments, struct consent_text *out)
 {
-    char answer[64];
-    fputs(risks, stderr);
-    if (!answer_read("Have you read this, and do you want to host a probe? Type yes or no: ", answer, sizeof answer) ||
-        strcasecmp(answer, "yes") != 0)
-        return false;
-    return answer_read("To make sure, type the word \"" RETYPED_WORD "\": ", answer, sizeof answer) &&
-           strcasecmp(answer, RETYPED_WORD) == 0;
+    const char *given = cli_value(arguments, "language");
+    const char *language = given ? given : consent_language(getenv("LC_ALL"), getenv("LC_MESSAGES"), getenv("LANG"));
+    enum status status = consent_text_find(language, out);
+    if (status == STATUS_NOT_FOUND)
+        cli_fail(EXIT_USAGE, "--language \"%.20s\": the text is there in %s", language, consent_languages);
+    return status;
 }
 
 static enum status key_ensure(const char *folder, char out_name[KEY_NAME_BYTES], struct why *why)
@@ -100,6 +98,7 @@ static enum exit_status consent_give(const struct cli_arguments *arguments)
 {
     const char *folder = cli_value(arguments, "state");
     char name[KEY_NAME_BYTES] = "";
+    struct consent_text text;
     struct why why = {0};
     if (!folder || !folder[0])
         return cli_fail(EXIT_USAGE, "consent needs a folder: type dialtone-probe consent --state ~/.dialtone");
@@ -110,9 +109,11 @@ static enum exit_status consent_give(const struct cli_arguments *arguments)
         printf("Consent was given before; nothing was changed in %s.\n", folder);
         return EXIT_NOTHING_WRONG;
     }
-    if (!cli_value(arguments, "yes-i-understand-the-risks") && !person_agrees())
-        return cli_fail(EXIT_USAGE, "no consent was given and nothing was written; "
-                                    "type yes, then %s, to host a probe", RETYPED_WORD);
+    if (text_choose(arguments, &text) != STATUS_OK)
+        return EXIT_USAGE;
+    if (!cli_value(arguments, "yes-i-understand-the-risks") && !person_agrees(&text))
+        return cli_fail(EXIT_USAGE, "no consent was given and nothing was written; type the command again when you "
+                                    "have decided");
     enum status status = consent_write(folder, name, &why);
     if (status != STATUS_OK)
         return cli_fail(exit_of_input(status), "%s",
@@ -136,12 +137,12 @@ const struct cli_command command_consent = {
     .name = "consent",
     .summary = "tells the risks of hosting a probe, and makes its key",
     .help =
-        "usage: dialtone-probe consent --state DIR\n"
+        "usage: dialtone-probe consent --state DIR [--language CODE]\n"
         "\n"
-        "Shows what hosting a probe means, asks twice, and on agreement makes the folder (0700), the probe's key\n"
+        "Shows what hosting a probe means, asks two questions to be sure that it was understood, and on agreement makes the folder (0700), the probe's key\n"
         "(DIR/key.pem, 0600) and the record of the consent (DIR/consent.json). The daemon does not run without.\n"
         "The key never leaves this machine; its name is the probe's pseudonym. To take consent back, stop the\n"
-        "daemon and delete DIR.\n"
+        "daemon and type dialtone-probe wipe.\n"
         "\n"
         "exit status: 0 consent is recorded; 2 it was not given, or usage; 3 our own failure\n"
         "\n"

@@ -28,18 +28,33 @@ expect 2 "$BIN/dialtone-probe" keys --state "$STATE"
 one_line
 
 # Declined, half-answered, and no answer at all: nothing is written.
-for answer in 'no\n' 'yes\nVolunter\n' 'yes\n' ''; do
+for answer in 'no\n' 'yes\nyes\n' 'yes\nno\nVolunter\n' 'yes\nno\n' 'yes\n' ''; do
     got=0
-    printf "$answer" | "$BIN/dialtone-probe" consent --state "$STATE" >"$WORK/out" 2>"$WORK/err" || got=$?
+    printf "$answer" | LC_ALL=C "$BIN/dialtone-probe" consent --state "$STATE" >"$WORK/out" 2>"$WORK/err" || got=$?
     [ "$got" = 2 ] || fail "consent with '$answer' exited $got"
     [ ! -e "$STATE" ] || fail "consent with '$answer' wrote something"
 done
 
-printf 'yes\nvolunteer\n' | "$BIN/dialtone-probe" consent --state "$STATE" >"$WORK/out" 2>"$WORK/err" ||
+printf 'yes\nno\nvolunteer\n' | LC_ALL=C "$BIN/dialtone-probe" consent --state "$STATE" >"$WORK/out" 2>"$WORK/err" ||
     fail "consent was refused: $(cat "$WORK/err")"
 grep -q "against the law" "$WORK/err" || fail "the risks were not told"
 [ "$(stat -c %a "$STATE")" = 700 ] || fail "the state folder is open to others"
 [ "$(stat -c %a "$STATE/key.pem")" = 600 ] || fail "the key is open to others"
+# In each language, chosen by the flag or by the environment; a wrong answer is told in it.
+for try in 'fr:oui:non:volontaire' 'ar:نعم:لا:متطوع' 'es:sí:no:voluntaria' 'ru:да:нет:доброволец' 'uk:так:ні:доброволець' \
+    'sw:ndiyo:hapana:mjitoleaji'; do
+    code=${try%%:*}
+    printf '%s\n' "$try" | tr ':' '\n' | tail -n +2 >"$WORK/answers"
+    "$BIN/dialtone-probe" consent --state "$WORK/state.$code" --language $code <"$WORK/answers" >/dev/null 2>"$WORK/err" ||
+        fail "consent in $code was refused: $(tail -n 1 "$WORK/err")"
+    LANG=${code}_XX.UTF-8 LC_ALL= LC_MESSAGES= "$BIN/dialtone-probe" consent --state "$WORK/other" </dev/null \
+        >/dev/null 2>"$WORK/err.lang" || true
+    head -n 3 "$WORK/err" >"$WORK/head" && head -n 3 "$WORK/err.lang" | cmp -s - "$WORK/head" ||
+        fail "LANG does not choose $code"
+done
+[ ! -e "$WORK/other" ] || fail "consent without an answer wrote something"
+expect 2 "$BIN/dialtone-probe" consent --state "$WORK/other" --language tlh
+one_line
 cp "$STATE/key.pem" "$WORK/key.before"
 expect 0 "$BIN/dialtone-probe" consent --state "$STATE"
 cmp -s "$STATE/key.pem" "$WORK/key.before" || fail "a second consent changed the key"
