@@ -184,6 +184,7 @@ static void round_begin(struct daemon *daemon)
         return;
     }
     daemon->is_round_owed = false;
+    daemon_targets_renew(daemon);
     if (!daemon_may_use(daemon, DATA_WEB)) {
         daemon->round_skipped_count++;
         daemon_round_done(daemon);
@@ -257,6 +258,21 @@ void daemon_clock_take(const struct clock_sight *sight, bool is_signed, void *ar
         log_event(&daemon->log, LOG_LEVEL_WARN, "clock_contradicted", "signed=%s", is_signed ? "yes" : "no");
 }
 
+/* Soon after the first upload, which tells whose signature counts; then once an interval. */
+static void on_lists_due(void *arg)
+{
+    struct daemon *daemon = arg;
+    const struct run_settings *settings = &daemon->settings;
+    daemon->lists_timer = NULL;
+    bool may = !is_offline(daemon) && daemon_may_use(daemon, DATA_OTHER);
+    enum status status = may ? daemon_lists_start(daemon) : STATUS_NOT_FOUND;
+    int64_t interval_us = status == STATUS_NOT_FOUND && settings->upload_interval_us < settings->lists_interval_us
+                              ? settings->upload_interval_us
+                              : settings->lists_interval_us;
+    daemon_timer_set(daemon, &daemon->lists_timer,
+                     schedule_next_us(0, 0, interval_us, settings->jitter_percent, &daemon->random), on_lists_due);
+}
+
 void daemon_reschedule(struct daemon *daemon)
 {
     const struct run_settings *settings = &daemon->settings;
@@ -325,6 +341,8 @@ void daemon_begin(struct daemon *daemon)
     daemon_timer_set(daemon, &daemon->upload_timer,
                      spool_count(daemon->spool).bundle_count > 0 ? 0 : daemon->settings.upload_interval_us,
                      on_upload_due);
+    if (!daemon->settings.targets_path)
+        daemon_timer_set(daemon, &daemon->lists_timer, daemon->settings.upload_interval_us, on_lists_due);
     daemon_status_publish(daemon);
 }
 
@@ -333,7 +351,7 @@ void daemon_close(struct daemon *daemon)
     struct why why = {0};
     struct loop_timer **const timers[] = {&daemon->ladder_timer, &daemon->channels_timer, &daemon->web_timer,
                                           &daemon->slot_timer,   &daemon->upload_timer,   &daemon->seal_timer,
-                                          &daemon->sync_timer};
+                                          &daemon->sync_timer,   &daemon->lists_timer};
     for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
         loop_timer_cancel(*timers[i]);
         *timers[i] = NULL;

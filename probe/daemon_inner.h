@@ -55,10 +55,11 @@ struct daemon {
     struct upload *upload;
     int64_t started_us;
 
-    struct loop_timer *ladder_timer, *channels_timer, *web_timer, *slot_timer, *upload_timer, *seal_timer, *sync_timer;
+    struct loop_timer *ladder_timer, *channels_timer, *web_timer, *slot_timer, *upload_timer, *seal_timer, *sync_timer,
+        *lists_timer;
     int64_t ladder_due_us, channels_due_us, web_due_us; /* monotonic */
 
-    struct daemon_work climb, channels, web, whoami, sender;
+    struct daemon_work climb, channels, web, whoami, sender, lists;
     struct daemon_round round;
     upload_answer_callback on_answer; /* of the bundle with the sender; NULL: none is */
     void *on_answer_arg;
@@ -146,6 +147,13 @@ enum status daemon_confine(struct daemon *daemon, struct why *why);
 
 /* daemon_send.c */
 struct upload_sender daemon_sender(struct daemon *daemon);
+enum status daemon_object_say(struct worker *worker, json_t *object); /* steals it; NULL is NO_MEMORY */
+enum status daemon_ways_say(struct daemon *daemon, struct worker *worker); /* the first line of an uploading worker */
+
+/* daemon_lists.c: NOT_FOUND where the collector's key is not known yet, BUSY where lists are not asked for. */
+enum status daemon_lists_start(struct daemon *daemon);
+/* Opens the targets anew between rounds; where that fails, those at hand stay. */
+void daemon_targets_renew(struct daemon *daemon);
 
 /* daemon_status.c */
 void daemon_status_publish(struct daemon *daemon);

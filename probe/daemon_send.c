@@ -82,8 +82,7 @@ static json_t *order_encode(const struct daemon *daemon, const struct upload_ord
                          : json_pack("{s:s, s:I}", "get", order->path, "working", (json_int_t)order->working);
 }
 
-/* Steals the object. */
-static enum status object_say(struct worker *worker, json_t *object)
+enum status daemon_object_say(struct worker *worker, json_t *object)
 {
     struct buffer line = {0};
     enum status status = object ? json_write(object, &line) : STATUS_NO_MEMORY;
@@ -106,6 +105,11 @@ static json_t *ways_encode(const struct daemon *daemon)
     return object;
 }
 
+enum status daemon_ways_say(struct daemon *daemon, struct worker *worker)
+{
+    return daemon_object_say(worker, ways_encode(daemon));
+}
+
 static enum status send_one(void *state, const struct upload_order *order, upload_answer_callback callback, void *arg)
 {
     struct daemon *daemon = state;
@@ -118,10 +122,10 @@ static enum status send_one(void *state, const struct upload_order *order, uploa
     if (!daemon->sender.worker) {
         status = daemon_work_start(daemon, &daemon->sender, "upload", SEND_DEADLINE_US, on_line, on_end);
         if (status == STATUS_OK)
-            status = object_say(daemon->sender.worker, ways_encode(daemon));
+            status = daemon_ways_say(daemon, daemon->sender.worker);
     }
     if (status == STATUS_OK)
-        status = object_say(daemon->sender.worker, order_encode(daemon, order));
+        status = daemon_object_say(daemon->sender.worker, order_encode(daemon, order));
     if (status == STATUS_OK) {
         daemon->on_answer = callback;
         daemon->on_answer_arg = arg;

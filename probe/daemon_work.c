@@ -319,7 +319,8 @@ void daemon_round_drop(struct daemon *daemon)
 bool daemon_owns_process(const struct daemon *daemon, int pid)
 {
     const struct daemon_work *const works[] = {&daemon->climb, &daemon->channels, &daemon->web,
-                                               &daemon->whoami, &daemon->sender,  &daemon->check};
+                                               &daemon->whoami, &daemon->sender,  &daemon->check,
+                                               &daemon->lists};
     bool is_own = false;
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
         is_own = is_own || (works[i]->worker && worker_pid(works[i]->worker) == pid);
@@ -329,7 +330,8 @@ bool daemon_owns_process(const struct daemon *daemon, int pid)
 void daemon_work_stop(struct daemon *daemon)
 {
     struct daemon_work *const works[] = {&daemon->climb, &daemon->channels, &daemon->web,
-                                         &daemon->whoami, &daemon->sender,  &daemon->check};
+                                         &daemon->whoami, &daemon->sender,  &daemon->check,
+                                               &daemon->lists};
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++) {
         worker_free(works[i]->worker);
         works[i]->worker = NULL;

@@ -11,6 +11,8 @@
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 #include "probe/spool.h"
+#include "probe/target_store.h"
+#include "probe/state.h"
 #include "tests-network/channel/list.h"
 
 #define TARGETS_BYTES_MAX      (64u << 20)
@@ -287,10 +289,36 @@ void run_settings_free(struct run_settings *settings)
     *settings = (struct run_settings){0};
 }
 
+/* The collector's list, or the channels that the program carries, and the volunteer's own. */
+static enum status lists_open(const struct run_settings *settings, struct target_list *out, struct why *why)
+{
+    struct public_key key = settings->collector_key;
+    struct channel_list channels = {0};
+    struct why unread = {0};
+    bool has_key = settings->has_collector_key ||
+                   state_collector_read(settings->state_folder, &key, NULL) == STATUS_OK;
+    enum status status =
+        has_key ? target_store_read(settings->state_folder, &key, NULL, out, &unread) : STATUS_NOT_FOUND;
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND && status != STATUS_NO_MEMORY)
+        cli_fail(EXIT_OWN_FAILURE, "%s/" STATE_TARGETS " is not used: %s", settings->state_folder, unread.text);
+    if (status != STATUS_OK) {
+        status = channel_list_default(&channels, why);
+        if (status == STATUS_OK)
+            status = channel_list_targets(&channels, out);
+    }
+    channel_list_free(&channels);
+    if (status == STATUS_OK)
+        status = target_store_read_own(settings->state_folder, out, why);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
+        target_store_unique(out);
+        return STATUS_OK;
+    }
+    return status;
+}
+
 enum exit_status run_targets_open(const struct run_settings *settings, struct target_list *out)
 {
     struct buffer text = {0};
-    struct channel_list channels = {0};
     struct why why = {0};
     const char *path = settings->targets_path;
     enum status status;
@@ -299,12 +327,9 @@ enum exit_status run_targets_open(const struct run_settings *settings, struct ta
         if (status == STATUS_OK)
             status = target_list_read((const char *)text.bytes, text.count, out, &why);
     } else {
-        status = channel_list_default(&channels, &why);
-        if (status == STATUS_OK)
-            status = channel_list_targets(&channels, out);
+        status = lists_open(settings, out, &why);
     }
     buffer_free(&text);
-    channel_list_free(&channels);
     if (status != STATUS_OK)
         return cli_fail(exit_of_status(status) == EXIT_FOUND ? EXIT_USAGE : exit_of_status(status),
                         "the targets cannot be used: %s", why.text[0] ? why.text : status_name(status));

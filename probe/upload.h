@@ -12,6 +12,7 @@
 #include "probe/spool.h"
 
 #define UPLOAD_ANSWER_BYTES_MAX 65536
+#define UPLOAD_LIST_BYTES_MAX   (4u << 20) /* where an order asks for more */
 
 struct upload;
 
@@ -49,6 +50,8 @@ typedef void (*upload_answer_callback)(const struct upload_answer *answer, void 
 struct upload_order {
     const struct spool_bundle *bundle;
     const char *path;
+    const char *etag; /* of what is known already, or NULL */
+    bool is_long;     /* the answer may have UPLOAD_LIST_BYTES_MAX */
     size_t working; /* the route to begin with */
 };
 

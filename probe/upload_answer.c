@@ -70,7 +70,7 @@ enum status upload_answer_decode(const json_t *object, struct buffer *body, stru
         !attempts_read(json_member_array(object, "attempts"), attempts))
         return STATUS_MALFORMED;
     enum status status = text ? base64_decode(text, strlen(text), body) : STATUS_OK;
-    if (status != STATUS_OK || body->count > UPLOAD_ANSWER_BYTES_MAX)
+    if (status != STATUS_OK || body->count > UPLOAD_LIST_BYTES_MAX)
         return STATUS_MALFORMED;
     *out = (struct upload_answer){
         .status = told,

@@ -88,7 +88,8 @@ static enum status attempt_start(struct upload_send *send);
 static void on_response(const struct fetch_response *response, void *arg)
 {
     struct upload_send *send = arg;
-    bool is_good = is_collectors(response);
+    bool is_unchanged = send->order.etag && response->status == STATUS_OK && response->code == 304;
+    bool is_good = is_unchanged || is_collectors(response);
     send->fetch = NULL;
     answer_fill(send, response);
     send->answer.attempts[send->answer.route] = (struct upload_attempt){
@@ -116,17 +117,18 @@ static enum status attempt_start(struct upload_send *send)
         {"Dialtone-Signature", send->signature},
         {"Dialtone-Key", bundle ? bundle->public_key : ""},
     };
+    const struct fetch_header known = {"If-None-Match", send->order.etag};
     /* What is sealed has the rest inside. */
-    size_t header_count = !bundle ? 0 : bundle->is_sealed ? 1 : sizeof headers / sizeof headers[0];
+    size_t header_count = !bundle ? send->order.etag != NULL : bundle->is_sealed ? 1 : sizeof headers / sizeof headers[0];
     const struct fetch_request request = {
         .method = bundle ? "POST" : "GET",
         .url = url,
-        .headers = headers,
+        .headers = bundle ? headers : &known,
         .header_count = header_count,
         .body = bundle ? bundle->packed.bytes : NULL,
         .body_bytes = bundle ? bundle->packed.count : 0,
         .timeout_us = send->config.timeout_us > 0 ? send->config.timeout_us : TIMEOUT_DEFAULT_US,
-        .body_limit_bytes = UPLOAD_ANSWER_BYTES_MAX,
+        .body_limit_bytes = send->order.is_long ? UPLOAD_LIST_BYTES_MAX : UPLOAD_ANSWER_BYTES_MAX,
         .ca_file = send->config.ca_file,
         .proxy = route->proxy,
         .pins = send->config.pins,

@@ -15,7 +15,7 @@
 #include "measurement/base/bytes.h"
 #include "measurement/record.h"
 
-#define WORKER_NOTE_BYTES_MAX (256u << 10)
+#define WORKER_NOTE_BYTES_MAX (6u << 20) /* an answer of UPLOAD_LIST_BYTES_MAX in base64 */
 #define WORKER_LINE_BYTES_MAX (RECORD_BYTES_MAX + 16)
 
 enum worker_line_kind { WORKER_OUTAGE, WORKER_JOURNAL, WORKER_ANOMALY, WORKER_CLEAN, WORKER_NOTE };

@@ -53,6 +53,8 @@ static enum status order_read(const char *line, size_t count, struct order *out,
         return status;
     out->order.working = (size_t)json_member_int(out->root, "working", 0);
     out->order.path = json_member_text(out->root, "get");
+    out->order.etag = json_member_text(out->root, "etag");
+    out->order.is_long = json_member_bool(out->root, "is_long", false);
     if (out->order.path)
         return STATUS_OK;
     out->order.bundle = &out->bundle;

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "collector/folder.h"
 #include "collector/serve/parts.h"
+#include "collector/serve/target_serial.h"
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
 #include "tests-network/target.h"
@@ -58,16 +60,29 @@ static enum status targets_gather(const char *path, const char *country, json_t 
     return status;
 }
 
-/* {"version", "targets"}; the version is the beginning of the list's SHA-256. */
-static enum status body_make(json_t *targets, struct buffer *out, char version[2 * VERSION_BYTES + 1])
+/* {"version", "serial", "issued", "country"?, "targets"}; the version is the beginning of the list's SHA-256. */
+static enum status body_make(const struct server *server, const char *country, json_t *targets, struct buffer *out,
+                             char version[2 * VERSION_BYTES + 1], struct why *why)
 {
     struct buffer list = {0};
     uint8_t hash[SHA256_BYTES];
+    struct target_serial serial = {0};
+    char issued[TIME_TEXT_BYTES];
     enum status status = json_write(targets, &list);
     if (status == STATUS_OK) {
         sha256(list.bytes, list.count, hash);
         hex_encode(hash, VERSION_BYTES, version);
-        buffer_printf(out, "{\"version\":\"%s\",\"targets\":", version);
+        status = target_serial_of(server->folder->path, country ? country : "", version, clock_wall_us(&server->clock),
+                                  &serial, why);
+    }
+    if (status == STATUS_OK) {
+        time_format_utc(serial.issued_us, issued);
+        buffer_printf(out, "{\"version\":\"%s\",\"serial\":%lld,\"issued\":\"%s\",", version,
+                      (long long)serial.serial, issued);
+        if (country) {
+            buffer_printf(out, "\"country\":\"%s\",", country);
+        }
+        buffer_text(out, "\"targets\":");
         buffer_append(out, list.bytes, list.count);
         buffer_text(out, "}");
         status = out->failed ? STATUS_NO_MEMORY : STATUS_OK;
@@ -142,8 +157,9 @@ void route_targets(struct server *server, struct evhttp_request *request, const 
         targets = json_array();
         status = targets ? targets_gather(path, country, targets, &why) : STATUS_NO_MEMORY;
         if (status == STATUS_OK) {
-            status = body_make(targets, &body, version);
-        } else {
+            status = body_make(server, country, targets, &body, version, &why);
+        }
+        if (status != STATUS_OK) {
             log_event(&server->config->log, LOG_LEVEL_ERROR, "targets_unreadable", "reason=\"%s\"", why.text);
             why_set(&why, "the collector's target list cannot be read; its operator has to look at the log");
             status = STATUS_IO;

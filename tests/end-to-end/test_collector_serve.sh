@@ -56,6 +56,7 @@ curl -s "$base/healthz" | grep -q '"status":"ok"' || fail "not healthy"
 [ "$(curl -s -o /dev/null -w '%{http_code}' -X DELETE "$base/v1/bundles")" = 405 ] || fail "a wrong method"
 curl -s -D "$work/head" "$base/v1/targets?cc=CD" >"$work/targets"
 grep -q '"url":"https://www.example.org/","category":"NEWS"' "$work/targets" || fail "targets: $(cat "$work/targets")"
+grep -q '"serial":1,"issued":"20[0-9TZ:-]*","country":"CD"' "$work/targets" || fail "no serial: $(cat "$work/targets")"
 tag=$(tr -d '\r' <"$work/head" | sed -n 's/^ETag: //p')
 [ "$(curl -s -o /dev/null -w '%{http_code}' -H "If-None-Match: $tag" "$base/v1/targets?cc=CD")" = 304 ] ||
     fail "the list is sent again though it is the same"

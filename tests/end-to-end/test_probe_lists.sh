@@ -1,0 +1,102 @@
+#!/bin/sh
+# Signed target lists from a real collector, asked for by hand and by a running probe; the volunteer's own beside them.
+set -eu
+: "${BIN:?the folder of the programs}"
+[ -x "$BIN/dialtone-collector" ] || { echo "the collector is not built: skipped" >&2; exit 77; }
+if [ "${ALONE:-}" != yes ]; then
+    export ALONE=yes
+    if unshare -n true 2>/dev/null; then
+        exec unshare -n sh "$0"
+    elif unshare -rn true 2>/dev/null; then
+        exec unshare -rn sh "$0"
+    fi
+    echo "network namespaces are not permitted here: skipped" >&2
+    exit 77
+fi
+ip link set lo up
+WORK=$(mktemp -d)
+PIDS=
+trap 'for pid in $PIDS; do kill -9 "$pid" 2>/dev/null || true; done; rm -rf "$WORK"' EXIT
+fail() { echo "FAIL: $*" >&2; exit 1; }
+STATE=$WORK/state
+mkdir "$WORK/lists"
+printf 'url,category_code\nhttp://127.0.0.1:9/global,NEWS\n' >"$WORK/lists/global.csv"
+printf 'url,category_code\nhttp://127.0.0.1:9/congo,HUMR\n' >"$WORK/lists/cd.csv"
+printf 'kind,operator,host,port\nforeign,a,127.0.0.1,8047\n' >"$WORK/anchors.csv"
+"$BIN/dialtone-collector" serve --data "$WORK/data" --listen 127.0.0.1:8047 --targets "$WORK/lists" \
+    2>"$WORK/collector.log" &
+PIDS="$PIDS $!"
+for _ in $(seq 100); do grep -q event=listening "$WORK/collector.log" && break; sleep 0.1; done
+"$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null
+cat >"$STATE/probe.conf" <<END
+collector = http://127.0.0.1:8047
+anchors = $WORK/anchors.csv
+resolver = 127.0.0.1:9
+no-capture = yes
+timeout = 300ms
+country = CD
+upload-interval = 1s
+ladder-interval = 1s
+lists-interval = 2s
+allow-private-targets = yes
+END
+lists() {
+    got=0
+    "$BIN/dialtone-probe" lists "$@" >"$WORK/out" 2>"$WORK/err" || got=$?
+}
+# Before the collector's key is known, nobody's list is taken.
+lists update --state "$STATE"
+[ $got = 2 ] || fail "without a key: $got: $(cat "$WORK/err")"
+[ ! -e "$STATE/targets.json" ] || fail "an unverified list was kept"
+
+"$BIN/dialtone-probe" run --state "$STATE" 2>"$WORK/probe.log" &
+PROBE=$!
+PIDS="$PIDS $PROBE"
+waits() {
+    for _ in $(seq 150); do grep -q "$1" "$WORK/probe.log" && return 0; sleep 0.1; done
+    fail "no $1: $(tail -n 5 "$WORK/probe.log")"
+}
+waits 'event=list_taken serial=1'
+grep -q congo "$STATE/targets.json" || fail "the country's list is not in it"
+"$BIN/dialtone-probe" status --state "$STATE" --format json | grep -q '"web":{"targets":2,' || fail "$("$BIN/dialtone-probe" status --state "$STATE" --format json)"
+
+# The list changes: the probe takes the newer by itself. It goes back: newer still.
+printf 'url,category_code\nhttp://127.0.0.1:9/congo,HUMR\nhttp://127.0.0.1:9/more,HUMR\n' >"$WORK/lists/cd.csv"
+waits 'event=list_taken serial=2'
+printf 'url,category_code\nhttp://127.0.0.1:9/congo,HUMR\n' >"$WORK/lists/cd.csv"
+waits 'event=list_taken serial=3'
+kill "$PROBE"
+wait "$PROBE" || fail "the probe ended with $?"
+
+# By hand: nothing newer is nothing wrong. A collector that starts anew gives an older serial: refused, kept as it was.
+lists update --state "$STATE"
+[ $got = 0 ] || fail "update: $got: $(cat "$WORK/err")"
+cp "$STATE/targets.json" "$WORK/kept.json"
+rm "$WORK/data/targets.json"
+lists update --state "$STATE"
+grep -q 'serial 1, and 3 is here already' "$WORK/err" || fail "an older list: $got: $(cat "$WORK/err")"
+cmp -s "$STATE/targets.json" "$WORK/kept.json" || fail "an older list was taken"
+# Another collector's list, under another key.
+lists update --state "$STATE" --collector-key "$("$BIN/dialtone-probe" keys --state "$STATE" 2>/dev/null)"
+[ $got = 1 ] || fail "another's list: $got: $(cat "$WORK/err")"
+cmp -s "$STATE/targets.json" "$WORK/kept.json" || fail "another's list was taken"
+
+# The volunteer's own.
+lists update --state "$STATE" --from "$WORK/lists/global.csv"
+[ $got = 0 ] || fail "--from a file: $got: $(cat "$WORK/err")"
+lists add http://127.0.0.1:9/own --state "$STATE"
+[ $got = 0 ] || fail "add: $got: $(cat "$WORK/err")"
+lists update --state "$STATE" --from "$WORK/anchors.csv"
+[ $got = 2 ] || fail "what is no list: $got"
+lists update --state "$STATE" --from http://127.0.0.1:9/none.csv
+[ $got = 4 ] || fail "a dead server: $got"
+lists add nonsense --state "$STATE"
+[ $got = 2 ] || fail "what is no URL: $got"
+grep -q own "$STATE/targets-own.csv" || fail "own lines are gone"
+"$BIN/dialtone-probe" run --state "$STATE" --rounds 1 2>"$WORK/probe.log" || fail "run: $(tail -n 3 "$WORK/probe.log")"
+grep -q 'event=started .*targets=3' "$WORK/probe.log" || fail "not three targets: $(grep started "$WORK/probe.log")"
+# Altered on the disk: told, and not used.
+sed -i 's/congo/kongo/' "$STATE/targets.json"
+"$BIN/dialtone-probe" run --state "$STATE" --rounds 1 2>"$WORK/probe.log" || fail "run: $(tail -n 3 "$WORK/probe.log")"
+grep -q 'targets.json is not used: the target list is not signed' "$WORK/probe.log" || fail "$(cat "$WORK/probe.log")"
+echo "lists are signed, newer, and the volunteer's own beside them"
