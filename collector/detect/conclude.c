@@ -22,8 +22,10 @@
 #define WITNESS_ALLOWED    2u
 #define LOG_ODDS_MOST      6.0 /* of one probe, and of one network */
 #define CONFIRMED_LEAST    0.99
+#define CONFIRMED_SHORT    0.995 /* of two probes, in less than an hour */
 #define PROBABLE_LEAST     0.9
 #define FEW_PROBES         6u /* fewer: two lines that break in the same hour are not so rare */
+#define WITNESS_STRICT     4u
 #define FEW_PHONES         2u
 #define SHORT_BINS         6
 #define AGREEMENT_MOST     200u /* probes: beyond, chance does not make a quorum */
@@ -283,13 +285,21 @@ static void hint_set(struct event *event)
     snprintf(event->cause_hint, sizeof event->cause_hint, "%s", hint);
 }
 
+static bool is_short(const struct span *span)
+{
+    return span->last_bin >= 0 && span->last_bin - span->first_bin < SHORT_BINS;
+}
+
 /* Two thirds of those heard of it must say so. A third may collude, and hold both phones that are awake: a claim too short
  * for its receipts to contradict it takes no word against it. */
 static bool majority_holds(const struct span *span, const struct event *event, uint32_t doubtful_count)
 {
+    /* Failing names leave a way out, so no receipt contradicts who claims them: most of the fleet must. */
+    if (span->family == FAMILY_DNS)
+        return 2 * event->probe_count > span->established && WITNESS_STRICT * span->witness_count <= event->probe_count &&
+               (event->probe_count > FEW_PHONES || span->established == 0);
     uint32_t against = doubtful_count + (span->mobile_only ? span->witness_count : 0);
-    bool is_short = span->last_bin >= 0 && span->last_bin - span->first_bin < SHORT_BINS;
-    return event->probe_count > FEW_PHONES || !is_short ? WITNESS_ALLOWED * against <= event->probe_count : against == 0;
+    return event->probe_count > FEW_PHONES || !is_short(span) ? WITNESS_ALLOWED * against <= event->probe_count : against == 0;
 }
 
 static enum status conclude_failure(const struct watch *watch, const struct span *span, struct event *event,
@@ -310,7 +320,8 @@ static enum status conclude_failure(const struct watch *watch, const struct span
         event->asn = watch->roster.networks[span->network];
         event->confidence = fmin(event->confidence, OPERATOR_MOST);
     }
-    event->state = agreed && event->confidence >= CONFIRMED_LEAST          ? REGION_CONFIRMED
+    double least = is_short(span) && event->probe_count <= FEW_PHONES ? CONFIRMED_SHORT : CONFIRMED_LEAST;
+    event->state = agreed && event->confidence >= least          ? REGION_CONFIRMED
                    : quorum || event->confidence >= PROBABLE_LEAST         ? REGION_PROBABLE
                                                                            : REGION_SUSPECTED;
     tally_free(&tally);

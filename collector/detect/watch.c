@@ -278,6 +278,8 @@ static enum status worked_note(const struct watch *watch, struct span *span)
     for (size_t i = 0; i < watch->roster.probe_count; i++) {
         const struct roster_probe *probe = &watch->roster.probes[i];
         span->worked_before[i] = probe->worked_count;
+        span->established +=
+            span_holds(span, probe) && baseline_is_warm(&watch->baseline, probe, watch->bin, watch->tick);
         span->fixed_before += !probe->is_mobile && watch->bin - probe->worked_bin < RECENT_BINS;
     }
     return STATUS_OK;

@@ -26,6 +26,7 @@ struct span {
     int64_t first_bin, alarm_bin;
     int64_t last_bin; /* in which it closed; -1: still open */
     uint32_t *worked_before; /* of failures: worked_count of each probe when it opened; owned */
+    uint32_t established;    /* probes of its scope that were usually heard when it opened */
     uint32_t known_before;   /* probes that the roster held then */
     uint32_t fixed_before;   /* fixed probes that worked when it opened */
     uint32_t fixed_stayed;   /* of all fixed probes, those that worked on */

@@ -113,6 +113,13 @@ static bool is_hit(const struct incident *incident, const struct device *device)
     return world_unit(world_mix(incident->seed, device->seed, 8)) < share;
 }
 
+/* What liars claim, most of them a cut. */
+static enum sign_kind lie_kind(const struct incident *lie)
+{
+    double unit = world_unit(world_mix(lie->seed, 15, 15));
+    return unit < 0.15 ? SIGN_DNS : unit < 0.4 ? SIGN_DOMESTIC : SIGN_CUT;
+}
+
 enum moment { MOMENT_OFF, MOMENT_OK, MOMENT_FAIL };
 
 /* The device at one true time; `kind` and `cause` tell the failure. */
@@ -136,6 +143,7 @@ static enum moment moment_at(const struct device *device, const struct active *a
             *cause = incident;
         *kind = incident->kind == INCIDENT_INTERNATIONAL ? SIGN_DOMESTIC
                 : incident->kind == INCIDENT_DNS         ? SIGN_DNS
+                : incident->kind == INCIDENT_LIE         ? lie_kind(incident)
                                                          : SIGN_CUT;
     }
     return moment;

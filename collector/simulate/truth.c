@@ -47,11 +47,11 @@ static void plan_write(const struct truth *truth, struct buffer *text)
     buffer_printf(text,
                   "{\"simulation\": {\"probes\": %lld, \"regions\": %lld, \"days\": %lld, \"seed\": %lld,"
                   " \"never_share\": %g, \"late_share\": %g, \"wrong_clock_share\": %g, \"wrong_clock_s\": %lld,"
-                  " \"liar_share\": %g, \"random\": %s, \"exams\": %s, \"long_days\": %lld},\n"
+                  " \"liar_share\": %g, \"liar_patience\": %g, \"random\": %s, \"exams\": %s, \"long_days\": %lld},\n"
                   "\"region_years\": %.6f,\n\"incidents\": [",
                   (long long)plan->probe_count, (long long)plan->region_count, (long long)plan->day_count,
                   (long long)plan->seed, plan->never_share, plan->late_share, plan->wrong_clock_share,
-                  (long long)(plan->wrong_clock_us / US_PER_S), plan->liar_share, plan->has_random ? "true" : "false",
+                  (long long)(plan->wrong_clock_us / US_PER_S), plan->liar_share, plan->liar_patience, plan->has_random ? "true" : "false",
                   plan->has_exams ? "true" : "false", (long long)plan->long_days, truth->region_years);
 }
 
@@ -128,8 +128,8 @@ static enum status plan_decode(const json_t *object, struct plan *plan)
     bool good = plan->probe_count >= 1 && plan->probe_count <= WORLD_PROBES_MOST && plan->region_count >= 1 &&
                 plan->region_count <= WORLD_REGIONS_MOST && plan->day_count >= 1 && plan->day_count <= WORLD_DAYS_MOST &&
                 share_is_good(plan->never_share) && share_is_good(plan->late_share) &&
-                share_is_good(plan->wrong_clock_share) && share_is_good(plan->liar_share) && share_is_good(plan->liar_patience) && wrong_s >= 0 &&
-                wrong_s <= 7200 && plan->long_days >= 0 && plan->long_days <= WORLD_DAYS_MOST;
+                share_is_good(plan->wrong_clock_share) && share_is_good(plan->liar_share) &&
+                share_is_good(plan->liar_patience) && wrong_s >= 0 && wrong_s <= 7200 && plan->long_days >= 0 && plan->long_days <= WORLD_DAYS_MOST;
     plan->wrong_clock_us = good ? wrong_s * US_PER_S : 0;
     return good ? STATUS_OK : STATUS_MALFORMED;
 }

@@ -54,8 +54,45 @@ static void test_blocking_table(void **state)
     }
 }
 
+/* A third of the probes collude; they stand in two small networks of their own, where most say what they say. */
+static void test_colluding_probes_confirm_nothing(void **state)
+{
+    (void)state;
+    static const struct vantage twelve[] = {
+        {64501, ACCESS_FIXED, "XD-N"},  {64501, ACCESS_FIXED, "XD-N"},  {64501, ACCESS_MOBILE, "XD-N"},
+        {64501, ACCESS_FIXED, "XD-N"},  {64501, ACCESS_MOBILE, "XD-N"}, {64501, ACCESS_FIXED, "XD-N"},
+        {64502, ACCESS_FIXED, "XD-N"},  {64502, ACCESS_MOBILE, "XD-N"}, {64502, ACCESS_FIXED, "XD-N"},
+        {64503, ACCESS_MOBILE, "XD-N"}, {64503, ACCESS_FIXED, "XD-N"},  {64501, ACCESS_FIXED, "XD-N"},
+    };
+    static const struct {
+        const char *liars; /* one digit a probe */
+        bool is_confirmed;
+    } cases[] = {
+        {"000000011110", false}, {"000000111000", false}, {"111100000000", false}, {"000000000110", false},
+        {"101010100000", false}, {"111111111111", true},  {"000000111111", false}, {"000011111111", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world world = WORLD(2, twelve);
+        bool is_confirmed = false;
+        for (size_t probe = 0; probe < 12; probe++) {
+            works(&world, probe, 0, 30);
+            for (int64_t bin = 0; bin < 30; bin++)
+                sees(&world, probe, bin,
+                     cases[i].liars[probe] == '1' && bin >= 10 && bin < 20 ? OUTCOME_BLOCKED : OUTCOME_OK,
+                     CONFIDENCE_CERTAIN);
+        }
+        judge(&world, "XD-N", 30);
+        for (size_t j = 0; j < world.detection.event_count; j++)
+            is_confirmed = is_confirmed || world.detection.events[j].state == REGION_CONFIRMED;
+        if (is_confirmed != cases[i].is_confirmed)
+            fail_msg("case %s", cases[i].liars);
+        world_end(&world);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_blocking_table)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_blocking_table),
+                                        cmocka_unit_test(test_colluding_probes_confirm_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
