@@ -32,6 +32,9 @@ static enum exit_status files_check(const struct run_settings *settings)
     if (targets.skipped_count > 0)
         fprintf(stderr, "dialtone-probe: %zu lines of %s are no targets and were skipped, the first is line %zu\n",
                 targets.skipped_count, settings->targets_path, targets.first_skipped_line);
+    if (targets.above_risk_count > 0)
+        fprintf(stderr, "dialtone-probe: %zu targets are of a higher risk than --risk %s and are left out\n",
+                targets.above_risk_count, risk_name(settings->risk));
     target_list_free(&targets);
     status = setup_open(&options, &setup, &why);
     if (status == STATUS_OK)

@@ -30,6 +30,7 @@
         {"pin", "HASH", "its TLS key must be one of these, sha256//BASE64; may be given several times"},              \
         {"seal-to", "RECIPIENT", "seal bundles to this key, age1..., instead of whom the collector names"},           \
         {"targets", "FILE", "the URLs of each web round, CSV (the collector's list, else the channels carried)"},     \
+        {"risk", "LEVEL", "open targets of at most this risk to you: low, medium or high (low)"},                     \
         {"web-interval", "DURATION", "each URL once in so long, spread over it (6h)"},                                \
         {"channels-interval", "DURATION", "from one test of the messaging services to the next (10m)"},               \
         {"ladder-interval", "DURATION", "from one climb of the ladder to the next (60s)"},                            \
@@ -73,6 +74,10 @@ const char run_settings_help[] =
     "again; a bad file changes nothing. On a metered link nothing is sent or fetched beyond --data-day and\n"
     "--data-month: first web and channels stop, then uploads, the ladder last.\n"
     "\n"
+    "Targets are opened up to --risk only, by their Citizen Lab category: low (what everybody opens), medium (held\n"
+    "against people in some places: news, human rights, criticism, religion, getting around censorship), high (a\n"
+    "crime or a suspicion to look at somewhere). Those without a category count as low.\n"
+    "\n"
     "It needs consent: see dialtone-probe consent --help. Packet headers of failed flows are kept where the\n"
     "program may capture (CAP_NET_RAW); without, it measures all the same. Events go to standard error.\n"
     "\n"
@@ -106,6 +111,15 @@ static enum exit_status intervals_read(struct run_settings *settings)
             STATUS_OK)
             return EXIT_USAGE;
     }
+    return EXIT_NOTHING_WRONG;
+}
+
+static enum exit_status risk_read(struct run_settings *settings)
+{
+    const char *text = cli_value(settings->arguments, "risk");
+    settings->risk = RISK_LOW;
+    if (text && risk_parse(text, &settings->risk) != STATUS_OK)
+        return exit_of_status(cli_complain(settings->arguments, "risk", text, "type low, medium or high"));
     return EXIT_NOTHING_WRONG;
 }
 
@@ -229,6 +243,8 @@ static enum exit_status words_read(struct run_settings *settings)
     if (exit_status == EXIT_NOTHING_WRONG)
         exit_status = pins_read(settings);
     if (exit_status == EXIT_NOTHING_WRONG)
+        exit_status = risk_read(settings);
+    if (exit_status == EXIT_NOTHING_WRONG)
         exit_status = recipient_read(settings);
     if (exit_status == EXIT_NOTHING_WRONG)
         exit_status = intervals_read(settings);
@@ -333,6 +349,13 @@ enum exit_status run_targets_open(const struct run_settings *settings, struct ta
     if (status != STATUS_OK)
         return cli_fail(exit_of_status(status) == EXIT_FOUND ? EXIT_USAGE : exit_of_status(status),
                         "the targets cannot be used: %s", why.text[0] ? why.text : status_name(status));
+    if (risk_apply(settings->risk, out) > 0 && out->count == 0) {
+        enum exit_status exit_status = cli_fail(
+            EXIT_USAGE, "all %zu targets are of a higher risk than --risk %s; give another list, or choose a higher one",
+            out->above_risk_count, risk_name(settings->risk));
+        target_list_free(out);
+        return exit_status;
+    }
     return EXIT_NOTHING_WRONG;
 }
 

@@ -7,6 +7,7 @@
 #include "measurement/key.h"
 #include "probe/config_file.h"
 #include "probe/options.h"
+#include "probe/risk.h"
 #include "probe/routes.h"
 #include "tests-network/target.h"
 
@@ -36,6 +37,7 @@ struct run_settings {
     int64_t web_interval_us;
     int64_t upload_interval_us;
     int64_t lists_interval_us;
+    enum risk_level risk; /* of the targets, at most */
     int64_t spool_limit_bytes;
     int64_t data_day_bytes;
     int64_t data_month_bytes;

@@ -20,6 +20,7 @@ struct target_list {
     size_t count;
     size_t skipped_count; /* lines that are no target: broken quoting, no http(s) URL, too long */
     size_t first_skipped_line; /* 0: none */
+    size_t above_risk_count; /* taken out again, because the host of the probe did not choose such */
 };
 
 /* Reads CSV text (RFC 4180: quotes, CRLF, line ends inside quotes). A header line is required and columns are found
