@@ -3,6 +3,7 @@
  * Why: history, couriers and other clients' archives; an import may be repeated without counting twice. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "collector/commands/commands.h"
 #include "collector/detect_run.h"
@@ -35,6 +36,22 @@ static bool is_fatal(enum status status)
     return status == STATUS_FULL || status == STATUS_NO_MEMORY || status == STATUS_BUSY;
 }
 
+/* One line that writes over itself, for who watches. */
+static void progress_show(void *arg, const struct import_counts *counts, int64_t read_bytes, int64_t size_bytes)
+{
+    const char *path = arg;
+    double done_mb = (double)read_bytes / 1e6;
+    size_t count = counts->accepted_count + counts->duplicate_count + counts->rejected_count;
+    if (size_bytes > 0) {
+        fprintf(stderr, "\r%.60s: %.0f of %.0f MB (%.0f%%), %zu records", path, done_mb, (double)size_bytes / 1e6,
+                100 * (double)read_bytes / (double)size_bytes, count);
+    } else {
+        fprintf(stderr, "\r%.60s: %.0f MB, %zu records", path, done_mb, count);
+    }
+    fputs("\033[K", stderr);
+    fflush(stderr);
+}
+
 static enum exit_status files_import(struct collector_folder *folder, const struct cli_arguments *arguments,
                                      const struct public_key *key, struct import_counts *counts)
 {
@@ -44,8 +61,13 @@ static enum exit_status files_import(struct collector_folder *folder, const stru
         const char *path = cli_operand(arguments, i);
         size_t rejected_count = counts->rejected_count;
         struct why why = {""};
-        enum status status = import_file(folder, path, key, clock_wall_us(&clock),
-                                         cli_value(arguments, "receipts"), counts, &why);
+        bool is_watched = isatty(STDERR_FILENO);
+        struct import_progress progress = {progress_show, (void *)path};
+        enum status status = import_file(folder, path, key, clock_wall_us(&clock), cli_value(arguments, "receipts"),
+                                         is_watched ? &progress : NULL, counts, &why);
+        if (is_watched) {
+            fputs("\r\033[K", stderr);
+        }
         if (status != STATUS_OK || why.text[0]) {
             fprintf(stderr, "%s: %s\n", path, why.text[0] ? why.text : status_name(status));
         }
@@ -200,8 +222,9 @@ const struct cli_command command_import = {
             "\n"
             "Takes bundles (NAME.jsonl.zst with NAME.jsonl.zst.minisig beside it, or both sealed in "
             "NAME.jsonl.zst.age)\n"
-            "and OONI measurements: one JSON object a line or one a file, plain, gzip or zstd. What is already there\n"
-            "is not counted again. With --receipts, NAME.receipt.json is written for each bundle.\n"
+            "and OONI measurements: one JSON object a line or one a file, plain, gzip or zstd, or files of them in a\n"
+            "tar archive, packed or not. What is already there is not counted again. How far it has come stands on a\n"
+            "terminal while it runs. With --receipts, NAME.receipt.json is written for each bundle.\n"
             "One line on stderr for each file of which something was rejected, a summary on stdout.\n"
             "\n"
             "With --signal NAME the files are CSV of an outside signal. It is kept apart, in DIR/signals/, and never "

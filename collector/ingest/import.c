@@ -1,5 +1,5 @@
 /* Imports one file: a signed bundle as it is, anything else as lines gathered into unsigned bundles.
- * Owner: a batch owns its lines and observations until they are stored.
+ * Owner: everything made here is freed before the file is done.
  * Why: history and couriers come as files; the same path as an upload stores them, so counts never differ. */
 #include "collector/ingest/import.h"
 
@@ -8,93 +8,73 @@
 #include <unistd.h>
 
 #include "collector/ingest/import_key.h"
+#include "collector/ingest/import_lines.h"
 #include "collector/ingest/import_sealed.h"
 #include "collector/ingest/ingest.h"
 #include "collector/ingest/line_source.h"
-#include "collector/ingest/observe.h"
+#include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
 
-#define BATCH_BYTES_MAX (16u << 20)
-
-/* Lines on their way into one unsigned bundle. */
-struct import_batch {
-    struct collector_folder *folder;
-    int64_t now_us;
+/* One file as records: a list of them, one record over several lines, or an archive of such files. */
+struct import_file {
+    struct import_lines *lines;
+    struct line_source *source;
+    const struct import_progress *progress;
     struct import_counts *counts;
-    struct buffer lines;
-    struct observation *observations; /* room for BUNDLE_MEASUREMENTS_MAX */
-    size_t count;
-    size_t line_number;    /* in the file, from 1 */
+    struct clock clock;
+    int64_t told_us;
+    size_t line_number; /* in the file, from 1 */
     size_t rejected_count; /* of this file */
     struct why first_rejection;
 };
 
-static enum status batch_flush(struct import_batch *batch, struct why *why)
+static void record_reject(struct import_file *file, const char *reason)
 {
-    struct store_put_result result = {0};
-    if (batch->count == 0) {
-        return STATUS_OK;
+    if (file->rejected_count == 0) {
+        why_set(&file->first_rejection, "line %zu: %s", file->line_number, reason);
     }
-    enum status status = batch->lines.failed
-                             ? STATUS_NO_MEMORY
-                             : ingest_lines(batch->folder, batch->lines.bytes, batch->lines.count,
-                                            batch->observations, batch->count, batch->now_us, &result, why);
-    if (status == STATUS_OK) {
-        batch->counts->accepted_count += result.accepted_count;
-        batch->counts->duplicate_count += result.duplicate_count;
-        batch->lines.count = 0;
-        batch->count = 0;
-    }
-    return status;
+    file->rejected_count++;
+    file->counts->rejected_count++;
 }
 
-static void batch_reject(struct import_batch *batch, const char *reason)
+static void progress_tell(struct import_file *file)
 {
-    if (batch->rejected_count == 0) {
-        why_set(&batch->first_rejection, "line %zu: %s", batch->line_number, reason);
+    int64_t now_us = file->progress ? clock_monotonic_us(&file->clock) : 0;
+    if (file->progress && now_us - file->told_us >= US_PER_S) {
+        int64_t read_bytes;
+        int64_t size_bytes;
+        file->told_us = now_us;
+        line_source_progress(file->source, &read_bytes, &size_bytes);
+        file->progress->tell(file->progress->arg, file->counts, read_bytes, size_bytes);
     }
-    batch->rejected_count++;
-    batch->counts->rejected_count++;
 }
 
-/* MALFORMED: the line is no record; the caller decides what that means. */
-static enum status batch_add(struct import_batch *batch, const char *line, size_t count, struct why *why)
-{
-    enum status status = observe_by_tree(line, count, NULL, &batch->observations[batch->count], why);
-    if (status != STATUS_OK) {
-        return status == STATUS_NO_MEMORY ? status : STATUS_MALFORMED;
-    }
-    buffer_append(&batch->lines, line, count);
-    buffer_text(&batch->lines, "\n");
-    batch->count++;
-    bool is_full = batch->count == BUNDLE_MEASUREMENTS_MAX || batch->lines.count >= BATCH_BYTES_MAX;
-    return is_full ? batch_flush(batch, why) : STATUS_OK;
-}
-
-static enum status line_import(struct import_batch *batch, const struct reader *line)
+/* OK where it is rejected, too. */
+static enum status line_import(struct import_file *file, const struct reader *line, struct why *why)
 {
     struct why reason = {""};
-    enum status status = batch_add(batch, (const char *)line->bytes, line->left_bytes, &reason);
+    enum status status = import_lines_add(file->lines, (const char *)line->bytes, line->left_bytes, &reason);
+    progress_tell(file);
     if (status == STATUS_MALFORMED) {
-        batch_reject(batch, reason.text);
+        record_reject(file, reason.text);
         return STATUS_OK;
     }
     if (status != STATUS_OK) {
-        batch->first_rejection = reason;
+        why_set(why, "%s", reason.text);
     }
     return status;
 }
 
 /* One record printed over several lines becomes one line: the identity is that of its compact form. */
-static enum status text_import(struct import_batch *batch, const struct buffer *text)
+static enum status text_import(struct import_file *file, const struct buffer *text)
 {
     struct why reason = {""};
     json_t *root = NULL;
     enum status status = json_read((const char *)text->bytes, text->count, &root, &reason);
     char *line = status == STATUS_OK ? json_dumps(root, JSON_COMPACT) : NULL;
     if (status == STATUS_OK) {
-        status = line ? batch_add(batch, line, strlen(line), &reason) : STATUS_NO_MEMORY;
+        status = line ? import_lines_add(file->lines, line, strlen(line), &reason) : STATUS_NO_MEMORY;
     }
     free(line);
     json_decref(root);
@@ -102,52 +82,69 @@ static enum status text_import(struct import_batch *batch, const struct buffer *
 }
 
 /* Each line by itself, after they proved not to be one record together. */
-static enum status lines_import(struct import_batch *batch, const struct buffer *text)
+static enum status lines_import(struct import_file *file, const struct buffer *text, struct why *why)
 {
     struct reader reader = reader_of(text->bytes, text->count);
     struct reader line;
     enum status status = STATUS_OK;
-    batch->line_number--; /* of the first one, which is counted again */
+    file->line_number--; /* of the first one, which is counted again */
     while (status == STATUS_OK && reader_line(&reader, &line)) {
-        batch->line_number++;
+        file->line_number++;
         if (line.left_bytes > 0) {
-            status = line_import(batch, &line);
+            status = line_import(file, &line, why);
         }
     }
     return status;
 }
 
+/* The text of a file that begins with `first`, as far as one record may reach. The line behind it is held back. */
+static enum status text_gather(struct import_file *file, const struct reader *first, struct buffer *out,
+                               struct why *why)
+{
+    size_t place = line_source_file(file->source);
+    struct reader line = *first;
+    for (;;) {
+        buffer_append(out, line.bytes, line.left_bytes);
+        buffer_text(out, "\n");
+        enum status status = line_source_next(file->source, RECORD_BYTES_MAX, &line, why);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (line_source_file(file->source) != place) {
+            line_source_hold(file->source);
+            return STATUS_NOT_FOUND;
+        }
+        if (out->count + line.left_bytes >= RECORD_BYTES_MAX) {
+            line_source_hold(file->source);
+            return STATUS_OK;
+        }
+    }
+}
+
 /* The file begins with a line that is no record: perhaps it is one record over several lines. */
-static enum status record_import(struct import_batch *batch, struct line_source *source,
-                                 const struct reader *first, struct why *why)
+static enum status record_import(struct import_file *file, const struct reader *first, struct why *why)
 {
     struct buffer text = {0};
-    struct reader line = *first;
-    enum status ending = STATUS_OK;
-    while (ending == STATUS_OK && text.count + line.left_bytes < RECORD_BYTES_MAX) {
-        buffer_append(&text, line.bytes, line.left_bytes);
-        buffer_text(&text, "\n");
-        line = reader_of(NULL, 0);
-        ending = line_source_next(source, RECORD_BYTES_MAX, &line, why);
-    }
+    struct why ending_why = {""};
+    enum status ending = text_gather(file, first, &text, &ending_why);
     enum status status = text.failed ? STATUS_NO_MEMORY : STATUS_MALFORMED;
     if (status == STATUS_MALFORMED && ending == STATUS_NOT_FOUND) {
-        status = text_import(batch, &text);
+        status = text_import(file, &text);
     }
     if (status == STATUS_MALFORMED) {
-        status = lines_import(batch, &text);
+        status = lines_import(file, &text, why);
     }
     buffer_free(&text);
-    if (status != STATUS_OK || ending == STATUS_NOT_FOUND) {
+    if (status != STATUS_OK || ending == STATUS_NOT_FOUND || ending == STATUS_OK) {
         return status;
     }
-    /* The line that came after the text, or what stood in its place. */
-    batch->line_number++;
-    if (ending == STATUS_TOO_LARGE) {
-        batch_reject(batch, why->text);
+    file->line_number++; /* what stood in place of the next line */
+    if (ending == STATUS_TOO_LARGE || ending == STATUS_MALFORMED) {
+        record_reject(file, ending_why.text);
         return STATUS_OK;
     }
-    return ending == STATUS_OK ? line_import(batch, &line) : ending;
+    why_set(why, "%s", ending_why.text);
+    return ending;
 }
 
 static bool is_blank(const struct reader *line)
@@ -160,49 +157,47 @@ static bool is_blank(const struct reader *line)
     return true;
 }
 
-/* The first line that is not blank decides whether the file is one record or a list of them. */
-static enum status first_line_import(struct import_batch *batch, struct line_source *source,
-                                     const struct reader *line, struct why *why)
+/* The first line that is not blank decides whether a file is one record or a list of them. */
+static enum status first_line_import(struct import_file *file, const struct reader *line, struct why *why)
 {
     struct why reason = {""};
-    enum status status = batch_add(batch, (const char *)line->bytes, line->left_bytes, &reason);
+    enum status status = import_lines_add(file->lines, (const char *)line->bytes, line->left_bytes, &reason);
     if (status == STATUS_MALFORMED) {
-        return record_import(batch, source, line, why);
+        return record_import(file, line, why);
     }
-    if (status != STATUS_OK && why) {
-        *why = reason;
+    if (status != STATUS_OK) {
+        why_set(why, "%s", reason.text);
     }
     return status;
 }
 
-static enum status source_import(struct import_batch *batch, struct line_source *source, struct why *why)
+static enum status source_import(struct import_file *file, struct why *why)
 {
     struct reader line;
-    bool is_first = true;
+    bool has_content = false;
+    size_t place = SIZE_MAX; /* of the file in an archive that the last line stood in */
     for (;;) {
-        enum status status = line_source_next(source, RECORD_BYTES_MAX, &line, why);
-        batch->line_number++;
+        enum status status = line_source_next(file->source, RECORD_BYTES_MAX, &line, why);
+        file->line_number++;
         if (status == STATUS_NOT_FOUND) {
-            if (is_first && batch->rejected_count == 0) {
-                batch_reject(batch, "the file is empty; it should hold one record a line");
+            if (!has_content && file->rejected_count == 0) {
+                record_reject(file, "the file is empty; it should hold one record a line");
             }
-            return batch_flush(batch, why);
+            return import_lines_flush(file->lines, why);
         }
         if (status == STATUS_TOO_LARGE) {
-            batch_reject(batch, why->text);
+            record_reject(file, why->text);
             continue;
         }
         if (status == STATUS_MALFORMED) {
-            batch_reject(batch, why->text);
-            return batch_flush(batch, why);
+            record_reject(file, why->text);
+            return import_lines_flush(file->lines, why);
         }
         if (status == STATUS_OK && !is_blank(&line)) {
-            status = is_first ? first_line_import(batch, source, &line, why) : line_import(batch, &line);
-            is_first = false;
-        }
-        if (status == STATUS_MALFORMED) {
-            batch_reject(batch, why->text);
-            return batch_flush(batch, why);
+            bool is_first = line_source_file(file->source) != place;
+            place = line_source_file(file->source);
+            has_content = true;
+            status = is_first ? first_line_import(file, &line, why) : line_import(file, &line, why);
         }
         if (status != STATUS_OK) {
             return status;
@@ -211,27 +206,28 @@ static enum status source_import(struct import_batch *batch, struct line_source 
 }
 
 static enum status plain_import(struct collector_folder *folder, const char *path, int64_t now_us,
-                                struct import_counts *counts, struct why *why)
+                                const struct import_progress *progress, struct import_counts *counts,
+                                struct why *why)
 {
-    struct import_batch batch = {.folder = folder, .now_us = now_us, .counts = counts};
-    struct line_source *source = NULL;
+    struct import_file file = {.progress = progress, .counts = counts, .clock = clock_system()};
     struct why reason = {""};
-    batch.observations = calloc(BUNDLE_MEASUREMENTS_MAX, sizeof *batch.observations);
-    enum status status = batch.observations ? line_source_open(path, &source, &reason) : STATUS_NO_MEMORY;
+    file.told_us = clock_monotonic_us(&file.clock);
+    enum status status = import_lines_open(folder, now_us, counts, &file.lines);
     if (status == STATUS_OK) {
-        status = source_import(&batch, source, &reason);
+        status = line_source_open_archive(path, &file.source, &reason);
     }
+    if (status == STATUS_OK) {
+        status = source_import(&file, &reason);
+    }
+    import_lines_free(file.lines);
     if (status != STATUS_OK) {
-        why_set(why, "%s", reason.text[0] ? reason.text : batch.first_rejection.text);
-    } else if (batch.rejected_count > 1) {
-        why_set(why, "%zu records rejected, the first is %.200s", batch.rejected_count,
-                batch.first_rejection.text);
+        why_set(why, "%s", reason.text[0] ? reason.text : file.first_rejection.text);
+    } else if (file.rejected_count > 1) {
+        why_set(why, "%zu records rejected, the first is %.200s", file.rejected_count, file.first_rejection.text);
     } else {
-        why_set(why, "%s", batch.first_rejection.text);
+        why_set(why, "%s", file.first_rejection.text);
     }
-    line_source_free(source);
-    free(batch.observations);
-    buffer_free(&batch.lines);
+    line_source_free(file.source);
     return status;
 }
 
@@ -288,7 +284,8 @@ static bool has_suffix(const char *text, const char *suffix)
 }
 
 enum status import_file(struct collector_folder *folder, const char *path, const struct public_key *key,
-                        int64_t now_us, const char *receipts_folder, struct import_counts *counts, struct why *why)
+                        int64_t now_us, const char *receipts_folder, const struct import_progress *progress,
+                        struct import_counts *counts, struct why *why)
 {
     struct buffer name = {0};
     why_set(why, "%s", "");
@@ -308,7 +305,7 @@ enum status import_file(struct collector_folder *folder, const char *path, const
     bool is_bundle = access(minisig_path, F_OK) == 0;
     enum status status =
         is_bundle ? bundle_import(folder, path, minisig_path, key, now_us, receipts_folder, counts, why)
-                  : plain_import(folder, path, now_us, counts, why);
+                  : plain_import(folder, path, now_us, progress, counts, why);
     free(minisig_path);
     return status;
 }

@@ -203,7 +203,7 @@ static void file_import(struct pair *pair, const char *path, const struct public
     struct import_counts counts[2] = {{0}, {0}};
     for (int i = 0; i < 2; i++) {
         struct why why = {""};
-        enum status status = import_file(&pair->folder[i], path, key, NOW_US, NULL, &counts[i], &why);
+        enum status status = import_file(&pair->folder[i], path, key, NOW_US, NULL, NULL, &counts[i], &why);
         if (status != STATUS_OK) {
             fail_msg("%s: %s", path, why.text);
         }

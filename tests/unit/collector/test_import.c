@@ -46,7 +46,7 @@ static enum status import_named(struct scene *scene, const char *name, const str
     char *path = path_join(scene->files, name);
     *counts = (struct import_counts){0};
     enum status status =
-        import_file(&scene->folder, path, key, FIXTURE_TIME_US + 1000 * US_PER_S, NULL, counts,
+        import_file(&scene->folder, path, key, FIXTURE_TIME_US + 1000 * US_PER_S, NULL, NULL, counts,
                     &scene->why);
     free(path);
     return status;
@@ -343,7 +343,7 @@ static void test_real_measurements(void **state)
         path_join(SHARED_DATA "/ooni-measurements", "web_connectivity_US_20221110100916_f01a3667.json");
     struct import_counts counts = {0};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(import_file(&scene->folder, path, NULL, FIXTURE_TIME_US, NULL, &counts, &scene->why),
+        assert_int_equal(import_file(&scene->folder, path, NULL, FIXTURE_TIME_US, NULL, NULL, &counts, &scene->why),
                          STATUS_OK);
         assert_int_equal(counts.accepted_count, 1);
         assert_int_equal(counts.duplicate_count, i);
