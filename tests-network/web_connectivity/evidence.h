@@ -92,6 +92,9 @@ struct web_evidence {
     size_t hop_count;
     struct web_endpoint *endpoints;
     size_t endpoint_count;
+    /* The first hop led nowhere at the probe's addresses, and at one that only the control told it redirected us: what
+     * lies deeper is the probe's own again. OONI counts it as the page; ours is what the first hop says. */
+    bool is_helped;
     const char *redirect_failure; /* why the last redirect was not followed; NULL: none or followed */
     bool is_cleartext_crossing;   /* a cleartext answer sent us to another site */
     bool has_page;                /* a final response over the probe's own addresses */

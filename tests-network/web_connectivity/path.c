@@ -148,6 +148,9 @@ static void request_over(struct http_exchange *exchange, void *arg)
     if (!result->failure && web_code_is_final(result->code))
         page_take(path, result);
     struct web_hop *hop = hop_of(path);
+    if (!endpoint->is_classic && path->run->depth == 0 && !result->failure && http_is_redirect(result->code) &&
+        !web_redirect_failure(path->run, result) && !path->run->recheck_location)
+        path->run->recheck_location = strdup(result->location);
     if (endpoint->is_classic) {
         hop->is_fetched = true;
         signature_note(&path->run->evidence, &result->signature);

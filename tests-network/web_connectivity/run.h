@@ -87,6 +87,8 @@ struct nettest_run {
     size_t other_count;
     struct step_trace do53_trace, doh_trace; /* the run's, each with a log of its own */
     bool has_recheck_request;
+    bool is_rechecked;
+    char *recheck_location; /* where the response there sends us; NULL nowhere */
     int64_t transaction_count;
     struct cookie_jar cookies;
     struct web_evidence evidence;

@@ -375,7 +375,25 @@ static bool is_captive(const struct web_evidence *evidence)
     return evidence->connectivity == CONNECTIVITY_CAPTIVE_PORTAL && !evidence->control.is_there;
 }
 
-struct verdict web_verdict(const struct web_evidence *evidence)
+/* What the probe's own resolver led to: the first hop alone, the page that the control's address led to beside it. */
+static struct web_evidence unhelped(const struct web_evidence *evidence)
+{
+    struct web_evidence own = *evidence;
+    if (!evidence->is_helped)
+        return own;
+    own.hop_count = 1;
+    own.endpoint_count = 0;
+    while (own.endpoint_count < evidence->endpoint_count && evidence->endpoints[own.endpoint_count].depth == 0)
+        own.endpoint_count++;
+    own.has_control_address_page = evidence->has_page;
+    own.control_address_is_https = evidence->page_is_https;
+    own.control_address_page = evidence->page;
+    own.has_page = false;
+    own.redirect_failure = NULL;
+    return own;
+}
+
+static struct verdict verdict_find(const struct web_evidence *evidence)
 {
     const struct web_control *control = &evidence->control;
     struct verdict verdict;
@@ -407,4 +425,10 @@ struct verdict web_verdict(const struct web_evidence *evidence)
     if (deepest->failure && evidence->hop_count > 1)
         return rule_apply(dns_rules, LAYER_DNS, deepest->failure, false);
     return last ? judge_endpoint(evidence, last) : plain(OUTCOME_UNKNOWN);
+}
+
+struct verdict web_verdict(const struct web_evidence *evidence)
+{
+    const struct web_evidence own = unhelped(evidence);
+    return verdict_find(&own);
 }

@@ -33,6 +33,7 @@ static void run_free(struct nettest_run *run)
     web_control_free(&run->evidence.control);
     free(run->evidence.endpoints);
     free(run->control_body);
+    free(run->recheck_location);
     cookie_jar_free(&run->cookies);
     json_t *values[] = {run->control_request, run->control,     run->queries,
                         run->requests,        run->tcp_connect, run->tls_handshakes,
@@ -134,6 +135,21 @@ static bool redirect_follow(struct nettest_run *run)
     return true;
 }
 
+/* Goes on from an address that only the control told, where none of ours was asked for the page, as OONI does. */
+static bool recheck_follow(struct nettest_run *run)
+{
+    struct url next;
+    const struct web_hop *hop = run->hops[0];
+    if (!run->recheck_location || run->evidence.hop_count > 1 || hop->has_request ||
+        url_resolve(&hop->url, run->recheck_location, &next) != STATUS_OK)
+        return false;
+    run->evidence.is_helped = true;
+    if (hop_add(run, &next) != STATUS_OK)
+        return false;
+    hop_begin(run);
+    return true;
+}
+
 static void paths_start(struct nettest_run *run)
 {
     const struct web_lookup *lookup = &run->evidence.lookups[run->depth];
@@ -150,7 +166,7 @@ static void paths_start(struct nettest_run *run)
 static bool wants_recheck(const struct nettest_run *run)
 {
     const struct web_evidence *evidence = &run->evidence;
-    if (!evidence->control.is_there || evidence->lookups[0].is_literal)
+    if (!evidence->control.is_there || evidence->lookups[0].is_literal || run->is_rechecked)
         return false;
     return !evidence->has_page || !web_lookup_agrees(evidence);
 }
@@ -168,6 +184,7 @@ static void recheck_start(struct nettest_run *run)
 {
     const struct web_control *control = &run->evidence.control;
     size_t started_count = 0;
+    run->is_rechecked = true;
     for (size_t i = 0; i < control->address_count && started_count < WEB_ADDRESSES_MAX / 2; i++) {
         struct sockaddr_storage remote = control->addresses[i];
         bool is_allowed = run->context->allow_private_targets || !address_is_bogon(&remote);
@@ -231,7 +248,8 @@ static bool run_step(struct nettest_run *run)
     case WEB_RECHECK:
         if (!web_paths_are_over(run, -1))
             return false;
-        run->state = WEB_SETTLE;
+        if (!recheck_follow(run))
+            run->state = WEB_SETTLE;
         return true;
     case WEB_SETTLE:
         if (!answers_are_over(run) || !flows_are_over(run) || !web_others_are_over(run))

@@ -606,11 +606,58 @@ static void test_same_network_agrees(void **state)
     assert_false(web_lookup_agrees(&made.evidence));
 }
 
+/* The first name is refused by the resolver; the control's address redirects to a name that is not. */
+static void test_helped_by_the_control(void **state)
+{
+    (void)state;
+    const struct row row = {"", true, .dns_failure = NXDOMAIN, CONTROL_GOOD};
+    struct made made;
+    evidence_make(&row, &made);
+    struct web_evidence *evidence = &made.evidence;
+    struct web_endpoint *first = &made.endpoints[0], *second = &made.endpoints[1];
+    *first = (struct web_endpoint){.is_https = true, .tcp_tried = true, .tls_tried = true, .http_tried = true, .code = 308};
+    address_put(GENUINE, &first->remote);
+    *second = *first;
+    second->depth = 1;
+    second->is_classic = true;
+    second->code = 200;
+    evidence->endpoint_count = 2;
+    evidence->hop_count = 2;
+    address_put(GENUINE, &evidence->lookups[1].addresses[0]);
+    evidence->lookups[1].address_count = 1;
+    evidence->is_helped = true;
+    evidence->has_page = evidence->page_is_https = true;
+    evidence->page = page_of(SAME);
+    struct verdict ours = web_verdict(evidence);
+    assert_int_equal(ours.outcome, OUTCOME_BLOCKED);
+    assert_string_equal(ours.method, "dns_nxdomain");
+    assert_int_equal(ours.confidence, CONFIDENCE_STRONG);
+    struct web_keys keys = web_keys_derive(evidence);
+    assert_int_equal(keys.blocking, WEB_BLOCKING_FALSE);
+    assert_int_equal(keys.accessible, WEB_TRUE);
+    assert_string_equal(keys.dns_consistency, "inconsistent");
+    assert_string_equal(keys.dns_experiment_failure, NXDOMAIN);
+    assert_null(keys.http_experiment_failure);
+    assert_int_equal(keys.blocking_flags, 33);
+    assert_int_equal(keys.dns_flags, 2);
+    /* And where what lies behind the redirect is cut off too. */
+    second->tls_failure = RESET;
+    second->http_tried = false;
+    evidence->has_page = evidence->page_is_https = false;
+    keys = web_keys_derive(evidence);
+    assert_int_equal(keys.blocking, WEB_BLOCKING_DNS);
+    assert_int_equal(keys.accessible, WEB_FALSE);
+    assert_int_equal(keys.blocking_flags, 5);
+    assert_int_equal(web_verdict(evidence).outcome, OUTCOME_BLOCKED);
+    assert_string_equal(web_verdict(evidence).method, "dns_nxdomain");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ours),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_helped_by_the_control),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_nothing_is_accessible_without_control),
         cmocka_unit_test(test_same_network_agrees),
