@@ -27,7 +27,7 @@
 #include "probe/spool_chain.h"
 
 #define BOOT_ID   "00000000-0000-4000-8000-000000000000"
-#define LINES_MAX 20000
+#define LINES_MAX (1 << 19)
 
 struct fixture {
     char folder[64];
@@ -113,8 +113,7 @@ static inline void lines_count(struct census *census, const void *bytes, size_t 
     while (reader_line(&left, &line)) {
         char text[160] = "";
         int64_t number = -1;
-        assert_true(line.left_bytes < sizeof text);
-        memcpy(text, line.bytes, line.left_bytes);
+        memcpy(text, line.bytes, line.left_bytes < sizeof text - 1 ? line.left_bytes : sizeof text - 1);
         assert_int_equal(sscanf(text, "{\"n\":%" SCNd64, &number), 1);
         assert_in_range(number, 0, LINES_MAX - 1);
         census->seen[number]++;

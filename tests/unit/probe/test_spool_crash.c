@@ -1,7 +1,12 @@
 /* The spool under every crash and full disk that it promises to outlive.
  * Owner: each test has a folder of its own, removed at the end.
  * Why: a line lost is a shutdown unrecorded; a line in two bundles is one counted twice. */
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+
 #include "tests/unit/probe/spool_rig.h"
+#include "tests/unit/skipped.h"
 
 static void torn_tail_is_cut_off(void **state)
 {
@@ -276,6 +281,14 @@ static int64_t lines_told(int fd, int64_t first)
     return next;
 }
 
+/* How many rounds a test makes: a few, unless the environment asks for more. */
+static int rounds_of(const char *name, int usual)
+{
+    const char *text = getenv(name);
+    long rounds = text ? strtol(text, NULL, 10) : 0;
+    return rounds > 0 && rounds < 100000 ? (int)rounds : usual;
+}
+
 static void kill_loses_and_doubles_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -283,7 +296,7 @@ static void kill_loses_and_doubles_nothing(void **state)
     struct random_source random = random_system();
     int64_t next = 0;
     census = (struct census){0};
-    for (int round = 0; round < 25; round++) {
+    for (int round = 0; round < rounds_of("DIALTONE_KILLS", 25); round++) {
         int told[2];
         spool_kill(fixture);
         assert_int_equal(pipe(told), 0);
@@ -311,8 +324,152 @@ static void kill_loses_and_doubles_nothing(void **state)
     assert_true(next > 25);
 }
 
+#define CLEAN_FROM (LINES_MAX / 2) /* numbers of lines that may be evicted */
+#define PAD_BYTES  12000
+#define FULL_BYTES 100000
+
+/* A line that hardly compresses, of the journal or clean. */
+static size_t padded_make(int64_t number, bool is_clean, char out[PAD_BYTES + 200])
+{
+    struct random_seeded seed;
+    struct random_source random = random_of_seed(&seed, (uint64_t)number);
+    int used = snprintf(out, 200, "{\"n\":%" PRId64 ",%s\"pad\":\"", number,
+                        is_clean ? "\"verdict\":{\"blocking\":\"ok\",\"layer\":null,\"method\":null}," : "");
+    random_fill(&random, out + used, PAD_BYTES);
+    for (int i = 0; i < PAD_BYTES; i++)
+        out[used + i] = (char)('0' + (uint8_t)out[used + i] % 43);
+    return (size_t)(used + PAD_BYTES + snprintf(out + used + PAD_BYTES, 100,
+                                                "\",\"measurement_start_time\":\"2026-01-02 03:04:05\"}"));
+}
+
+/* As child_write, with what the disk has no room for left out. */
+static void child_fill(struct fixture *fixture, int64_t first, int tell_fd)
+{
+    struct spool *spool = NULL;
+    char line[PAD_BYTES + 200];
+    if (spool_open(fixture->folder, &fixture->key, BOOT_ID, 64 << 20, &spool, NULL) != STATUS_OK)
+        _exit(9);
+    (void)spool_seal_to(spool, &fixture->identity.recipient, NULL);
+    for (int64_t i = first; i < CLEAN_FROM; i++) {
+        size_t count = padded_make(i, false, line);
+        if (spool_append(spool, line, count, true, NULL) == STATUS_OK && write(tell_fd, &i, sizeof i) != sizeof i)
+            _exit(8);
+        count = padded_make(CLEAN_FROM + i, true, line);
+        (void)spool_append(spool, line, count, false, NULL);
+        if (i % 23 == 0)
+            (void)spool_seal(spool, NULL);
+    }
+    _exit(0);
+}
+
+static void told_mark(int fd, uint8_t *told, int64_t *next)
+{
+    int64_t number;
+    while (read(fd, &number, sizeof number) == sizeof number) {
+        told[number] = 1;
+        *next = number + 1;
+    }
+}
+
+/* What waits goes as it does when the collector answers: bundle by bundle, each making room for the next. */
+static void spool_drain(struct fixture *fixture, struct census *census)
+{
+    for (int turn = 0; turn < 1000; turn++) {
+        enum status status = spool_seal(fixture->spool, NULL);
+        assert_true(status == STATUS_OK || status == STATUS_FULL);
+        int64_t before = census->bundle_count;
+        for (;;) {
+            struct spool_bundle bundle = {0};
+            struct bundle_label label;
+            struct buffer lines = {0};
+            if (spool_first(fixture->spool, &bundle, NULL) != STATUS_OK)
+                break;
+            bundle_check(fixture, &bundle, &label, &lines);
+            assert_true(label.sequence > census->last_sequence); /* evicted ones leave a hole */
+            census->last_sequence = label.sequence;
+            census->bundle_count++;
+            char *text = buffer_take_text(&lines);
+            for (char *at = text; at && (at = strstr(at, "{\"n\":")); at++)
+                census->seen[strtol(at + 5, NULL, 10)]++;
+            free(text);
+            assert_int_equal(spool_remove(fixture->spool, bundle.name, NULL), STATUS_OK);
+            spool_bundle_free(&bundle);
+        }
+        if (status == STATUS_OK && census->bundle_count == before)
+            return;
+    }
+    fail_msg("the spool does not drain");
+}
+
+static void expect_told_once(const struct census *census, const uint8_t *told)
+{
+    for (int64_t i = 0; i < CLEAN_FROM; i++) {
+        if (census->seen[i] > 1 || (told[i] && census->seen[i] != 1))
+            fail_msg("journal line %" PRId64 " is there %d times", i, census->seen[i]);
+        if (census->seen[CLEAN_FROM + i] > 1)
+            fail_msg("clean line %" PRId64 " is there %d times", i, census->seen[CLEAN_FROM + i]);
+    }
+}
+
+/* Two megabytes are all that the disk has. */
+static void kills_on_a_full_disk_lose_and_double_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct census census;
+    static uint8_t told[CLEAN_FROM];
+    struct random_source random = random_system();
+    int64_t next = 0;
+    int full_count = 0;
+    census = (struct census){0};
+    spool_kill(fixture);
+    if (mount("small", fixture->folder, "tmpfs", MS_NOSUID | MS_NODEV, "size=2m,mode=700") != 0)
+        skip_because("file systems cannot be mounted here");
+    for (int round = 0; round < rounds_of("DIALTONE_KILLS_FULL", 6); round++) {
+        int tell[2];
+        assert_int_equal(pipe(tell), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            close(tell[0]);
+            child_fill(fixture, next, tell[1]);
+        }
+        close(tell[1]);
+        struct statvfs disk;
+        for (int wait = 0; wait < 1000 && round % 3 != 0; wait++) { /* every third: before it is full */
+            assert_int_equal(statvfs(fixture->folder, &disk), 0);
+            if (disk.f_bavail * disk.f_frsize < FULL_BYTES)
+                break;
+            usleep(5000);
+        }
+        usleep((useconds_t)random_below(&random, 100000));
+        assert_int_equal(kill(child, SIGKILL), 0);
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        if (!WIFSIGNALED(status))
+            fail_msg("the child ended by itself: %d", WEXITSTATUS(status));
+        told_mark(tell[0], told, &next);
+        close(tell[0]);
+        assert_int_equal(statvfs(fixture->folder, &disk), 0);
+        full_count += disk.f_bavail * disk.f_frsize < FULL_BYTES;
+        spool_reopen(fixture);
+        assert_int_equal(spool_seal_to(fixture->spool, &fixture->identity.recipient, NULL), STATUS_OK);
+        spool_drain(fixture, &census);
+        expect_told_once(&census, told);
+        spool_kill(fixture);
+        next++; /* one line may be there that was not told */
+    }
+    print_message("%" PRId64 " journal lines, %d rounds ended on a full disk, %" PRId64 " bundles\n", next, full_count,
+                  census.bundle_count);
+    assert_true(full_count > 0);
+    umount(fixture->folder);
+}
+
 int main(void)
 {
+    /* File systems of our own, for the test of the full disk; without, it is skipped. */
+    if (unshare(CLONE_NEWNS) != 0)
+        (void)unshare(CLONE_NEWUSER | CLONE_NEWNS);
+    (void)mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
     const struct CMUnitTest tests[] = {
         SPOOL_TEST(torn_tail_is_cut_off),
         SPOOL_TEST(batch_without_bundles_is_finished),
@@ -325,6 +482,7 @@ int main(void)
         SPOOL_TEST(a_full_disk_leaves_whole_lines),
         SPOOL_TEST(a_full_disk_delays_sealing),
         SPOOL_TEST(kill_loses_and_doubles_nothing),
+        SPOOL_TEST(kills_on_a_full_disk_lose_and_double_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
