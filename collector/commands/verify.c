@@ -22,7 +22,6 @@ static const struct cli_option options[] = {
     {"checkpoint", "FILE", "with --collector: prove that the log extends this older checkpoint"},
     {"save", "FILE", "with --collector: keep the checkpoint there, for the next time"},
     {"ca-file", "FILE", "with --collector: whom to trust (the system's)"},
-    {"pruned", NULL, "with --log --data: bundles that are not kept any more are no fault"},
     {0},
 };
 
@@ -128,7 +127,7 @@ const struct cli_command command_verify = {
     .summary = "check bundles against their signatures, and the evidence log",
     .help =
         "usage: dialtone-collector verify [--key KEY | --data DIR] FILE...\n"
-        "       dialtone-collector verify --log --data DIR [--pruned]\n"
+        "       dialtone-collector verify --log --data DIR\n"
         "       dialtone-collector verify --log --collector URL [--key KEY] [--bundle FILE]... "
         "[--checkpoint OLD]\n"
         "\n"

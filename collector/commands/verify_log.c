@@ -9,6 +9,7 @@
 
 #include "collector/ingest/import_key.h"
 #include "collector/log/audit.h"
+#include "collector/maintain/maintain.h"
 #include "measurement/base/file.h"
 
 #define KEY_NAME "collector.key"
@@ -62,7 +63,7 @@ enum exit_status verify_log_folder(const struct cli_arguments *arguments)
     if (status == STATUS_OK) {
         struct audit_request request = {.query = query,
                                         .key = &key,
-                                        .missing_allowed = cli_value(arguments, "pruned") != NULL,
+                                        .pruned_before_us = maintain_pruned_before_us(data),
                                         .fault = fault_print};
         status = audit_run(&request, &counts, &why);
     }

@@ -150,7 +150,8 @@ static enum status bundle_check(struct audit *audit, const struct store_bundle *
         return STATUS_NO_MEMORY;
     }
     if (access(path, F_OK) != 0) {
-        if (audit->request->missing_allowed) {
+        int64_t before_us = audit->request->pruned_before_us;
+        if (row->received_us < before_us && row->label.end_us < before_us) {
             audit->counts->pruned_count++;
         } else {
             fault_tell(audit, "entry %" PRId64 ": %s is not there", index, name);

@@ -9,7 +9,7 @@
 struct audit_counts {
     uint64_t entry_count;
     uint64_t bundle_count;     /* read and found as they were signed */
-    uint64_t pruned_count;     /* whose raw bytes the operator has let go (see `missing_allowed`) */
+    uint64_t pruned_count;     /* whose raw bytes the operator has let go (see `pruned_before_us`) */
     uint64_t checkpoint_count;
     uint64_t fault_count;
     struct merkle_hash root;   /* of all entries */
@@ -18,7 +18,7 @@ struct audit_counts {
 struct audit_request {
     struct query *query;
     const struct public_key *key; /* the collector's */
-    bool missing_allowed;         /* a bundle that is not there any more is counted as pruned, not as a fault */
+    int64_t pruned_before_us;     /* bundles that ended, and were received, before then may be gone */
     /* Each fault, named in one sentence. */
     void (*fault)(void *arg, const char *text);
     void *arg;

@@ -96,6 +96,30 @@ victim=$(sha256sum "$work/4.jsonl.zst" | cut -c1-64)
 printf 'X' | dd of="$work/data/bundles/$victim.jsonl.zst" bs=1 seek=60 conv=notrunc 2>/dev/null
 expect 1 "entry 1: bundles/$victim" "$collector" verify --log --data "$work/data"
 
+# A shutdown that two probes tell of; where one of them turns out to be stolen, its word counts no more.
+cut="--state full_shutdown --count 60 --interval 10s --time 2026-01-01T00:10:00Z --country XD --subdivision XD-N"
+well="--state working --count 60 --interval 10s --time 2026-01-01T00:00:00Z --country XD --subdivision XD-N"
+rm -rf "$work/data"
+for seed in 21 22; do
+    its=$("$make_bundle" --out "$work/w$seed.jsonl.zst" --seed $seed --asn 645$seed $well)
+    "$make_bundle" --out "$work/c$seed.jsonl.zst" --seed $seed --asn 645$seed --sequence 2 --first 1000 $cut >/dev/null
+    "$collector" import --data "$work/data" --bin 10m --key "$its" "$work/w$seed.jsonl.zst" "$work/c$seed.jsonl.zst" \
+        >/dev/null 2>&1 || fail "import of $seed"
+done
+rows() {
+    "$collector" detect --data "$work/data" --now 2026-01-01T02:00:00Z >"$work/out" 2>&1 || true
+    start
+    curl -s "$base/api/v1/timeline?region=XD&from=2026-01-01T00:00:00Z&to=2026-01-01T02:00:00Z" >"$work/timeline"
+    stop TERM
+}
+rows
+grep -q '"bin":"2026-01-01T00:10:00Z","state":"[a-z]*","expected":[0-9.]*,"seen":2' "$work/timeline" ||
+    fail "two probes are not seen: $(cat "$work/timeline")"
+$probes revoke "$($probes list --format json | json probe)" --from 2026-01-01T00:10:00Z >/dev/null 2>&1
+rows
+grep -q '"bin":"2026-01-01T00:10:00Z","state":"[a-z]*","expected":[0-9.]*,"seen":1' "$work/timeline" ||
+    fail "a revoked key still counts: $(cat "$work/timeline")"
+
 # The identity elsewhere: kept as it came, opened by decrypt, counted once.
 command -v age >/dev/null 2>&1 || exit 0
 rm -rf "$work/data"

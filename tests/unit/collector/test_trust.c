@@ -4,7 +4,9 @@
 #include "tests/unit/collector/fixture.h"
 
 #include "collector/trust/enrolment.h"
+#include "collector/trust/ledger.h"
 #include "collector/trust/trust.h"
+#include "collector/trust/voids.h"
 #include "measurement/base/json.h"
 
 struct rig {
@@ -353,6 +355,40 @@ static void test_what_probes_say(void **state)
     assert_int_equal(heard(rig, &key, SAY("{s:i, s:s, s:s, s:s}", "dialtone_rotation", 1, "old_key", theirs, "new_key", mine, "time", now), &enrolment), STATUS_BAD_SIGNATURE);
 }
 
+/* On another machine's clock an invitation may be used before it was made. */
+static void test_use_before_invitation(void **state)
+{
+    (void)state;
+    struct ledger ledger = {.probes = NULL};
+    struct trust_statement use = {.kind = STATEMENT_ENROL, .time_us = 5, .probe = "0123456789abcdef", .invitation = "c0de"};
+    struct trust_statement invite = {.kind = STATEMENT_INVITE, .time_us = 6, .invitation = "c0de", .label = "Goma", .use_count = 2};
+    assert_int_equal(ledger_add(&ledger, &use), STATUS_OK);
+    assert_int_equal(ledger_add(&ledger, &invite), STATUS_OK);
+    assert_int_equal(ledger_invitation(&ledger, "c0de")->used_count, 1);
+    assert_int_equal(ledger_invitation(&ledger, "c0de")->use_count, 2);
+    assert_string_equal(ledger_find(&ledger, "0123456789abcdef")->label, "Goma");
+    ledger_free(&ledger);
+}
+
+static void test_voids(void **state)
+{
+    struct rig *rig = *state;
+    struct voids *voids = NULL;
+    struct why why = {""};
+    assert_int_equal(voids_read(&rig->folder, &voids, &why), STATUS_OK);
+    assert_null(voids);
+    assert_false(voids_has(voids, "0123456789abcdef", 100));
+    assert_int_equal(trust_revoke(rig->trust, "0123456789abcdef", 100 * US_PER_S, "", &why), STATUS_OK);
+    assert_int_equal(voids_read(&rig->folder, &voids, &why), STATUS_OK);
+    assert_false(voids_has(voids, "0123456789abcdef", 99));
+    assert_true(voids_has(voids, "0123456789abcdef", 100));
+    assert_false(voids_has(voids, "fedcba9876543210", 100));
+    voids_free(voids);
+    assert_int_equal(trust_restore(rig->trust, "0123456789abcdef", &why), STATUS_OK);
+    assert_int_equal(voids_read(&rig->folder, &voids, &why), STATUS_OK);
+    assert_null(voids);
+}
+
 static void test_statements_read_back(void **state)
 {
     (void)state;
@@ -385,6 +421,8 @@ int main(void)
         TEST(test_limits),
         TEST(test_limiter_is_bounded),
         TEST(test_what_probes_say),
+        TEST(test_use_before_invitation),
+        TEST(test_voids),
         TEST(test_statements_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
