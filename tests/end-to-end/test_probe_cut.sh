@@ -1,0 +1,138 @@
+#!/bin/sh
+# A full cut, sixty times faster than life: ten minutes are ten seconds, a climb a minute is one a second. The failures
+# seen while it lasted arrive after it, once each, and date its onset and its end to within one climb.
+set -eu
+: "${BIN:?the folder of the programs}"
+for tool in zstd ip unshare nsenter dnsmasq openssl; do
+    command -v $tool >/dev/null || { echo "$tool is missing: skipped" >&2; exit 77; }
+done
+[ -x "$BIN/dialtone-collector" ] || { echo "the collector is not built: skipped" >&2; exit 77; }
+if [ "${ALONE:-}" != yes ]; then
+    export ALONE=yes
+    if unshare -n true 2>/dev/null; then
+        exec unshare -n sh "$0"
+    elif unshare -rn true 2>/dev/null; then
+        exec unshare -rn sh "$0"
+    fi
+    echo "network namespaces are not permitted here: skipped" >&2
+    exit 77
+fi
+WORK=$(mktemp -d)
+PIDS=
+trap 'for pid in $PIDS; do kill -9 "$pid" 2>/dev/null || true; done; rm -rf "$WORK"' EXIT
+fail() { echo "FAIL: $*" >&2; exit 1; }
+
+# probe 10.1.0.2 -- 10.1.0.1 router (this namespace) 10.2.0.1 -- 10.2.0.2 the world, with its servers on 10.9.0.0/24
+unshare -n sleep 300 & HOME_NS=$!
+unshare -n sleep 300 & WORLD_NS=$!
+PIDS="$PIDS $HOME_NS $WORLD_NS"
+sleep 0.3
+at_home() { nsenter -t $HOME_NS -n "$@"; }
+in_world() { nsenter -t $WORLD_NS -n "$@"; }
+ip link set lo up
+ip link add home0 type veth peer name eth0 netns $HOME_NS
+ip link add world0 type veth peer name eth0 netns $WORLD_NS
+ip addr add 10.1.0.1/24 dev home0
+ip addr add 10.2.0.1/24 dev world0
+ip link set home0 up
+ip link set world0 up
+echo 1 >/proc/sys/net/ipv4/ip_forward
+at_home ip addr add 10.1.0.2/24 dev eth0
+at_home ip link set eth0 up
+at_home ip link set lo up
+at_home ip route add default via 10.1.0.1
+in_world ip link set lo up
+in_world ip addr add 10.2.0.2/24 dev eth0
+in_world ip link set eth0 up
+in_world ip route add default via 10.2.0.1
+for n in 1 2 3 4 53; do in_world ip addr add 10.9.0.$n/32 dev lo; done
+connect() { ip route replace 10.9.0.0/24 via 10.2.0.2; }
+disconnect() { ip route replace blackhole 10.9.0.0/24; }
+connect
+
+# The probe's own clock jumps an hour ahead in the cut and an hour back behind it, where a clock can be played (not under
+# a sanitizer, which wants to be loaded first). The certificate is from yesterday, so that only dates are at stake.
+clock_set() { printf "$1" | dd of="$WORK/clock" conv=notrunc 2>/dev/null; }
+RIGHT='\0\0\0\0\0\0\0\0' AHEAD='\0\244\223\326\0\0\0\0' BEHIND='\0\134\154\051\377\377\377\377'
+YESTERDAY='\0\240\050\342\353\377\377\377'
+clock_set "$YESTERDAY"
+PLAYED=
+if [ -e "$BIN/liblab-clock.so" ] && ! ldd "$BIN/dialtone-probe" | grep -q libasan; then
+    PLAYED="env LD_PRELOAD=$(readlink -f "$BIN/liblab-clock.so") LAB_CLOCK=$WORK/clock"
+fi
+$PLAYED openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=anchor.example \
+    -addext "subjectAltName=DNS:control.example,IP:10.9.0.4" -keyout "$WORK/key.pem" -out "$WORK/cert.pem" 2>/dev/null
+nsenter -t $WORLD_NS -n dnsmasq --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --listen-address=10.9.0.53 \
+    --bind-interfaces --address=/control.example/10.9.0.4 --user="$(id -un)" 2>/dev/null &
+PIDS="$PIDS $!"
+nsenter -t $WORLD_NS -n "$BIN/dialtone-collector" serve --data "$WORK/data" --listen 0.0.0.0:443 --cert "$WORK/cert.pem" \
+    --key "$WORK/key.pem" 2>"$WORK/collector.log" &
+PIDS="$PIDS $!"
+for _ in $(seq 100); do grep -q event=listening "$WORK/collector.log" && break; sleep 0.1; done
+cat >"$WORK/anchors.csv" <<END
+kind,operator,host,port
+foreign,one,10.9.0.1,443
+foreign,two,10.9.0.2,443
+foreign,three,10.9.0.3,443
+control,four,control.example,443
+END
+printf 'url\nhttps://control.example/healthz\n' >"$WORK/targets.csv"
+STATE=$WORK/state
+"$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null
+clock_set "$RIGHT"
+nsenter -t $HOME_NS -n $PLAYED "$BIN/dialtone-probe" run --state "$STATE" --collector https://10.9.0.4 --ca-file "$WORK/cert.pem" \
+    --anchors "$WORK/anchors.csv" --targets "$WORK/targets.csv" --resolver 10.9.0.53 --allow-private-targets \
+    --no-capture --timeout 500ms --ladder-interval 1s --upload-interval 2s --jitter 0 --country XD --asn 64500 \
+    2>"$WORK/probe.log" &
+PROBE=$!
+PIDS="$PIDS $PROBE"
+waits() {
+    for _ in $(seq 200); do [ "$(grep -c "$1" "$WORK/probe.log")" -ge "$2" ] && return 0; sleep 0.1; done
+    fail "no $1: $(tail -n 5 "$WORK/probe.log")"
+}
+now() { date -u +%s.%N | cut -c 1-13; }
+waits 'event=connectivity state=working' 1
+waits event=bundle_receipted 1
+sleep 2
+CUT=$(now)
+disconnect
+sleep 5
+clock_set "$AHEAD"
+sleep 5
+BACK=$(now)
+connect
+waits 'event=connectivity state=full_shutdown' 1
+waits 'event=connectivity state=working' 2
+clock_set "$BEHIND"
+RECEIPTS=$(grep -c event=bundle_receipted "$WORK/probe.log")
+waits event=bundle_receipted $((RECEIPTS + 3))
+kill "$PROBE"
+got=0
+wait "$PROBE" || got=$?
+[ $got = 0 ] || fail "the probe ended with $got"
+
+# What arrived, by when it was measured.
+find "$WORK/data/bundles" -name '*.zst' -exec zstd -dcq {} + | sort >"$WORK/arrived"
+[ -z "$(uniq -d "$WORK/arrived")" ] || fail "lines arrived twice"
+grep '"test_name":"ladder"' "$WORK/arrived" |
+    sed 's/.*"measurement_start_time":"\([^"]*\)".*"connectivity":{"state":"\([a-z_]*\)".*"monotonic_s":\([0-9.]*\).*/\1 \2 \3/' |
+    sort >"$WORK/climbs"
+[ "$(grep -c full_shutdown "$WORK/climbs")" -ge 4 ] || fail "too few failed climbs arrived: $(cat "$WORK/climbs")"
+seconds() { date -u -d "$1" +%s; }
+line() { grep "$1" "$WORK/climbs" | "$2" -n 1 | cut -d ' ' -f 1,2; }
+FIRST_BAD=$(seconds "$(line full_shutdown head)")
+LAST_BAD=$(seconds "$(line full_shutdown tail)")
+LAST_GOOD=$(seconds "$(awk '/full_shutdown/ {print last; exit} {last = $1 " " $2}' "$WORK/climbs")")
+FIRST_GOOD=$(seconds "$(awk '/full_shutdown/ {bad = NR} {line[NR] = $1 " " $2} END {print line[bad + 1]}' "$WORK/climbs")")
+# Climbs are a second apart, take up to one more when they fail, and are told in whole seconds.
+echo "$CUT $BACK $LAST_GOOD $FIRST_BAD $LAST_BAD $FIRST_GOOD" | awk '{
+    printf "cut %.1f s long; onset within [%+.1f, %+.1f] s of it, end within [%+.1f, %+.1f] s\n", $2 - $1, $3 - $1, $4 - $1, $5 - $2, $6 - $2
+    if ($3 > $1 + 0.1 || $4 < $1 - 2.1 || $4 - $3 > 3 || $4 > $1 + 2.5) { print "the onset is not dated"; exit 1 }
+    if ($5 > $2 + 0.1 || $6 < $2 - 2.1 || $6 - $5 > 4 || $6 > $2 + 3) { print "the end is not dated"; exit 1 }
+}' || fail "$(cat "$WORK/climbs")"
+if [ -n "$PLAYED" ]; then
+    [ "$(grep -c event=clock_jumped "$WORK/probe.log")" -ge 2 ] || fail "the jumps were not noticed: $(grep clock "$WORK/probe.log")"
+    grep -q '"x_clock_skew_s":"3[56][0-9][0-9]\.' "$WORK/arrived" || fail "no record tells that the clock was an hour ahead"
+    echo "through a clock that jumped an hour ahead and two back"
+fi
+! grep -q 'AddressSanitizer\|runtime error' "$WORK/probe.log" || fail "$(grep -m1 -A5 'Sanitizer\|runtime error' "$WORK/probe.log")"
