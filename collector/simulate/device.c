@@ -249,7 +249,7 @@ static bool window_find(const struct world *world, struct device *device, int64_
     if (device->type == DEVICE_ROUTER)
         router_advance(device, from_us);
     else
-        desktop_advance(device, from_us, world->start_us, world->regions[device->region].zone_us);
+        desktop_advance(device, from_us, device->join_us, world->regions[device->region].zone_us);
     if (device->on_from_us >= until_us)
         return false;
     int64_t start_us = device->on_from_us > from_us ? device->on_from_us : from_us;
@@ -265,7 +265,7 @@ void device_read(const struct world *world, struct device *device, const struct 
     int64_t from_us = bin_us - device->clock_us, until_us = from_us + bin_length_us;
     int64_t first_us, end_us;
     *out = (struct reading){0};
-    if (from_us < world->start_us || from_us >= device->leave_us ||
+    if (from_us < device->join_us || from_us >= device->leave_us ||
         !window_find(world, device, from_us, until_us, &first_us, &end_us))
         return;
     if (device->type != DEVICE_PHONE)

@@ -63,8 +63,9 @@ static enum status fleet_make(struct fleet *fleet)
     fleet->skews_us = calloc(world->device_count + 1, sizeof *fleet->skews_us);
     if (fleet->readings == NULL || fleet->first_device == NULL || fleet->lags == NULL || fleet->skews_us == NULL)
         return STATUS_NO_MEMORY;
-    for (size_t i = 0; i <= world->region_count; i++)
-        fleet->first_device[i] = world->device_count * i / world->region_count;
+    for (size_t i = 0; i < world->region_count; i++)
+        fleet->first_device[i] = world->regions[i].first_device;
+    fleet->first_device[world->region_count] = world->device_count;
     for (int view = 0; view < VIEW_COUNT; view++) {
         if (!fleet->options.views[view])
             continue;

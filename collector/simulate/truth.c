@@ -47,11 +47,12 @@ static void plan_write(const struct truth *truth, struct buffer *text)
     buffer_printf(text,
                   "{\"simulation\": {\"probes\": %lld, \"regions\": %lld, \"days\": %lld, \"seed\": %lld,"
                   " \"never_share\": %g, \"late_share\": %g, \"wrong_clock_share\": %g, \"wrong_clock_s\": %lld,"
-                  " \"liar_share\": %g, \"liar_patience\": %g, \"random\": %s, \"exams\": %s, \"long_days\": %lld},\n"
+                  " \"liar_share\": %g, \"liar_patience\": %g, \"replaced\": %s, \"random\": %s, \"exams\": %s, \"long_days\": %lld},\n"
                   "\"region_years\": %.6f,\n\"incidents\": [",
                   (long long)plan->probe_count, (long long)plan->region_count, (long long)plan->day_count,
                   (long long)plan->seed, plan->never_share, plan->late_share, plan->wrong_clock_share,
-                  (long long)(plan->wrong_clock_us / US_PER_S), plan->liar_share, plan->liar_patience, plan->has_random ? "true" : "false",
+                  (long long)(plan->wrong_clock_us / US_PER_S), plan->liar_share, plan->liar_patience,
+                  plan->is_replaced ? "true" : "false", plan->has_random ? "true" : "false",
                   plan->has_exams ? "true" : "false", (long long)plan->long_days, truth->region_years);
 }
 
@@ -122,6 +123,7 @@ static enum status plan_decode(const json_t *object, struct plan *plan)
     int64_t wrong_s = json_member_int(object, "wrong_clock_s", plan->wrong_clock_us / US_PER_S);
     plan->liar_share = json_member_real(object, "liar_share", plan->liar_share);
     plan->liar_patience = json_member_real(object, "liar_patience", plan->liar_patience);
+    plan->is_replaced = json_member_bool(object, "replaced", plan->is_replaced);
     plan->has_random = json_member_bool(object, "random", plan->has_random);
     plan->has_exams = json_member_bool(object, "exams", plan->has_exams);
     plan->long_days = json_member_int(object, "long_days", plan->long_days);

@@ -21,6 +21,7 @@
 #define RATE_LIE       (6.0 / 90)
 #define QUIET_DAYS     3 /* nothing happens before: there is no history yet */
 #define LEAVER_SHARE   0.3
+#define NEWCOMER_MEAN  (7.0 * (double)DAY_US) /* after which the place of one that left is filled */
 #define SPREAD_LOG     1.2 /* of the log-normal durations */
 
 static const char *const kind_names[INCIDENT_KIND_COUNT] = {
@@ -257,6 +258,7 @@ static void device_make(const struct world *world, struct device *device, const 
     device->leave_us = world->end_us + DAY_US;
     if (random_unit(random) < LEAVER_SHARE)
         device->leave_us = world->start_us + (int64_t)(random_unit(random) * (double)(world->end_us - world->start_us));
+    device->join_us = world->start_us;
     device->clock_us = clock_error_us(world, random);
     device->on_from_us = device->on_until_us = world->start_us;
     device->fault_from_us = device->fault_until_us = world->start_us;
@@ -277,7 +279,31 @@ static void networks_assign(struct world *world, size_t first, size_t count, con
         }
 }
 
-static void region_populate(struct world *world, uint32_t number, size_t first, size_t count, uint8_t *scratch)
+/* A volunteer stops; another is found, whose probe has another key, other habits and another clock. */
+static size_t newcomers_add(struct world *world, uint32_t number, size_t first, size_t count)
+{
+    struct random_seeded seeded;
+    struct random_source random =
+        random_of_seed(&seeded, world_mix((uint64_t)world->plan.seed, number, 0x6e657763));
+    size_t next = first + count;
+    for (size_t i = first; i < first + count && world->plan.is_replaced; i++) {
+        const struct device *left = &world->devices[i];
+        int64_t join_us = left->leave_us + (int64_t)(-log(1 - random_unit(&random)) * NEWCOMER_MEAN);
+        if (join_us >= world->end_us)
+            continue;
+        struct device *device = &world->devices[next++];
+        *device = (struct device){.region = number, .type = left->type, .network = left->network,
+                                  .is_liar = left->is_liar};
+        device_make(world, device, &random);
+        device->leave_us = world->end_us + DAY_US;
+        device->join_us = device->on_from_us = device->on_until_us = join_us;
+        device->fault_from_us = device->fault_until_us = join_us;
+    }
+    return next;
+}
+
+/* Returns the index after the region's last device. */
+static size_t region_populate(struct world *world, uint32_t number, size_t first, size_t count, uint8_t *scratch)
 {
     static const double type_shares[3] = {0.40, 0.25, 0.35};
     struct random_seeded seeded;
@@ -295,6 +321,7 @@ static void region_populate(struct world *world, uint32_t number, size_t first, 
     shuffle(scratch, count, &random);
     for (size_t i = 0; i < count; i++)
         world->devices[first + i].is_liar = scratch[i] != 0;
+    return newcomers_add(world, number, first, count);
 }
 
 static enum status faults_make(struct world *world)
@@ -317,7 +344,7 @@ static enum status faults_make(struct world *world)
 struct plan plan_default(void)
 {
     return (struct plan){.probe_count = 360, .region_count = 30, .day_count = 90, .seed = 1, .never_share = 0.05,
-                         .late_share = 0.03, .has_random = true};
+                         .late_share = 0.03, .is_replaced = true, .has_random = true};
 }
 
 void plan_free(struct plan *plan)
@@ -332,22 +359,23 @@ enum status world_make(struct plan *plan, struct world *out, struct why *why)
     plan->extra = NULL;
     plan->extra_count = 0;
     out->end_us = out->start_us + out->plan.day_count * DAY_US;
-    out->device_count = (size_t)out->plan.probe_count;
+    size_t probes = (size_t)out->plan.probe_count;
     out->region_count = (size_t)out->plan.region_count;
-    out->devices = calloc(out->device_count + 1, sizeof *out->devices);
+    out->devices = calloc(2 * probes + 1, sizeof *out->devices);
     out->regions = calloc(out->region_count + 1, sizeof *out->regions);
-    uint8_t *scratch = calloc(out->device_count + 1, 1);
+    uint8_t *scratch = calloc(probes + 1, 1);
     enum status status = STATUS_NO_MEMORY;
     if (out->devices == NULL || out->regions == NULL || scratch == NULL)
         goto done;
     status = faults_make(out);
     size_t first = 0;
     for (size_t i = 0; i < out->region_count && status == STATUS_OK; i++) {
-        size_t next = out->device_count * (i + 1) / out->region_count;
+        size_t count = probes * (i + 1) / out->region_count - probes * i / out->region_count;
         status = region_make(out, (uint32_t)i);
-        region_populate(out, (uint32_t)i, first, next - first, scratch);
-        first = next;
+        out->regions[i].first_device = first;
+        first = region_populate(out, (uint32_t)i, first, count, scratch);
     }
+    out->device_count = first;
 done:
     free(scratch);
     if (status != STATUS_OK) {

@@ -53,6 +53,7 @@ struct plan {
     int64_t wrong_clock_us; /* greatest error of a wrong clock */
     double liar_share;
     double liar_patience;   /* share of the lies that are held back until they are over, as journals of a cut would be */
+    bool is_replaced;       /* probes that leave, by newcomers of the same kind and network, some days later */
     bool has_random;        /* incidents at the guide's rates */
     bool has_exams;         /* 14 days of three hours each, from day 20 on, each region at its own hour */
     int64_t long_days;      /* one shutdown of that length a region, from day 20 to 25 on; 0 none */
@@ -69,6 +70,7 @@ struct device {
     bool is_liar;
     int64_t phase_us;  /* of its climbs within a minute */
     int64_t clock_us;  /* its clock minus the true time */
+    int64_t join_us;   /* true time of its first day; later than the world's start: it takes the place of one that left */
     int64_t leave_us;  /* true time at which it leaves for good */
     uint64_t seed;
     uint64_t spell_number, fault_number;
@@ -81,6 +83,7 @@ struct region_plan {
     int64_t zone_us; /* local time minus UTC */
     struct incident *incidents; /* by from_us */
     size_t incident_count, incident_room;
+    size_t first_device; /* index in the world's */
     size_t first_active; /* earlier ones are over for every clock */
     int64_t longest_us;
 };
@@ -88,7 +91,7 @@ struct region_plan {
 struct world {
     struct plan plan;
     int64_t start_us, end_us;
-    struct device *devices; /* region by region */
+    struct device *devices; /* region by region, newcomers last */
     size_t device_count;
     struct region_plan *regions;
     size_t region_count;
