@@ -3,6 +3,7 @@
  * Why: whoever looks after the machine sees at a glance whether it measures and whether it gets rid of its bundles. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "measurement/base/file.h"
@@ -105,6 +106,13 @@ static void text_print(const json_t *status, bool running)
            (long long)json_member_int(web, "results", 0), (long long)json_member_int(web, "rounds", 0),
            (long long)json_member_int(web, "targets", 0), (long long)json_member_int(web, "rounds_skipped", 0));
     printf("packets        %s\n", absence ? absence : "captured");
+    const char *doubt = json_member_text(status, "location_doubt");
+    if (doubt)
+        printf("location       %s: results are kept, but counted for no country\n",
+               strcmp(doubt, "jumped") == 0 ? "seen in another country than before" : "not seen in the declared country");
+    if (json_member_int(status, "unscrubbable", 0) > 0)
+        printf("unscrubbable   %lld results were dropped because an own address was left in them\n",
+               (long long)json_member_int(status, "unscrubbable", 0));
     spool_print(spool);
     printf("uploaded       %lld bundles, the last %s; %lld attempts failed; %lld refused for good\n",
            (long long)json_member_int(upload, "accepted", 0), text_of(upload, "last_accepted"),

@@ -5,6 +5,7 @@
 #include "measurement/base/random.h"
 #include "probe/clock_offset.h"
 #include "probe/daemon.h"
+#include "probe/location.h"
 #include "probe/data_budget.h"
 #include "probe/run_settings.h"
 #include "probe/sandbox.h"
@@ -78,6 +79,9 @@ struct daemon {
     struct status_socket *socket;
     struct data_budget budget;
 
+    struct location location;
+    enum location_trust location_trust;
+    int64_t unscrubbable_count; /* results dropped because an own address was in them */
     bool is_vantage_known; /* learnt; the flags' own stand until then */
     struct vantage_point vantage;
     char own[WORKER_OWN_MAX][WORKER_OWN_BYTES]; /* only ever in memory */

@@ -77,12 +77,13 @@ static json_t *web_encode(const struct daemon *daemon)
 static json_t *status_encode(const struct daemon *daemon)
 {
     const char *state = connectivity_name(daemon->is_climbed ? daemon->connectivity.state : CONNECTIVITY_UNKNOWN);
-    return json_pack("{s:o, s:o, s:i, s:s, s:o, s:I, s:o, s:s?, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "updated",
+    return json_pack("{s:o, s:o, s:i, s:s, s:o, s:I, s:o, s:s?, s:I, s:I, s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "updated",
                      time_or_null(clock_wall_us(&daemon->clock)), "started", time_or_null(daemon->started_us), "pid",
                      (int)getpid(), "connectivity", state, "last_climb", time_or_null(daemon->last_climb_us), "climbs",
                      (json_int_t)daemon->climb_count, "web", web_encode(daemon), "capture_absence",
                      daemon->capture_absence[0] ? daemon->capture_absence : NULL, "workers_failed",
-                     (json_int_t)daemon->lost_worker_count, "next", next_encode(daemon), "spool", spool_encode(daemon),
+                     (json_int_t)daemon->lost_worker_count, "unscrubbable", (json_int_t)daemon->unscrubbable_count,
+                     "location_doubt", location_word(daemon->location_trust), "next", next_encode(daemon), "spool", spool_encode(daemon),
                      "upload", upload_encode(daemon), "clock", clock_encode(daemon), "sandbox",
                      sandbox_state_encode(&daemon->sandbox), "data",
                      data_budget_encode(&daemon->budget, clock_wall_us(&daemon->clock)));

@@ -47,6 +47,16 @@ static void absence_take(struct daemon *daemon, const char *absence)
     snprintf(daemon->capture_absence, sizeof daemon->capture_absence, "%s", absence);
 }
 
+static void location_take(struct daemon *daemon, const char *seen)
+{
+    enum location_trust before = daemon->location_trust;
+    daemon->location_trust = location_see(&daemon->location, daemon->settings.options.vantage.country,
+                                          seen ? seen : COUNTRY_UNKNOWN, daemon_now_us(daemon));
+    if (daemon->location_trust != before)
+        log_event(&daemon->log, daemon->location_trust == LOCATION_TRUSTED ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "location",
+                  "trust=%s", daemon->location_trust == LOCATION_TRUSTED ? "yes" : location_word(daemon->location_trust));
+}
+
 static void note_take(const struct daemon_work *work, const json_t *note)
 {
     struct daemon *daemon = work->daemon;
@@ -62,7 +72,9 @@ static void note_take(const struct daemon_work *work, const json_t *note)
     if (vantage && worker_vantage_decode(vantage, &daemon->vantage) == STATUS_OK) {
         daemon->is_vantage_known = true;
         daemon->own_count = worker_own_decode(json_member_array(note, "own"), daemon->own);
+        location_take(daemon, json_member_text(note, "seen"));
     }
+    daemon->unscrubbable_count += json_member_int(note, "unscrubbable", 0) == 1;
     if (absence)
         absence_take(daemon, json_is_string(absence) ? json_string_value(absence) : "");
 }
@@ -149,16 +161,35 @@ enum status daemon_check_start(struct daemon *daemon, const struct run_settings 
 }
 
 /* How far the machine's clock is from the times that records carry, and how sure those are. */
-static json_t *annotations_make(const struct daemon *daemon)
+static json_t *clock_annotations(const struct daemon *daemon)
 {
     int64_t bound_us = clock_offset_bound_us(&daemon->offset, clock_offset_boot_us());
     int64_t skew_us = clock_wall_us(&daemon->system) - clock_wall_us(&daemon->clock);
     char skew[32], bound[32];
     if (bound_us < 0)
-        return NULL;
+        return json_object();
     snprintf(skew, sizeof skew, "%.3f", (double)skew_us / (double)US_PER_S);
     snprintf(bound, sizeof bound, "%.3f", (double)bound_us / (double)US_PER_S);
     return json_pack("{s:s, s:s}", "x_clock_skew_s", skew, "x_clock_bound_s", bound);
+}
+
+static json_t *annotations_make(const struct daemon *daemon)
+{
+    json_t *annotations = clock_annotations(daemon);
+    const char *word = location_word(daemon->location_trust);
+    if (annotations && word)
+        json_object_set_new(annotations, "x_location", json_string(word));
+    return annotations;
+}
+
+/* Where results by way of another country belong nowhere: kept and flagged, averaged into no region. */
+static void vantage_give(const struct daemon *daemon, struct worker_task *task)
+{
+    task->has_vantage = daemon->is_vantage_known;
+    task->vantage = daemon->vantage;
+    if (daemon->location_trust == LOCATION_TRUSTED)
+        return;
+    task->vantage = (struct vantage_point){.country = COUNTRY_UNKNOWN, .access = daemon->vantage.access};
 }
 
 static enum status task_give(struct daemon *daemon, struct daemon_work *work, struct worker_task *task)
@@ -167,8 +198,7 @@ static enum status task_give(struct daemon *daemon, struct daemon_work *work, st
     json_t *annotations = annotations_make(daemon);
     task->wall_offset_us = clock_wall_us(&daemon->clock) - clock_offset_boot_us();
     task->annotations = annotations;
-    task->has_vantage = daemon->is_vantage_known;
-    task->vantage = daemon->vantage;
+    vantage_give(daemon, task);
     task->own_count = daemon->own_count;
     memcpy(task->own, daemon->own, sizeof task->own);
     task->has_connectivity = daemon->is_climbed;

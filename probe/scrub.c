@@ -17,69 +17,10 @@
 
 #define SHORTEST_FORM_BYTES 3 /* "::2" */
 
-static size_t pair_of(int first, int second)
-{
-    return (size_t)(uint8_t)first << 8 | (uint8_t)second;
-}
-
-static void pair_add(struct scrub_addresses *addresses, int first, int second)
-{
-    size_t pair = pair_of(first, second);
-    addresses->pairs[pair / 8] |= (uint8_t)(1u << pair % 8);
-}
-
 static bool pair_is_known(const struct scrub_addresses *addresses, const uint8_t *at)
 {
-    size_t pair = pair_of(at[0], at[1]);
+    size_t pair = (size_t)at[0] << 8 | at[1];
     return addresses->pairs[pair / 8] >> pair % 8 & 1;
-}
-
-static void form_add(struct scrub_addresses *addresses, const char *form)
-{
-    for (size_t i = 0; i < addresses->form_count; i++) {
-        if (strcasecmp(addresses->forms[i], form) == 0)
-            return;
-    }
-    if (addresses->form_count == SCRUB_ADDRESSES_MAX * SCRUB_FORMS_MAX || strlen(form) >= SCRUB_FORM_BYTES)
-        return;
-    snprintf(addresses->forms[addresses->form_count++], SCRUB_FORM_BYTES, "%s", form);
-    pair_add(addresses, tolower(form[0]), tolower(form[1]));
-    pair_add(addresses, tolower(form[0]), toupper(form[1]));
-    pair_add(addresses, toupper(form[0]), tolower(form[1]));
-    pair_add(addresses, toupper(form[0]), toupper(form[1]));
-}
-
-static void forms_add_v4(struct scrub_addresses *addresses, const uint8_t b[4])
-{
-    char form[SCRUB_FORM_BYTES];
-    snprintf(form, sizeof form, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
-    form_add(addresses, form);
-    snprintf(form, sizeof form, "%u-%u-%u-%u", b[0], b[1], b[2], b[3]); /* names such as ip-192-0-2-1.example */
-    form_add(addresses, form);
-    snprintf(form, sizeof form, "%u.%u.%u.%u.in-addr", b[3], b[2], b[1], b[0]);
-    form_add(addresses, form);
-}
-
-static void forms_add_v6(struct scrub_addresses *addresses, const struct in6_addr *address)
-{
-    char form[SCRUB_FORM_BYTES] = "", plain[SCRUB_FORM_BYTES] = "", full[SCRUB_FORM_BYTES] = "";
-    if (inet_ntop(AF_INET6, address, form, sizeof form))
-        form_add(addresses, form);
-    size_t plain_used = 0, full_used = 0;
-    for (size_t i = 0; i < 16; i += 2) {
-        unsigned group = (unsigned)address->s6_addr[i] << 8 | address->s6_addr[i + 1];
-        const char *colon = i ? ":" : "";
-        plain_used += (size_t)snprintf(plain + plain_used, sizeof plain - plain_used, "%s%x", colon, group);
-        full_used += (size_t)snprintf(full + full_used, sizeof full - full_used, "%s%04x", colon, group);
-    }
-    form_add(addresses, plain);
-    form_add(addresses, full);
-    /* In a URL's query. */
-    char escaped[SCRUB_FORM_BYTES];
-    size_t used = 0;
-    for (const char *at = form; *at && used + 4 < sizeof escaped; at++)
-        used += (size_t)snprintf(escaped + used, sizeof escaped - used, *at == ':' ? "%%3a" : "%c", *at);
-    form_add(addresses, escaped);
 }
 
 static bool is_own(const struct scrub_addresses *addresses, const struct sockaddr_storage *address)
@@ -116,10 +57,7 @@ enum status scrub_add(struct scrub_addresses *addresses, const struct sockaddr *
     if (addresses->count == SCRUB_ADDRESSES_MAX)
         return STATUS_FULL;
     addresses->addresses[addresses->count++] = kept;
-    if (is_v4)
-        forms_add_v4(addresses, (const uint8_t *)&v4);
-    else
-        forms_add_v6(addresses, &v6);
+    scrub_forms_add(addresses, is_v4 ? (const uint8_t *)&v4 : (const uint8_t *)&v6, is_v4);
     return STATUS_OK;
 }
 
@@ -193,29 +131,39 @@ enum status scrub_add_resolvers(struct scrub_addresses *addresses, const struct 
 
 /* Whether a character next to a form makes it another, longer number. A colon does not: "2001:db8::1:443" is written
  * for a port more often than for an address, and where in doubt it is scrubbed. */
-static bool continues(const struct reader *text, size_t at, bool is_hexadecimal)
+static bool continues(const struct reader *text, size_t at, enum scrub_edge edge)
 {
-    if (at >= text->left_bytes)
+    if (at >= text->left_bytes || edge == SCRUB_EDGE_NONE)
         return false;
-    return is_hexadecimal ? isxdigit(text->bytes[at]) != 0 : isdigit(text->bytes[at]) != 0;
+    return edge == SCRUB_EDGE_HEX ? isxdigit(text->bytes[at]) != 0 : isdigit(text->bytes[at]) != 0;
 }
 
 /* Length of the form that stands at `at`, or 0. */
 static size_t form_at(const struct scrub_addresses *addresses, const struct reader *text, size_t at)
 {
     for (size_t i = 0; i < addresses->form_count; i++) {
-        const char *form = addresses->forms[i];
-        size_t length = strlen(form);
-        if (length > text->left_bytes - at || strncasecmp((const char *)text->bytes + at, form, length) != 0)
+        const struct scrub_form *form = &addresses->forms[i];
+        size_t length = strlen(form->text);
+        if (length > text->left_bytes - at || strncasecmp((const char *)text->bytes + at, form->text, length) != 0)
             continue;
-        bool is_hexadecimal = strchr(form, ':') != NULL;
-        bool goes_on_before = at > 0 && continues(text, at - 1, is_hexadecimal);
+        bool goes_on_before = at > 0 && continues(text, at - 1, form->edge);
         /* "5.10.0.0.2" holds no 10.0.0.2. */
-        bool is_longer = strchr(form, '.') && at > 1 && text->bytes[at - 1] == '.' && isdigit(text->bytes[at - 2]);
-        if (!goes_on_before && !is_longer && !continues(text, at + length, is_hexadecimal))
+        bool is_longer =
+            strchr(form->text, '.') && at > 1 && text->bytes[at - 1] == '.' && isdigit(text->bytes[at - 2]);
+        if (!goes_on_before && !is_longer && !continues(text, at + length, form->edge))
             return length;
     }
     return 0;
+}
+
+bool scrub_finds(const struct scrub_addresses *addresses, const void *bytes, size_t count)
+{
+    struct reader text = reader_of(bytes, count);
+    for (size_t at = 0; addresses->form_count > 0 && at + SHORTEST_FORM_BYTES <= count; at++) {
+        if (pair_is_known(addresses, text.bytes + at) && form_at(addresses, &text, at) > 0)
+            return true;
+    }
+    return false;
 }
 
 /* Writes the text with forms replaced; returns how many were, and writes nothing where none was. */
@@ -254,15 +202,39 @@ static enum status string_scrub(const struct scrub_addresses *addresses, json_t 
     return status;
 }
 
-/* {"data": ..., "format": "base64"}: the text inside. What is not base64 is left. */
+/* The address itself, four or sixteen bytes: in what is binary it stands so. Replaced by as many letters. */
+static size_t raw_scrub(const struct scrub_addresses *addresses, struct buffer *bytes)
+{
+    size_t replaced_count = 0;
+    for (size_t i = 0; i < addresses->count; i++) {
+        const struct sockaddr_storage *own = &addresses->addresses[i];
+        bool is_v4 = own->ss_family == AF_INET;
+        size_t length = is_v4 ? 4 : 16;
+        const void *needle = is_v4 ? (const void *)&((const struct sockaddr_in *)own)->sin_addr
+                                   : (const void *)&((const struct sockaddr_in6 *)own)->sin6_addr;
+        uint8_t *found;
+        while (bytes->count > 0 && (found = memmem(bytes->bytes, bytes->count, needle, length))) {
+            memset(found, 'x', length);
+            replaced_count++;
+        }
+    }
+    return replaced_count;
+}
+
+/* {"data": ..., "format": "base64"}: the text inside, and the raw address. What is not base64 is left. */
 static enum status binary_scrub(const struct scrub_addresses *addresses, json_t *object)
 {
     struct buffer plain = {0}, scrubbed = {0}, encoded = {0};
     enum status status = STATUS_OK;
     const char *data = json_member_text(object, "data");
-    if (base64_decode(data, strlen(data), &plain) != STATUS_OK ||
-        text_scrub(addresses, plain.bytes, plain.count, &scrubbed) == 0)
+    if (base64_decode(data, strlen(data), &plain) != STATUS_OK)
         goto done;
+    size_t raw_count = raw_scrub(addresses, &plain);
+    if (text_scrub(addresses, plain.bytes, plain.count, &scrubbed) == 0) {
+        if (raw_count == 0)
+            goto done;
+        buffer_append(&scrubbed, plain.bytes, plain.count);
+    }
     base64_append(&encoded, scrubbed.bytes, scrubbed.count);
     if (scrubbed.failed || encoded.failed ||
         json_object_set_new(object, "data", json_stringn((const char *)encoded.bytes, encoded.count)) != 0)

@@ -12,17 +12,28 @@
 
 #define SCRUB_MARK          "[scrubbed]"
 #define SCRUB_ADDRESSES_MAX 32
-#define SCRUB_FORMS_MAX     6
+#define SCRUB_FORMS_MAX     12
 #define SCRUB_FORM_BYTES    72
 
-/* Every way in which the addresses are looked for: canonical, written out, with dashes, reversed. Only in memory. */
+/* What may not stand beside a form, since it would be another, longer one. */
+enum scrub_edge { SCRUB_EDGE_DIGIT, SCRUB_EDGE_HEX, SCRUB_EDGE_NONE };
+
+struct scrub_form {
+    char text[SCRUB_FORM_BYTES];
+    enum scrub_edge edge;
+};
+
+/* Every way in which the addresses are looked for: scrub_forms.c. Only in memory. */
 struct scrub_addresses {
-    char forms[SCRUB_ADDRESSES_MAX * SCRUB_FORMS_MAX][SCRUB_FORM_BYTES];
+    struct scrub_form forms[SCRUB_ADDRESSES_MAX * SCRUB_FORMS_MAX];
     size_t form_count;
     uint8_t pairs[8192]; /* a bit for each pair of bytes that a form begins with, in any case */
     struct sockaddr_storage addresses[SCRUB_ADDRESSES_MAX];
     size_t count;
 };
+
+/* scrub_forms.c: adds the forms of an address, 4 or 16 bytes. */
+void scrub_forms_add(struct scrub_addresses *addresses, const uint8_t *address, bool is_v4);
 
 /* Adds an address (its port is ignored). Loopback, wildcard and known ones are left out; FULL past the bound. */
 enum status scrub_add(struct scrub_addresses *addresses, const struct sockaddr *address);
@@ -36,7 +47,10 @@ enum status scrub_add_resolvers(struct scrub_addresses *addresses, const struct 
 bool scrub_holds(const struct scrub_addresses *addresses, const struct sockaddr *address);
 
 /* Replaces the forms, standing alone (10.0.0.2 is not looked for inside 10.0.0.25) and in any case, in all strings of
- * the tree, and in text inside {"data": base64, "format": "base64"}. TOO_LARGE deeper than JSON_DEPTH_LIMIT. */
+ * the tree, and in text inside {"data": base64, "format": "base64"}, there the address as raw bytes too. TOO_LARGE deeper than JSON_DEPTH_LIMIT. */
 enum status scrub_json(const struct scrub_addresses *addresses, json_t *tree);
+
+/* Whether any form stands in the text: the last look at a record before it is kept. */
+bool scrub_finds(const struct scrub_addresses *addresses, const void *text, size_t count);
 
 #endif

@@ -199,6 +199,7 @@ enum status setup_open(const struct probe_options *options, struct probe_setup *
                     .is_resolver_opaque = options->is_resolver_opaque},
     };
     out->context.log = &out->log;
+    memcpy(out->seen_country, COUNTRY_UNKNOWN, sizeof out->seen_country);
     out->context.meter = &out->meter;
     out->context.anchors = &out->anchors;
     out->context.asn_of = options->asn_db ? asn_of : NULL;
@@ -257,6 +258,11 @@ static void whoami_take(struct probe_setup *setup, const struct fetch_response *
     }
     (void)vantage_lookup_own(setup->geo_db, setup->asn_db, &setup->own, &vantage, NULL);
     setup->vantage = vantage;
+    /* The volunteer's own database first, then the collector's word. */
+    struct vantage_point seen = {.country = COUNTRY_UNKNOWN};
+    (void)vantage_lookup_own(setup->geo_db, NULL, &setup->own, &seen, NULL);
+    (void)vantage_read_whoami(response->body, response->body_bytes, &seen, &setup->own);
+    memcpy(setup->seen_country, seen.country, sizeof setup->seen_country);
 }
 
 static void on_whoami(const struct fetch_response *response, void *arg)
@@ -392,5 +398,14 @@ enum status setup_encode(struct probe_setup *setup, const struct nettest *test, 
         .runtime_s = result->runtime_s,
         .test_keys = result->test_keys,
     };
-    return record_encode(&record, out);
+    size_t start = out->count;
+    status = record_encode(&record, out);
+    /* What the person asked for may name it; what came back may not. */
+    bool is_asked = input && scrub_finds(&setup->own, input, strlen(input));
+    if (status == STATUS_OK && !out->failed && !is_asked &&
+        scrub_finds(&setup->own, out->bytes + start, out->count - start)) {
+        out->count = start;
+        return STATUS_REFUSED;
+    }
+    return status;
 }

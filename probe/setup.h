@@ -16,6 +16,7 @@ struct probe_setup {
     struct vantage_point declared; /* by the flags */
     struct vantage_point vantage;  /* that, and what was learnt */
     const json_t *annotations;     /* of every record, or NULL; borrowed */
+    char seen_country[COUNTRY_BYTES]; /* by a collector or the database, whatever was declared; "ZZ": by nobody yet */
     struct scrub_addresses own; /* never written anywhere */
     struct anchor_list anchors;
     struct ladder_result connectivity; /* the latest climb; the context points here once there was one */
@@ -54,7 +55,8 @@ void setup_note_climb(struct probe_setup *setup, const struct nettest_result *re
 /* Whether nothing at all can be measured in this state: what fails then says nothing about the target. */
 bool setup_is_offline(const struct probe_setup *setup);
 
-/* Appends the result's record, scrubbed, without LF. The result keeps its test_keys. */
+/* Appends the result's record, scrubbed, without LF. The result keeps its test_keys. REFUSED, with nothing appended, where
+ * an own address is still in it: the result must be dropped. */
 enum status setup_encode(struct probe_setup *setup, const struct nettest *test, const char *input,
                          const struct nettest_result *result, int64_t test_start_us, struct buffer *out);
 

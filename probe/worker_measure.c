@@ -94,6 +94,8 @@ static void on_result(const struct measure_job *job, enum status status, struct 
         status = setup_encode(&measuring->setup, job->test, job->input, result, measuring->task.start_us, &line);
     if (status == STATUS_OK && line.failed)
         status = STATUS_NO_MEMORY;
+    if (status == STATUS_REFUSED && result)
+        (void)worker_note_print(json_pack("{s:i}", "unscrubbable", 1));
     if (status != STATUS_OK) {
         log_event(&measuring->setup.log, LOG_LEVEL_ERROR, "not_measured", "test=%s status=%s", job->test->name,
                   status_name(status));

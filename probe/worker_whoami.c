@@ -34,8 +34,8 @@ enum exit_status worker_whoami(const struct worker_context *context)
         if (status == STATUS_OK)
             status = task.url ? setup_whoami(&setup, task.url) : STATUS_USAGE;
         if (status == STATUS_OK)
-            status = worker_note_print(json_pack("{s:o, s:o}", "vantage", worker_vantage_encode(&setup.vantage), "own",
-                                                 own_encode(&setup.own)));
+            status = worker_note_print(json_pack("{s:o, s:o, s:s}", "vantage", worker_vantage_encode(&setup.vantage), "own",
+                                                 own_encode(&setup.own), "seen", setup.seen_country));
         setup_free(&setup);
         if (status == STATUS_OK)
             status = worker_usage_print(&setup.meter);

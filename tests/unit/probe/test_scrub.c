@@ -48,6 +48,13 @@ static void forms_are_replaced(void **state)
         {"2001:0db8:0000:0000:0000:0000:000a:0001", "[scrubbed]"},
         {"2001:db8:0:0:0:0:a:1", "[scrubbed]"},
         {"?ip=2001%3Adb8%3A%3Aa%3A1&x", "?ip=[scrubbed]&x"},
+        {"7.100.51.198.zen.example.org", "[scrubbed].zen.example.org"},
+        {"::ffff:c633:6407", "::ffff:[scrubbed]"},
+        {"id=C6336407;", "id=[scrubbed];"},
+        {"ip=3325256711", "ip=[scrubbed]"},
+        {"2001-db8--a-1.isp.example", "[scrubbed].isp.example"},
+        {"20010db80000000000000000000a0001", "[scrubbed]"},
+        {"1.0.0.0.a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "[scrubbed].ip6.arpa"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         text_becomes(cases[i].before, cases[i].after);
@@ -58,10 +65,42 @@ static void others_stay(void **state)
     (void)state;
     static const char *const texts[] = {
         "",       "198.51.100.70", "198.51.100.71:80", "1198.51.100.7", "5.198.51.100.7", "198.51.100.",
+        "c63364071", "ac6336407", "13325256711", "7.100.51.1980",
         "7",      "2001:db8::a:12", "2001:db8::a",     "127.0.0.1",     "::1",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         text_becomes(texts[i], texts[i]);
+}
+
+/* A token holds {"ip":"198.51.100.7"} somewhere; wherever it begins, too little of it is left to tell. */
+static void base64_hides_nothing(void **state)
+{
+    (void)state;
+    static const char *const addresses_texts[] = {"198.51.100.7", "2001:db8::a:1"};
+    for (size_t a = 0; a < 2; a++) {
+        for (size_t before = 0; before < 12; before++) {
+            struct scrub_addresses addresses = own();
+            struct buffer plain = {0}, encoded = {0}, back = {0};
+            buffer_append(&plain, "{\"aaaaaaaaaa", before);
+            buffer_text(&plain, addresses_texts[a]);
+            buffer_text(&plain, "\",\"b\":1}");
+            base64url_append(&encoded, plain.bytes, plain.count);
+            char *token = buffer_take_text(&encoded);
+            assert_true(scrub_finds(&addresses, token, strlen(token)));
+            json_t *tree = json_pack("{s:s}", "token", token);
+            assert_int_equal(scrub_json(&addresses, tree), STATUS_OK);
+            const char *after = json_member_text(tree, "token");
+            const char *mark = strstr(after, "[scrubbed]");
+            assert_non_null(mark);
+            assert_false(scrub_finds(&addresses, after, strlen(after)));
+            /* At most one character of the address at each end is left. */
+            assert_in_range(strlen(token) + strlen("[scrubbed]") - strlen(after), strlen(addresses_texts[a]) * 4 / 3 - 2, 24);
+            json_decref(tree);
+            free(token);
+            buffer_free(&plain);
+            buffer_free(&back);
+        }
+    }
 }
 
 static void base64_bodies_are_scrubbed_inside(void **state)
@@ -78,6 +117,22 @@ static void base64_bodies_are_scrubbed_inside(void **state)
     static const char expected[] = "\xff\xfe you are [scrubbed] \xff";
     assert_int_equal(plain.count, sizeof expected - 1);
     assert_memory_equal(plain.bytes, expected, plain.count);
+    buffer_free(&plain);
+    json_decref(tree);
+}
+
+static void raw_bytes_in_binary_are_replaced(void **state)
+{
+    (void)state;
+    static const uint8_t body[] = {0xff, 0xfe, 198, 51, 100, 7, 0xff, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xa, 0, 1, 9};
+    struct scrub_addresses addresses = own();
+    struct buffer plain = {0};
+    json_t *tree = json_pack("{s:o}", "body", json_maybe_binary(body, sizeof body));
+    assert_int_equal(scrub_json(&addresses, tree), STATUS_OK);
+    const char *data = json_member_text(json_member_object(tree, "body"), "data");
+    assert_int_equal(base64_decode(data, strlen(data), &plain), STATUS_OK);
+    assert_int_equal(plain.count, sizeof body);
+    assert_memory_equal(plain.bytes, "\xff\xfexxxx\xffxxxxxxxxxxxxxxxx\x09", sizeof body);
     buffer_free(&plain);
     json_decref(tree);
 }
@@ -182,6 +237,8 @@ int main(void)
         cmocka_unit_test(forms_are_replaced),
         cmocka_unit_test(others_stay),
         cmocka_unit_test(base64_bodies_are_scrubbed_inside),
+        cmocka_unit_test(base64_hides_nothing),
+        cmocka_unit_test(raw_bytes_in_binary_are_replaced),
         cmocka_unit_test(loopback_and_doubles_are_left_out),
         cmocka_unit_test(too_many_addresses_are_told),
         cmocka_unit_test(resolvers_nearby_are_replaced),
