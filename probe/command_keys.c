@@ -8,7 +8,10 @@
 
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
+#include "measurement/base/json.h"
+#include "measurement/minisig.h"
 #include "probe/commands.h"
+#include "probe/enrol.h"
 #include "probe/options.h"
 #include "probe/spool.h"
 #include "probe/state.h"
@@ -17,6 +20,10 @@
 static const struct cli_option options_table[] = {
     {"state", "DIR", "the folder of the probe"},
     {"format", "FORMAT", "text (default) or json"},
+    {"collector", "URL", "enrol, link: the collector that is told"},
+    {"invitation", "CODE", "enrol: the code that its operator gave you"},
+    {"proxy", "URL", "enrol, link: such as socks5h://127.0.0.1:9050 (directly)"},
+    {"ca-file", "FILE", "enrol, link: whom to trust (the system's)"},
     {0},
 };
 
@@ -142,6 +149,83 @@ static enum exit_status keys_show(const char *folder, enum options_format format
     return EXIT_NOTHING_WRONG;
 }
 
+static struct enrol_request request_of(const struct cli_arguments *arguments)
+{
+    return (struct enrol_request){.collector = cli_value(arguments, "collector"),
+                                  .invitation = cli_value(arguments, "invitation"),
+                                  .proxy = cli_value(arguments, "proxy"),
+                                  .ca_file = cli_value(arguments, "ca-file")};
+}
+
+static enum exit_status keys_enrol(const char *folder, const struct cli_arguments *arguments)
+{
+    struct enrol_request request = request_of(arguments);
+    struct clock clock = clock_system();
+    struct why why = {0};
+    struct secret_key key;
+    enum status status = state_key_load(folder, &key, &why);
+    if (status != STATUS_OK)
+        return cli_fail(exit_of_input(status), "%s", why.text[0] ? why.text : status_name(status));
+    status = enrol_key(&request, &key, clock_wall_us(&clock), &why);
+    secret_key_wipe(&key);
+    if (status != STATUS_OK)
+        return cli_fail(exit_of_status(status), "not enrolled: %s", why.text[0] ? why.text : status_name(status));
+    printf("%s takes bundles of this key\n", request.collector);
+    return EXIT_NOTHING_WRONG;
+}
+
+/* Tells the collector that two pseudonyms are one, because the volunteer says so. */
+static enum exit_status keys_link(const char *path, const struct cli_arguments *arguments)
+{
+    struct enrol_request request = request_of(arguments);
+    struct why why = {0};
+    struct buffer text = {0}, minisig = {0}, name = {0};
+    struct public_key old;
+    json_t *root = NULL;
+    buffer_printf(&name, "%s.minisig", path);
+    char *minisig_path = buffer_take_text(&name);
+    enum status status = minisig_path ? file_read(path, 4096, &text, &why) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = file_read(minisig_path, MINISIG_BYTES_MAX, &minisig, &why);
+    if (status == STATUS_OK)
+        status = json_read((const char *)text.bytes, text.count, &root, &why);
+    const char *key = status == STATUS_OK ? json_member_text(root, "old_key") : NULL;
+    if (status == STATUS_OK && (!key || public_key_parse(key, &old) != STATUS_OK)) {
+        why_set(&why, "%.200s is no statement of a changed key", path);
+        status = STATUS_MALFORMED;
+    }
+    if (status == STATUS_OK)
+        status = enrol_rotation(&request, &old, text.bytes, text.count, minisig.bytes, minisig.count, &why);
+    json_decref(root);
+    free(minisig_path);
+    buffer_free(&text);
+    buffer_free(&minisig);
+    if (status != STATUS_OK)
+        return cli_fail(exit_of_status(status), "not linked: %s", why.text[0] ? why.text : status_name(status));
+    printf("%s knows both keys as one probe's\n", request.collector);
+    return EXIT_NOTHING_WRONG;
+}
+
+/* What the operands ask for; one line where they ask for nothing. */
+static enum exit_status keys_act(const char *folder, const struct cli_arguments *arguments, enum options_format format)
+{
+    size_t count = cli_operand_count(arguments);
+    const char *what = count > 0 ? cli_operand(arguments, 0) : "show";
+    bool has_collector = cli_value(arguments, "collector") != NULL;
+    if (count <= 1 && strcmp(what, "show") == 0)
+        return keys_show(folder, format);
+    if (count == 1 && strcmp(what, "rotate") == 0)
+        return keys_change(folder, format);
+    if (count == 1 && strcmp(what, "enrol") == 0 && has_collector)
+        return keys_enrol(folder, arguments);
+    if (count == 2 && strcmp(what, "link") == 0 && has_collector)
+        return keys_link(cli_operand(arguments, 1), arguments);
+    if (count == 1 && strcmp(what, "enrol") == 0)
+        return cli_fail(EXIT_USAGE, "keys enrol needs a collector: type --collector https://collector.example.org");
+    return cli_fail(EXIT_USAGE, "keys knows no \"%.100s\": type show, rotate, enrol, or link FILE --collector URL",
+                    cli_operand(arguments, count - 1));
+}
+
 static enum exit_status keys_run(int argc, char **argv)
 {
     struct cli_arguments *arguments = NULL;
@@ -151,14 +235,10 @@ static enum exit_status keys_run(int argc, char **argv)
         return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
     enum exit_status exit_status = EXIT_USAGE;
     const char *folder = cli_value(arguments, "state");
-    const char *what = cli_operand_count(arguments) > 0 ? cli_operand(arguments, 0) : "show";
     if (!folder)
         cli_fail(EXIT_USAGE, "keys needs a folder: type dialtone-probe keys --state ~/.dialtone");
-    else if (cli_operand_count(arguments) > 1 || (strcmp(what, "show") != 0 && strcmp(what, "rotate") != 0))
-        cli_fail(EXIT_USAGE, "keys knows no \"%.100s\": type show or rotate",
-                 cli_operand(arguments, cli_operand_count(arguments) - 1));
     else if (options_format(arguments, false, &format) == STATUS_OK)
-        exit_status = strcmp(what, "rotate") == 0 ? keys_change(folder, format) : keys_show(folder, format);
+        exit_status = keys_act(folder, arguments, format);
     cli_free(arguments);
     return exit_status;
 }
@@ -168,6 +248,8 @@ const struct cli_command command_keys = {
     .summary = "shows the probe's public key, or changes the key",
     .help =
         "usage: dialtone-probe keys --state DIR [show|rotate]\n"
+        "       dialtone-probe keys --state DIR enrol --collector URL [--invitation CODE] [--proxy URL]\n"
+        "       dialtone-probe keys --state DIR link DIR/rotations/OLD-NEW.json --collector URL [--proxy URL]\n"
         "\n"
         "show prints the public key, in minisign's form, on standard output and the pseudonym on standard error.\n"
         "\n"
@@ -176,11 +258,16 @@ const struct cli_command command_keys = {
         "new one, in DIR/rotations, and is then overwritten. The statement is sent to nobody. The daemon must be\n"
         "stopped.\n"
         "\n"
-        "exit status: 0 done; 2 usage, no key, or the daemon runs; 3 our own failure\n"
+        "enrol tells a collector that takes bundles by invitation that this key would send. link hands on a statement of\n"
+        "a changed key, so that the new pseudonym inherits the trust in the old one; whoever runs the collector then knows\n"
+        "both as one. Both connect to the collector as uploads do: give --proxy where that must not be seen.\n"
+        "\n"
+        "exit status: 0 done; 2 usage, refused, no key, or the daemon runs; 3 our own failure; 4 not reached\n"
         "\n"
         "examples:\n"
         "  dialtone-probe keys --state ~/.dialtone\n"
         "  minisign -Vm BUNDLE.jsonl.zst -P \"$(dialtone-probe keys --state ~/.dialtone)\"\n"
-        "  dialtone-probe keys --state ~/.dialtone rotate\n",
+        "  dialtone-probe keys --state ~/.dialtone rotate\n"
+        "  dialtone-probe keys --state ~/.dialtone enrol --collector https://collector.example.org --invitation CODE\n",
     .run = keys_run,
 };

@@ -156,3 +156,17 @@ expect 2 "age1" "$collector" serve --data "$work/data" --identity none --recipie
 expect 2 "16 hexadecimal" $probes revoke nonsense
 expect 2 "probes: type" $probes bless
 expect 2 "nothing was heard" $probes show 0123456789abcdef
+
+# A probe enrols itself, and links the key that follows.
+rm -rf "$work/data"
+probe="$BIN/dialtone-probe keys --state $work/probe"
+"$BIN/dialtone-probe" consent --state "$work/probe" --yes-i-understand-the-risks >/dev/null 2>&1 || fail "no consent"
+start --bin 10s --enrolment invitation
+expect 2 "wants an invitation" $probe enrol --collector "$base"
+$probe enrol --collector "$base" --invitation "$($probes invite)" >/dev/null || fail "the probe does not enrol"
+$probe rotate >/dev/null 2>&1 || fail "no rotation"
+$probe link "$work/probe"/rotations/*.json --collector "$base/" >/dev/null || fail "not linked"
+[ "$($probes list --format json | grep -o '"standing":"enrolled"' | wc -l)" = 2 ] || fail "$($probes)"
+stop TERM
+expect 4 "does not answer" $probe enrol --collector "$base"
+expect 2 "needs a collector" $probe enrol
