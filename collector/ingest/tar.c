@@ -102,9 +102,10 @@ enum status tar_take(struct tar *tar, struct reader *in, struct reader *out_piec
         if (tar->is_ended) {
             reader_skip(in, in->left_bytes);
         } else if (tar->data_left_bytes > 0) {
-            *out_piece = reader_take(in, least(in->left_bytes, tar->data_left_bytes));
-            tar->data_left_bytes -= out_piece->left_bytes;
+            struct reader piece = reader_take(in, least(in->left_bytes, tar->data_left_bytes));
+            tar->data_left_bytes -= piece.left_bytes;
             if (tar->is_file) {
+                *out_piece = piece;
                 *out_end = tar->data_left_bytes == 0;
                 return STATUS_OK;
             }
@@ -121,7 +122,6 @@ enum status tar_take(struct tar *tar, struct reader *in, struct reader *out_piec
             }
         }
     }
-    *out_piece = reader_of(NULL, 0);
     return STATUS_OK;
 }
 
