@@ -33,6 +33,7 @@
 #define RECURRENCE_DAYS    15
 #define RECURRENCE_MOST    5000u
 #define FIXED_STAYED_LEAST 0.5
+#define FIXED_STAYED_FEW   2u /* where only two phones fail, and all: one in seven loses its network in a power cut */
 #define OFF_SHARE          0.6
 #define OPERATOR_MOST      0.95
 #define POWER_PROBABLE     0.9
@@ -247,12 +248,18 @@ static bool onsets_agree(const struct watch *watch, const struct tally *tally, u
  * fails while some work on. Such an event is not confirmed. */
 static bool looks_like_power(const struct watch *watch, const struct span *span, const struct tally *tally)
 {
-    uint32_t fixed_failed = 0;
-    for (size_t i = 0; i < watch->roster.probe_count; i++)
+    uint32_t fixed_failed = 0, failed = 0;
+    for (size_t i = 0; i < watch->roster.probe_count; i++) {
+        failed += tally->shares[i].fail_count > 0;
         fixed_failed += tally->shares[i].fail_count > 0 && !watch->roster.probes[i].is_mobile;
+    }
     if (fixed_failed > 0)
         return false;
-    return span->mobile_only ? span->fixed_stayed < FIXED_STAYED_LEAST * span->fixed_before : span->fixed_stayed > 0;
+    if (!span->mobile_only)
+        return span->fixed_stayed > 0;
+    if (failed <= FEW_PHONES)
+        return span->fixed_stayed < FIXED_STAYED_FEW || span->fixed_stayed < span->fixed_before;
+    return span->fixed_stayed < FIXED_STAYED_LEAST * span->fixed_before;
 }
 
 static enum event_kind kind_of(const struct span *span, const struct tally *tally, struct event *event)

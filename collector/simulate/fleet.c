@@ -32,7 +32,7 @@ struct fleet {
 struct fleet_options fleet_options_default(void)
 {
     return (struct fleet_options){
-        .views = {true, true}, .guard = true, .clocks = true, .settings = detect_settings_default(BIN_LENGTH_DEFAULT_S)};
+        .views = {true, true}, .guard = true, .clocks = true, .receipts = true, .failures = true, .settings = detect_settings_default(BIN_LENGTH_DEFAULT_S)};
 }
 
 static enum status region_enrol(struct fleet *fleet, enum view view, uint32_t region)
@@ -150,6 +150,10 @@ static enum status region_step(struct fleet *fleet, enum view view, size_t regio
         if (reading->sign.kind == SIGN_NONE || (view == VIEW_LIVE && !reading->is_live))
             continue;
         reading->sign.probe = (uint32_t)(i - first);
+        if (!fleet->options.receipts)
+            reading->sign.received_us = 0;
+        if (!fleet->options.failures && reading->sign.kind >= SIGN_DNS)
+            continue;
         status = watch_take(watch, &reading->sign);
         fleet->out->row_count++;
     }

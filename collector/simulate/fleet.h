@@ -8,6 +8,8 @@ struct fleet_options {
     bool views[VIEW_COUNT];
     bool guard;   /* against faults of the collector */
     bool clocks;  /* corrected by what receipts tell of them */
+    bool receipts; /* held against what probes claim */
+    bool failures; /* that probes see themselves; without them there is silence alone */
     struct detect_settings settings;
 };
 
