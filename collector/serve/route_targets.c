@@ -91,28 +91,6 @@ static enum status body_make(const struct server *server, const char *country, j
     return status;
 }
 
-static enum status signature_add(struct server *server, struct evhttp_request *request,
-                                 const struct buffer *body)
-{
-    struct buffer minisig = {0};
-    struct buffer text = {0};
-    char key[PUBLIC_KEY_TEXT_BYTES];
-    enum status status = minisig_sign(server->key, body->bytes, body->count, "dialtone targets", &minisig);
-    if (status == STATUS_OK) {
-        base64url_append(&text, minisig.bytes, minisig.count);
-        char *value = buffer_take_text(&text);
-        status = value ? STATUS_OK : STATUS_NO_MEMORY;
-        public_key_format(&server->key->public_key, key);
-        if (value) {
-            reply_header(request, "Dialtone-Signature", value);
-            reply_header(request, "Dialtone-Key", key);
-        }
-        free(value);
-    }
-    buffer_free(&minisig);
-    return status;
-}
-
 static void targets_send(struct server *server, struct evhttp_request *request, struct buffer *body,
                          const char *version)
 {
@@ -126,7 +104,7 @@ static void targets_send(struct server *server, struct evhttp_request *request, 
         evhttp_send_reply(request, 304, "Not Modified", NULL);
         return;
     }
-    enum status status = signature_add(server, request, body);
+    enum status status = signed_headers(server, request, body, "dialtone targets");
     if (status != STATUS_OK) {
         body->failed = true;
     }

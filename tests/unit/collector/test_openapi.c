@@ -447,6 +447,31 @@ static void trust_prepare(struct scene *scene)
     collector_folder_close(&folder);
 }
 
+/* OpenMetrics' shape, no caller and no probe in it. */
+static void metrics_check(struct scene *scene)
+{
+    struct secret_key key = fixture_key(1);
+    char name[KEY_NAME_BYTES];
+    struct reader reader, line;
+    bool has_bundle = false;
+    public_key_name(&key.public_key, name);
+    ask(scene, "get", "/metrics", NULL, NULL, 0);
+    reader = reader_of(scene->body.bytes, scene->body.count);
+    assert_null(memmem(scene->body.bytes, scene->body.count, name, strlen(name)));
+    assert_null(memmem(scene->body.bytes, scene->body.count, "127.0.0.1", 9));
+    assert_memory_equal(scene->body.bytes + scene->body.count - 6, "# EOF\n", 6);
+    while (reader_line(&reader, &line)) {
+        const char *text = (const char *)line.bytes;
+        size_t words = 1;
+        for (size_t i = 0; i < line.left_bytes; i++) {
+            words += text[i] == ' ';
+        }
+        assert_true(text[0] == '#' || words == 2); /* a name with its labels, and a number */
+        has_bundle = has_bundle || strncmp(text, "dialtone_bundles_total{result=\"ok\"} 1\n", 38) == 0;
+    }
+    assert_true(has_bundle);
+}
+
 static void test_everything_described_is_met(void **state)
 {
     (void)state;
@@ -460,6 +485,7 @@ static void test_everything_described_is_met(void **state)
     control_try(scene);
     reports_try(scene);
     reads_try(scene);
+    metrics_check(scene);
     for (size_t i = 0; i < openapi_count(); i++) {
         const struct openapi_operation *row = openapi_at(i);
         for (size_t k = 0; k < OPENAPI_CODES_MOST && row->codes[k]; k++) {
