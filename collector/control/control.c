@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "collector/control/dial.h"
+#include "collector/control/flights.h"
 #include "collector/control/host_lookup.h"
 #include "collector/control/page.h"
 #include "collector/control/policy.h"
@@ -21,7 +22,7 @@
     2 /* own addresses that are tried before the asker's: its list cannot push them out                      \
        */
 
-/* Endpoints; of the page a connection and its socket pair; the asker's own connection. */
+/* Endpoints over TCP and UDP; of the page a connection and its socket pair; the asker's own connection. */
 #define JOB_DESCRIPTORS (CONTROL_ENDPOINTS_MAX + 4)
 
 #define IP_FLAG_PROBE  1
@@ -38,7 +39,8 @@ struct control {
 };
 
 /* 1. All addresses of the URL's host.
- * 2. Side by side: TCP (and TLS on 443) to these and the asker's endpoints; the page with its redirects.
+ * 2. Side by side: TCP (and TLS on 443, and QUIC where it is asked for) to these and the asker's endpoints; the page
+ *    with its redirects.
  * 3. The response, when all have ended or the deadline passes: what has not ended by then timed out. */
 struct control_job {
     struct control *control;
@@ -54,6 +56,7 @@ struct control_job {
     struct dial *dials[CONTROL_ENDPOINTS_MAX]; /* beside the endpoints; NULL: could not be started */
     size_t endpoint_count;
     struct page *page;
+    struct flights *flights; /* NULL: not asked for */
     size_t pending_count;
     struct loop_timer *deadline;
     control_callback callback;
@@ -110,6 +113,7 @@ static void job_free(struct control_job *job)
         dial_free(job->dials[i]);
     }
     page_free(job->page);
+    flights_free(job->flights);
     if (job->deadline != NULL) {
         loop_timer_cancel(job->deadline);
     }
@@ -216,9 +220,9 @@ static json_t *response_encode(const struct control_job *job)
         endpoint_encode(job, i, tcp_connect, tls_handshake);
     }
     json_t *page = job->page != NULL ? page_encode(job->page) : page_missing();
-    return json_pack("{s:o, s:o, s:{}, s:o, s:n, s:o, s:o}", "tcp_connect", tcp_connect, "tls_handshake",
-                     tls_handshake, "quic_handshake", "http_request", page, "http3_request", "dns",
-                     dns_encode_addresses(job), "ip_info", ip_info_encode(job));
+    return json_pack("{s:o, s:o, s:o, s:o, s:n, s:o, s:o}", "tcp_connect", tcp_connect, "tls_handshake",
+                     tls_handshake, "quic_handshake", flights_encode(job->flights), "http_request", page, "http3_request",
+                     "dns", dns_encode_addresses(job), "ip_info", ip_info_encode(job));
 }
 
 static void job_finish(struct control_job *job)
@@ -243,6 +247,11 @@ static void on_dial(struct dial *dial, void *arg)
         page_dial_ended(job->page, dial); /* this dial is pending still: the job lives on */
     }
     part_end(job);
+}
+
+static void on_flights(void *arg)
+{
+    part_end(arg);
 }
 
 static void on_page(struct page *page, void *arg)
@@ -307,6 +316,11 @@ static void parts_start(struct control_job *job)
                                           .server_name = is_tls ? url->host : NULL,
                                           .trust = job->control->trust};
         job->pending_count += dial_start(&job->trace, &dial, on_dial, job, &job->dials[i]) == STATUS_OK;
+    }
+    if (job->request.wants_quic) {
+        job->pending_count += flights_start(&job->trace, job->endpoints, job->endpoint_count,
+                                            url->is_https ? url->port : 443, url->host, on_flights, job,
+                                            &job->flights) == STATUS_OK;
     }
     const struct page_request page = {.url = url->text,
                                       .known = &job->found,

@@ -96,6 +96,7 @@ enum status control_request_read(const char *text, size_t count, bool allow_priv
     }
     if (status == STATUS_OK) {
         agent_take(root, request.user_agent);
+        request.wants_quic = json_member_bool(root, "x_quic_enabled", false);
         endpoints_take(root, allow_private, &request);
         *out = request;
     }

@@ -16,6 +16,7 @@ struct control_request {
     char user_agent[REQUEST_AGENT_BYTES];                     /* "" none: the context's */
     struct sockaddr_storage endpoints[CONTROL_ENDPOINTS_MAX]; /* allowed by the policy, each once */
     size_t endpoint_count;
+    bool wants_quic; /* x_quic_enabled */
 };
 
 /* MALFORMED, TOO_LARGE, or REFUSED where the URL's port or literal address is not allowed; with a reason. */

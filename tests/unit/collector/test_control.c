@@ -270,6 +270,29 @@ static void test_page(void **state)
         json_member_int(json_member_object(section(fixture, "ip_info"), "127.0.0.1"), "flags", 0), 1 | 2 | 4);
 }
 
+static void test_quic(void **state)
+{
+    struct fixture *fixture = *state;
+    char text[256];
+    char endpoint[64];
+    for (int is_asked = 0; is_asked < 2; is_asked++) {
+        snprintf(text, sizeof text,
+                 "{\"http_request\":\"https://site.example:%d/\",\"http_request_headers\":{},\"tcp_connect\":[],"
+                 "\"x_quic_enabled\":%s}",
+                 fixture->refused_port, is_asked ? "true" : "false");
+        assert_int_equal(ask(fixture, text, NULL), STATUS_OK);
+        const json_t *quic = section(fixture, "quic_handshake");
+        assert_int_equal(json_object_size(quic), (size_t)is_asked);
+        if (!is_asked)
+            continue;
+        snprintf(endpoint, sizeof endpoint, "127.0.0.1:%d", fixture->refused_port);
+        const json_t *seen = json_member_object(quic, endpoint);
+        assert_string_equal(json_member_text(seen, "server_name"), "site.example");
+        assert_false(json_member_bool(seen, "status", true));
+        assert_string_equal(json_member_text(seen, "failure"), "connection_refused");
+    }
+}
+
 static void test_literal_address(void **state)
 {
     struct fixture *fixture = *state;
@@ -464,6 +487,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_quic, setup, teardown),
         cmocka_unit_test_setup_teardown(test_literal_address, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_body, setup, teardown),
