@@ -4,6 +4,7 @@
 #include "probe/location.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool is_known(const char *country)
@@ -13,8 +14,7 @@ static bool is_known(const char *country)
 
 static void country_copy(char out[COUNTRY_BYTES], const char *country)
 {
-    strncpy(out, country, COUNTRY_BYTES - 1);
-    out[COUNTRY_BYTES - 1] = '\0';
+    snprintf(out, COUNTRY_BYTES, "%s", country);
 }
 
 enum location_trust location_see(struct location *location, const char *declared, const char *seen, int64_t now_us)
