@@ -1,6 +1,6 @@
 /* A copy of a data folder, beside a collector that serves.
  * Owner: paths for the length of a file.
- * Why: the store is copied first: bundles are published before their rows are committed, so every bundle that the copied
+ * Why: the store is copied before its bundles: bundles are published before their rows are committed, so every bundle that the copied
  * store names is there to be copied after it. What came later is left out, or harmless. */
 #include "collector/maintain/maintain.h"
 
@@ -117,7 +117,7 @@ static enum status bundle_copy(const struct store_bundle *row, const struct stor
 static bool is_left_out(const char *name, int depth)
 {
     static const char *const names[] = {"store.sqlite", "store.sqlite-wal", "store.sqlite-shm", BUNDLES_NAME, "lock",
-                                        "store.lock"};
+                                        "store.lock",   "log",              "sealed"};
     for (size_t i = 0; i < sizeof names / sizeof names[0] && depth == 0; i++) {
         if (strcmp(name, names[i]) == 0) {
             return true;
@@ -209,10 +209,29 @@ static enum status rows_copy(struct copying *copying, const struct store_setting
     return status;
 }
 
+/* Before the store: a checkpoint must not speak of entries that the copy does not have, and a sealed bundle that is opened
+ * meanwhile must be in the one or in the other. */
+static enum status early_copy(struct copying *copying)
+{
+    static const char *const names[] = {"log", "sealed"};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && status == STATUS_OK; i++) {
+        char *from = path_join(copying->from, names[i]);
+        char *to = path_join(copying->to, names[i]);
+        status = from && to ? entry_copy(copying, from, to, 0) : STATUS_NO_MEMORY;
+        free(from);
+        free(to);
+    }
+    return status;
+}
+
 static enum status everything_copy(struct copying *copying)
 {
     struct store_setting setting;
     enum status status = store_setting_read(copying->from, &setting, copying->why);
+    if (status == STATUS_OK) {
+        status = early_copy(copying);
+    }
     if (status == STATUS_OK) {
         status = rows_copy(copying, &setting);
     }

@@ -4,8 +4,11 @@
  * Why: evidence that could be exchanged unseen is none. */
 #include "tests/unit/collector/fixture.h"
 
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "collector/ingest/ingest.h"
@@ -13,6 +16,7 @@
 #include "collector/log/audit.h"
 #include "collector/log/checkpoints.h"
 #include "collector/log/evidence_log.h"
+#include "collector/maintain/maintain.h"
 
 struct rig {
     char *path;
@@ -177,6 +181,21 @@ static void test_what_is_not_there(void **state)
     assert_int_equal(evidence_log_inclusion(rig->log, hash, &size, &index, &proof, &why), STATUS_OK);
     assert_int_equal(evidence_log_consistency(rig->log, 1, 5, &proof, &why), STATUS_USAGE);
     assert_int_equal(evidence_log_consistency(rig->log, 3, 2, &proof, &why), STATUS_USAGE);
+}
+
+static enum status see_one(const struct note_checkpoint *row, void *arg)
+{
+    (void)row;
+    (*(size_t *)arg)++;
+    return STATUS_OK;
+}
+
+static size_t checkpoints_seen_count(struct rig *rig)
+{
+    size_t count = 0;
+    struct why why = {""};
+    assert_int_equal(evidence_log_each_checkpoint(rig->path, &rig->key.public_key, see_one, &count, &why), STATUS_OK);
+    return count;
 }
 
 static char *checkpoints_path(struct rig *rig)
@@ -394,6 +413,59 @@ static void test_unsigned_lines_are_audited(void **state)
     buffer_free(&lines);
 }
 
+/* In a process of its own: bundles and checkpoints, until it is told to stop. */
+static void writer_run(const char *path)
+{
+    struct rig rig = {.path = (char *)path};
+    struct why why = {""};
+    struct note_checkpoint now;
+    uint8_t hash[SHA256_BYTES];
+    if (collector_folder_open(path, 60, &rig.folder, &why) != STATUS_OK ||
+        collector_folder_key(&rig.folder, &rig.key, &why) != STATUS_OK || query_open(path, &rig.query, &why) != STATUS_OK ||
+        evidence_log_open(rig.query, &rig.key.public_key, &rig.log) != STATUS_OK) {
+        _exit(1);
+    }
+    for (;;) {
+        bundle_add(&rig, hash);
+        checkpoint(&rig, &now, &why);
+    }
+}
+
+/* A copy made while the log grows is a whole folder: it has every entry that its checkpoints speak of. */
+static void test_copies_hold(void **state)
+{
+    struct rig *rig = *state;
+    struct note_checkpoint now;
+    struct why why = {""};
+    pid_t writer = fork();
+    if (writer == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        writer_run(rig->path);
+    }
+    while (checkpoints_seen_count(rig) < 3) {
+        usleep(20000);
+    }
+    for (int i = 0; i < 8; i++) {
+        struct maintain_copied copied;
+        struct rig copy = {.key = rig->key};
+        assert_true(asprintf(&copy.path, "%s-copy%d", rig->path, i) > 0);
+        assert_int_equal(maintain_copy(rig->path, copy.path, &copied, &why), STATUS_OK);
+        assert_int_equal(query_open(copy.path, &copy.query, &why), STATUS_OK);
+        assert_int_equal(evidence_log_open(copy.query, &copy.key.public_key, &copy.log), STATUS_OK);
+        struct audit_counts counts;
+        struct faults faults = audited(&copy, &counts);
+        if (faults.count > 0) {
+            fail_msg("%s", faults.text[0]);
+        }
+        assert_int_equal(checkpoint(&copy, &now, &why), STATUS_OK);
+        evidence_log_free(copy.log);
+        query_close(copy.query);
+        fixture_folder_free(copy.path);
+    }
+    kill(writer, SIGKILL);
+    waitpid(writer, NULL, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -406,6 +478,7 @@ int main(void)
         TEST(test_audit_names_what_was_altered),
         TEST(test_audit_of_a_log_set_back),
         TEST(test_unsigned_lines_are_audited),
+        TEST(test_copies_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
