@@ -170,30 +170,6 @@ done:
     return status;
 }
 
-enum status nettest_resolver_parse(const char *text, struct nettest_resolver *out, struct why *why)
-{
-    const char *at = strrchr(text, '@');
-    struct nettest_resolver resolver = {0};
-    char url[RESOLVER_HOST_BYTES + RESOLVER_PATH_BYTES + 16];
-    size_t length = at ? (size_t)(at - text) : strlen(text);
-    if (length >= sizeof url) {
-        why_set(why, "\"%.60s...\" is too long for a resolver's URL", text);
-        return STATUS_MALFORMED;
-    }
-    memcpy(url, text, length);
-    url[length] = '\0';
-    enum status status = resolver_url_parse(url, &resolver.url, why);
-    if (status != STATUS_OK)
-        return status;
-    const char *address = at ? at + 1 : resolver.url.host;
-    if (!address_fill(strchr(address, ':') ? AF_INET6 : AF_INET, address, resolver.url.port, &resolver.address)) {
-        why_set(why, "\"%.200s\" tells no address; type it behind the name: https://dns.google/dns-query@8.8.8.8", text);
-        return STATUS_MALFORMED;
-    }
-    *out = resolver;
-    return STATUS_OK;
-}
-
 enum status nettest_resolvers_read(const char *list_or_null, struct nettest_context *context, struct why *why)
 {
     if (list_or_null != NULL) {

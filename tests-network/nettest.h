@@ -127,6 +127,7 @@ struct nettest {
     void (*cancel)(struct nettest_run *run); /* no callback follows */
 };
 
+extern const char *const nettest_without_input[]; /* names of the tests that need no input; ends with NULL */
 extern const struct nettest *const nettest_registry[];
 const struct nettest *nettest_find(const char *name); /* NULL: there is none */
 

@@ -10,7 +10,9 @@
 
 #include "tests-network/csv.h"
 #include "tests-network/nettest.h"
-#include "tests-network/steps/url.h"
+#include "tests-network/steps/address.h"
+
+#define CHANNEL_HOST_BYTES 256
 
 extern const char channels_default_csv[]; /* channels.csv, embedded by the build */
 
@@ -55,24 +57,39 @@ const struct channel *channel_find(const struct channel_list *list, const char *
     return NULL;
 }
 
-/* "HOST[:PORT]" as a URL has it, names in their form for DNS. */
+/* ":PORT", or "" for 443. */
+static bool port_read(const char *text, int *out)
+{
+    size_t length = strlen(text);
+    if (length == 0) {
+        *out = 443;
+        return true;
+    }
+    if (length < 2 || length > 6 || strspn(text + 1, "0123456789") != length - 1)
+        return false;
+    *out = (int)strtol(text + 1, NULL, 10);
+    return *out >= 1 && *out <= 65535;
+}
+
+/* "HOST[:PORT]" as a URL has it; a name in letters that are not ASCII stands as xn--. */
 static enum status place_read(const char *text, bool needs_port, struct channel_endpoint *out)
 {
-    const char *behind = strrchr(text, ']');
-    bool has_port = strchr(behind ? behind : text, ':') != NULL;
-    struct buffer url = {0};
-    struct url parsed;
-    if (strpbrk(text, "/?#@") || has_port != needs_port)
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+    struct sockaddr_storage address;
+    char host[CHANNEL_HOST_BYTES] = "";
+    bool is_bracketed = text[0] == '[';
+    const char *start = text + is_bracketed;
+    size_t length = strcspn(start, is_bracketed ? "]" : ":");
+    const char *behind = start + length + (is_bracketed && start[length] == ']');
+    if (length == 0 || length >= sizeof host || (behind[0] == ':') != needs_port || (behind[0] && behind[0] != ':'))
         return STATUS_MALFORMED;
-    buffer_printf(&url, "https://%s/", text);
-    char *url_text = buffer_take_text(&url);
-    enum status status = url_text ? url_parse(url_text, &parsed) : STATUS_NO_MEMORY;
-    free(url_text);
-    if (status != STATUS_OK)
-        return status;
-    out->host = strdup(parsed.host);
-    out->port = parsed.port;
-    url_free(&parsed);
+    for (size_t i = 0; i < length; i++)
+        host[i] = (char)tolower((unsigned char)start[i]);
+    bool is_host = is_bracketed ? start[length] == ']' && strchr(host, ':') && address_parse(host, 0, &address) == STATUS_OK
+                                : strspn(host, letters) == length;
+    if (!is_host || !port_read(behind, &out->port))
+        return STATUS_MALFORMED;
+    out->host = strdup(host);
     return out->host ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -84,8 +101,10 @@ static const char *behind_scheme(const char *text, const char *scheme)
 
 static enum status test_read(const char *name, struct channel_endpoint *out, struct why *why)
 {
-    const struct nettest *test = nettest_find(name);
-    if (!test || test->needs_input || strcmp(name, "channel") == 0) {
+    const char *const *known = nettest_without_input;
+    while (*known && strcmp(*known, name) != 0)
+        known++;
+    if (!*known || strcmp(name, "channel") == 0) {
         why_set(why, "\"%.60s\" is no test that needs no input; write test:whatsapp, test:signal or another", name);
         return STATUS_MALFORMED;
     }
@@ -148,6 +167,8 @@ static enum status row_add(struct channel_list *list, const struct channel *chan
     *endpoint = (struct channel_endpoint){0};
     return STATUS_OK;
 }
+
+#define CHANNEL_HOST_BYTES 256
 
 struct columns {
     size_t name, kind, endpoint;

@@ -17,6 +17,11 @@ WORK=$(mktemp -d)
 PROBE=
 trap '[ -z "$PROBE" ] || kill -9 "$PROBE" 2>/dev/null || true; umount "$WORK/disk" 2>/dev/null || true; rm -rf "$WORK"' EXIT
 fail() { echo "FAIL: $*" >&2; exit 1; }
+# The process that holds the key for months speaks no TLS, HTTP or DNS, captures nothing and matches no patterns.
+if command -v ldd >/dev/null; then
+    LINKED=$(ldd "$BIN/dialtone-probe-daemon" | grep -E 'lib(curl|ssl|cares|pcap|maxminddb|pcre2)' || true)
+    [ -z "$LINKED" ] || fail "the daemon links $LINKED"
+fi
 STATE=$WORK/state
 CONF=$STATE/probe.conf
 "$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null
