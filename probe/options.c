@@ -101,6 +101,7 @@ enum status options_read(const struct cli_arguments *arguments, struct probe_opt
         .asn_db = cli_value(arguments, "asn-db"),
         .allow_private_targets = cli_value(arguments, "allow-private-targets") != NULL,
         .is_resolver_opaque = cli_value(arguments, "android-getaddrinfo") != NULL,
+        .wants_quic = cli_value(arguments, "quic") != NULL,
         .no_capture = cli_value(arguments, "no-capture") != NULL,
     };
     struct sockaddr_storage backend;

@@ -27,6 +27,7 @@
         {"parallel", "N", "measure so many targets at once"},                                                        \
         {"no-capture", NULL, "keep no packet headers of failed flows"},                                              \
         {"allow-private-targets", NULL, "connect to private addresses too: for laboratories and tests only"},        \
+        {"quic", NULL, "where a site offers HTTP/3, see whether QUIC reaches it too"},                                \
         {"android-getaddrinfo", NULL, "tell a failed lookup as Android's resolver does, which gives no reason"},      \
         {"country", "CC", "where this is, ISO 3166-1: CD"},                                                          \
         {"subdivision", "CC-XXX", "where this is, ISO 3166-2: CD-KN"},                                               \
@@ -61,6 +62,7 @@ struct probe_options {
     bool is_ladder_only; /* nothing but climbs: no capture, no block pages */
     bool allow_private_targets;
     bool is_resolver_opaque;
+    bool wants_quic;
     struct vantage_point vantage; /* what was declared; country ZZ and ASN 0 where nothing was */
 };
 

@@ -196,6 +196,7 @@ enum status setup_open(const struct probe_options *options, struct probe_setup *
                     .services_folder = options->services_folder,
                     .backend = options->backend,
                     .allow_private_targets = options->allow_private_targets,
+                    .wants_quic = options->wants_quic,
                     .is_resolver_opaque = options->is_resolver_opaque},
     };
     out->context.log = &out->log;

@@ -77,6 +77,7 @@ struct nettest_context {
     bool allow_private_targets; /* connect to special-purpose addresses that DNS gave (RFC 6890): lab and
                                  * tests only, for a forged answer must not make a volunteer's probe read
                                  * their own router */
+    bool wants_quic;         /* web_connectivity looks at QUIC where a site offers HTTP/3 */
     bool is_resolver_opaque; /* the system's resolver does not say why a lookup failed, as Android's getaddrinfo */
     const char *user_agent;     /* NULL: a common browser's */
     uint32_t (*asn_of)(const struct sockaddr_storage *address,

@@ -153,6 +153,7 @@ static void request_over(struct http_exchange *exchange, void *arg)
         path->run->recheck_location = strdup(result->location);
     if (endpoint->is_classic) {
         hop->is_fetched = true;
+        web_quic_note(path->run, result);
         signature_note(&path->run->evidence, &result->signature);
         path->run->evidence.redirect_failure = redirect_failure;
         if (!result->failure && !redirect_failure && http_is_redirect(result->code))

@@ -86,6 +86,10 @@ struct nettest_run {
     struct web_other others[2 * NETTEST_OTHERS_MAX];
     size_t other_count;
     struct step_trace do53_trace, doh_trace; /* the run's, each with a log of its own */
+    bool offers_quic; /* a response offered HTTP/3 */
+    bool was_quic_tried;
+    struct nettest_run *quic_run; /* of quic_reachability; NULL: none in flight */
+    json_t *quic_keys;            /* what it found; NULL nothing */
     bool has_recheck_request;
     bool is_rechecked;
     char *recheck_location; /* where the response there sends us; NULL nowhere */
@@ -137,6 +141,11 @@ bool web_others_are_over(const struct nettest_run *run);
 void web_others_put(struct nettest_run *run, json_t *do53, json_t *doh);
 json_t *web_others_encode(const struct nettest_run *run);
 void web_others_free(struct nettest_run *run);
+
+/* quic.c: notes an offer of HTTP/3; looks, once, whether QUIC gets through. */
+void web_quic_note(struct nettest_run *run, const struct http_result *result);
+bool web_quic_is_over(struct nettest_run *run);
+void web_quic_free(struct nettest_run *run);
 
 /* control.c: asks the controls, in order, for the first hop. */
 void web_control_start(struct nettest_run *run);

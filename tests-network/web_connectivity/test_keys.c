@@ -134,6 +134,8 @@ static json_t *own_keys(struct nettest_run *run, const struct verdict *verdict)
         json_object_set_new(keys, "transfer", transfer);
     else
         json_decref(transfer);
+    if (keys && run->quic_keys)
+        json_object_set(keys, "quic", run->quic_keys);
     if (keys && run->other_count > 0)
         json_object_set_new(keys, "resolvers", web_others_encode(run));
     const struct blockpage_hit *signature = &run->evidence.signature;

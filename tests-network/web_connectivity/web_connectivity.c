@@ -20,6 +20,7 @@ static void run_free(struct nettest_run *run)
     if (run->control_fetch)
         fetch_cancel(run->control_fetch);
     web_others_free(run);
+    web_quic_free(run);
     while (!LIST_EMPTY(&run->questions))
         web_question_free(LIST_FIRST(&run->questions));
     while (!LIST_EMPTY(&run->paths))
@@ -252,7 +253,8 @@ static bool run_step(struct nettest_run *run)
             run->state = WEB_SETTLE;
         return true;
     case WEB_SETTLE:
-        if (!answers_are_over(run) || !flows_are_over(run) || !web_others_are_over(run))
+        if (!answers_are_over(run) || !flows_are_over(run) || !web_others_are_over(run) ||
+            !web_quic_is_over(run))
             return false;
         run->state = WEB_FINISHED;
         return true;
