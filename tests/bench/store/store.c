@@ -10,6 +10,7 @@
 #include "collector/store/setting.h"
 #include "measurement/base/clock.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/store/timeline.h"
 
 #define BUNDLE_COUNT 200
 #define START_US     (INT64_C(1767225600) * US_PER_S)
@@ -156,11 +157,11 @@ static enum status run(struct bench_table *table, struct why *why)
             status = store_run(table, *store, has_server ? address : NULL, why);
         }
     }
-    return status;
+    return status == STATUS_OK ? timeline_measure(table, why) : status;
 }
 
 const struct bench bench_store = {
     .name = "store",
-    .summary = "the same rows into SQLite and, at DIALTONE_BENCH_CLICKHOUSE, into ClickHouse",
+    .summary = "rows into the stores (ClickHouse at DIALTONE_BENCH_CLICKHOUSE), timelines over DIALTONE_BENCH_ROWS",
     .run = run,
 };
