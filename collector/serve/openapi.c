@@ -42,6 +42,8 @@ static const struct openapi_operation operations[] = {
      {P_FORMAT}, {200, 304, 400}},
     {"/api/v1/timeline", "/api/v1/timeline", "get", "States of a region, or of a network in it, bin by bin", NULL, JSON,
      {P_REGION, P_ASN, P_FROM, P_TO, P_FORMAT}, {200, 304, 400, 404}},
+    {"/api/v1/signals", "/api/v1/signals", "get", "Outside signals of a region, no findings of ours", NULL, JSON,
+     {P_REGION, P_FROM, P_TO, P_FORMAT}, {200, 304, 400}},
     {"/api/v1/events", "/api/v1/events", "get", "What was found", NULL, JSON,
      {P_REGION, P_ASN, P_FROM, P_TO, P_QUERY("kind", "string", "kinds of event, with commas between"),
       P_QUERY("state", "string", "the least: suspected, probable or confirmed"),

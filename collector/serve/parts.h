@@ -84,6 +84,7 @@ void route_targets(struct server *server, struct evhttp_request *request, const 
 void route_whoami(struct server *server, struct evhttp_request *request, const char *rest);
 void route_regions(struct server *server, struct evhttp_request *request, const char *rest);
 void route_timeline(struct server *server, struct evhttp_request *request, const char *rest);
+void route_signals(struct server *server, struct evhttp_request *request, const char *rest);
 void route_events(struct server *server, struct evhttp_request *request, const char *rest);
 void route_measurements(struct server *server, struct evhttp_request *request, const char *rest);
 void route_keys(struct server *server, struct evhttp_request *request, const char *rest);

@@ -15,6 +15,7 @@ static const struct route routes[] = {
     {"/report", EVHTTP_REQ_POST, true, route_report},
     {"/api/v1/regions", ROUTE_METHOD_READ, false, route_regions},
     {"/api/v1/timeline", ROUTE_METHOD_READ, false, route_timeline},
+    {"/api/v1/signals", ROUTE_METHOD_READ, false, route_signals},
     {"/api/v1/events", ROUTE_METHOD_READ, false, route_events},
     {"/api/v1/measurements", ROUTE_METHOD_READ, true, route_measurements},
     {"/api/v1/evidence", ROUTE_METHOD_READ, false, route_evidence},

@@ -391,6 +391,8 @@ static void reads_try(struct scene *scene)
         {"/api/v1/timeline", "/api/v1/timeline?region=XD&asn=64500&format=csv", 404},
         {"/api/v1/timeline", "/api/v1/timeline", 400},
         {"/api/v1/timeline", "/api/v1/timeline?region=CD", 404},
+        {"/api/v1/signals", "/api/v1/signals?region=XD&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&format=csv", 200},
+        {"/api/v1/signals", "/api/v1/signals?region=nowhere", 400},
         {"/api/v1/events", "/api/v1/events?region=XD&asn=64500&kind=full_shutdown&state=confirmed&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&format=csv", 200},
         {"/api/v1/events", "/api/v1/events?format=rss", 200},
         {"/api/v1/events", "/api/v1/events?format=pdf", 400},
