@@ -170,3 +170,25 @@ $probe link "$work/probe"/rotations/*.json --collector "$base/" >/dev/null || fa
 stop TERM
 expect 4 "does not answer" $probe enrol --collector "$base"
 expect 2 "needs a collector" $probe enrol
+
+# Clocks that cannot be right, and keys in too much of a hurry.
+rm -rf "$work/data"
+start --bin 10s --key-rate 1
+for year in 2014 2036; do
+    key=$("$make_bundle" --out "$work/clock.jsonl.zst" --time $year-01-01T00:00:00Z)
+    [ "$(post "$work/clock.jsonl.zst" "$key" "$work/answer")" = 400 ] || fail "$year: $(cat "$work/answer")"
+    grep -q 'times cannot be true' "$work/answer" || fail "$year: $(cat "$work/answer")"
+done
+[ -z "$(find "$work/data/bundles" -type f)" ] || fail "something refused was kept"
+sent=0
+while [ $sent -lt 4 ]; do
+    sent=$((sent + 1))
+    key=$("$make_bundle" --out "$work/$sent.jsonl.zst" --sequence $sent --first $((sent * 10)))
+    [ "$(post "$work/$sent.jsonl.zst" "$key" "$work/answer")" = 201 ] || fail "bundle $sent: $(cat "$work/answer")"
+done
+"$make_bundle" --out "$work/5.jsonl.zst" --sequence 5 --first 500 >/dev/null
+[ "$(post "$work/5.jsonl.zst" "$key" "$work/answer")" = 429 ] || fail "no end to it: $(cat "$work/answer")"
+[ "$(post "$work/1.jsonl.zst" "$key" "$work/answer")" = 200 ] || fail "what it has is not told: $(cat "$work/answer")"
+key=$("$make_bundle" --out "$work/other.jsonl.zst" --seed 2)
+[ "$(post "$work/other.jsonl.zst" "$key" "$work/answer")" = 201 ] || fail "another key waits too: $(cat "$work/answer")"
+stop TERM
