@@ -355,6 +355,10 @@ static void conclude_silence(const struct watch *watch, const struct span *span,
     event->state = REGION_SUSPECTED;
     if (event->confidence >= PROBABLE_LEAST && evidence->failed_count > 0)
         event->state = REGION_PROBABLE;
+    if (span->fixed_only) {
+        event->kind = EVENT_POWER_CUT;
+        event->state = REGION_SUSPECTED;
+    }
     if (lost > 0 && evidence->off_count >= OFF_SHARE * lost && evidence->failed_count == 0) {
         event->kind = EVENT_POWER_CUT;
         event->confidence = (double)evidence->off_count / lost;
@@ -379,11 +383,12 @@ static bool is_absorbed(const struct watch *watch, const struct span *span)
         int64_t last = last_bin_of(watch, other) + FAILURE_FRESH_BINS;
         bool touches = span->first_bin <= last && last_bin_of(watch, span) >= first;
         bool inside = span->first_bin >= first && last_bin_of(watch, span) <= last;
-        bool whole = !other->mobile_only && other->network == NETWORK_ANY;
+        bool whole = !other->mobile_only && !other->fixed_only && other->network == NETWORK_ANY;
         bool other_cuts = !other->is_silence && other->family == FAMILY_CUT && other->network == NETWORK_ANY;
         if (span->is_silence) {
-            bool other_fails = !other->is_silence && other->network == NETWORK_ANY;
-            if (touches && (other_fails || (other->is_silence && whole && span->mobile_only)))
+            bool other_fails = !other->is_silence && other->network == NETWORK_ANY &&
+                               !(span->fixed_only && other->mobile_only);
+            if (touches && (other_fails || (other->is_silence && whole && (span->mobile_only || span->fixed_only))))
                 return true;
         } else if (span->network != NETWORK_ANY ? touches && other_cuts
                                                 : span->mobile_only && inside && other_cuts && whole) {

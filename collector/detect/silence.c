@@ -32,7 +32,9 @@ void silence_sum(const struct baseline *baseline, enum silence_scope scope, doub
     memset(out, 0, sizeof *out);
     for (size_t network = 0; network < baseline->network_count; network++) {
         double expected = 0, working = 0;
-        for (int class = scope == SILENCE_MOBILE ? CLASS_MOBILE : CLASS_FIXED; class < CLASS_COUNT; class++) {
+        for (int class = 0; class < CLASS_COUNT; class++) {
+            if ((scope == SILENCE_MOBILE && class != CLASS_MOBILE) || (scope == SILENCE_FIXED && class != CLASS_FIXED))
+                continue;
             const struct baseline_cell *cell = &baseline->cells[network * CLASS_COUNT + (size_t)class];
             expected += cell->expected;
             working += cell->working_count;

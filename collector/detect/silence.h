@@ -5,7 +5,7 @@
 
 #include "collector/detect/baseline.h"
 
-enum silence_scope { SILENCE_ALL, SILENCE_MOBILE, SILENCE_SCOPE_COUNT };
+enum silence_scope { SILENCE_ALL, SILENCE_MOBILE, SILENCE_FIXED, SILENCE_SCOPE_COUNT };
 
 struct silence {
     enum silence_scope scope;

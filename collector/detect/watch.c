@@ -41,6 +41,7 @@ enum status watch_start(struct watch *watch, const struct detect_settings *setti
     baseline_start(&watch->baseline, settings);
     silence_start(&watch->silences[SILENCE_ALL], SILENCE_ALL);
     silence_start(&watch->silences[SILENCE_MOBILE], SILENCE_MOBILE);
+    silence_start(&watch->silences[SILENCE_FIXED], SILENCE_FIXED);
     enum status status = track_add(watch, (struct failure_track){.family = FAMILY_CUT, .network = NETWORK_ANY});
     if (status == STATUS_OK)
         status = track_add(watch, (struct failure_track){.network = NETWORK_ANY, .mobile_only = true});
@@ -163,7 +164,7 @@ static void evidence_weigh(const struct watch *watch, const struct span *span, u
     for (size_t i = 0; i < watch->roster.probe_count; i++) {
         const struct roster_probe *probe = &watch->roster.probes[i];
         if (probe->network != network || (span->mobile_only && !probe->is_mobile) ||
-            !baseline_is_warm(&watch->baseline, probe, watch->bin, watch->tick))
+            (span->fixed_only && probe->is_mobile) || !baseline_is_warm(&watch->baseline, probe, watch->bin, watch->tick))
             continue;
         double presence = baseline_presence(&watch->baseline, probe);
         if (probe->worked_bin > span->first_bin && probe->worked_bin > watch->bin - RECENT_BINS) {
@@ -212,7 +213,7 @@ static enum status silence_date(const struct watch *watch, struct span *span)
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < watch->roster.probe_count; i++) {
         const struct roster_probe *probe = &watch->roster.probes[i];
-        if ((!span->mobile_only || probe->is_mobile) && probe->worked_bin >= 0 &&
+        if ((!span->mobile_only || probe->is_mobile) && !(span->fixed_only && probe->is_mobile) && probe->worked_bin >= 0 &&
             probe->worked_bin <= watch->bin - RECENT_BINS &&
             baseline_is_warm(&watch->baseline, probe, watch->bin, watch->tick))
             heard[count++] = probe->worked_bin;
@@ -238,7 +239,8 @@ static enum status silence_step_take(struct watch *watch, enum silence_scope sco
         return STATUS_OK;
     enum silence_step step = silence_bin(silence, &watch->settings, &sums, watch->bin);
     if (step == SILENCE_OPENED) {
-        struct span span = {.is_silence = true, .mobile_only = scope == SILENCE_MOBILE, .network = NETWORK_ANY,
+        struct span span = {.is_silence = true, .mobile_only = scope == SILENCE_MOBILE,
+                            .fixed_only = scope == SILENCE_FIXED, .network = NETWORK_ANY,
                             .first_bin = silence->onset_bin, .alarm_bin = watch->bin, .last_bin = -1};
         for (uint32_t network = 0; network < watch->roster.network_count; network++)
             evidence_weigh(watch, &span, network, &span.evidence);
@@ -406,7 +408,7 @@ enum status watch_bin_end(struct watch *watch, struct bin_state *out_state)
 bool watch_is_idle(const struct watch *watch)
 {
     return watch->state.expected <= 0 && !watch->silences[SILENCE_ALL].is_open &&
-           !watch->silences[SILENCE_MOBILE].is_open && !failure_is_open(watch) &&
+           !watch->silences[SILENCE_MOBILE].is_open && !watch->silences[SILENCE_FIXED].is_open && !failure_is_open(watch) &&
            watch->bin - watch->positive_bin > POSITIVE_FRESH_BINS;
 }
 

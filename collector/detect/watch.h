@@ -22,6 +22,7 @@ struct span {
     bool is_silence;
     enum failure_family family; /* of failures */
     bool mobile_only;
+    bool fixed_only;  /* fixed probes fell silent while mobile ones were heard: the power, most likely */
     uint32_t network; /* index; NETWORK_ANY */
     int64_t first_bin, alarm_bin;
     int64_t last_bin; /* in which it closed; -1: still open */
