@@ -17,5 +17,31 @@ if openssl s_client -connect "${base#https://}" -tls1_1 </dev/null >/dev/null 2>
     fail "TLS 1.1 is spoken"
 fi
 curl -s "$base/healthz" | grep -q ok || fail "not alive any more"
+
+# A new certificate is taken up on SIGHUP; files that are none leave the old one in use.
+cp "$work/cert.pem" "$work/old.pem"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+    -addext subjectAltName=IP:127.0.0.1 -keyout "$work/new.key" -out "$work/new.pem" 2>/dev/null
+mv "$work/new.key" "$work/key.pem"
+mv "$work/new.pem" "$work/cert.pem"
+reload() {
+    count=$(grep -c event=reloaded "$work/serve.log" || true)
+    kill -HUP "$server"
+    waited=0
+    until [ "$(grep -c event=reloaded "$work/serve.log" || true)" -gt "$count" ]; do
+        waited=$((waited + 1))
+        [ $waited -lt 100 ] || fail "SIGHUP is not heard"
+        sleep 0.05
+    done
+}
+reload
+curl -s --cacert "$work/cert.pem" "$base/healthz" | grep -q ok || fail "the new certificate is not served"
+if curl -s --cacert "$work/old.pem" "$base/healthz" >/dev/null; then
+    fail "the old certificate is still served"
+fi
+echo broken >"$work/key.pem"
+reload
+grep -q "event=reloaded certificate=usage" "$work/serve.log" || fail "a broken key is not told"
+curl -s --cacert "$work/cert.pem" "$base/healthz" | grep -q ok || fail "a broken key stopped the service"
 stop TERM
 [ "$status" = 0 ] || fail "SIGTERM: exit status $status"
