@@ -18,6 +18,7 @@ struct loop_timer {
     struct event *event;
     loop_callback callback;
     void *arg;
+    int64_t due_us; /* monotonic */
     LIST_ENTRY(loop_timer) link;
 };
 
@@ -26,6 +27,7 @@ struct loop {
     struct event *signals[SIGNAL_COUNT];
     int signal_count;
     bool is_stopped;
+    int64_t late_us; /* when a timer last fired much too late; 0 never */
     LIST_HEAD(, loop_timer) timers;
 };
 
@@ -102,6 +104,17 @@ void loop_stop(struct loop *loop)
     event_base_loopbreak(loop->base);
 }
 
+static int64_t monotonic_now_us(void)
+{
+    const struct clock clock = clock_system();
+    return clock_monotonic_us(&clock);
+}
+
+bool loop_was_late(const struct loop *loop, int64_t since_us)
+{
+    return loop->late_us > since_us;
+}
+
 static void timer_fired(int fd, short what, void *arg)
 {
     (void)fd;
@@ -109,6 +122,9 @@ static void timer_fired(int fd, short what, void *arg)
     struct loop_timer *timer = arg;
     loop_callback callback = timer->callback;
     void *callback_arg = timer->arg;
+    int64_t now_us = monotonic_now_us();
+    if (now_us - timer->due_us >= LOOP_LATE_US)
+        timer->loop->late_us = now_us;
     loop_timer_cancel(timer);
     callback(callback_arg);
 }
@@ -125,6 +141,7 @@ enum status loop_after(struct loop *loop, int64_t delay_us, loop_callback callba
     timer->event = evtimer_new(loop->base, timer_fired, timer);
     if (delay_us < 0)
         delay_us = 0;
+    timer->due_us = monotonic_now_us() + delay_us;
     struct timeval delay = {.tv_sec = delay_us / US_PER_S, .tv_usec = delay_us % US_PER_S};
     if (!timer->event || evtimer_add(timer->event, &delay) < 0) {
         if (timer->event)

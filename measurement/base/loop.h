@@ -30,6 +30,11 @@ enum status loop_after(struct loop *loop, int64_t delay_us, loop_callback callba
                        struct loop_timer **out);
 void loop_timer_cancel(struct loop_timer *timer);
 
+#define LOOP_LATE_US INT64_C(1000000)
+/* Whether a timer has fired by so much too late since that monotonic time: then this machine had no time for us, and what
+ * seemed to take long need not have. */
+bool loop_was_late(const struct loop *loop, int64_t since_us);
+
 /* Calls back whenever the descriptor is ready, until loop_watch_free. Does not own the descriptor. */
 enum status loop_watch(struct loop *loop, int fd, bool want_read, bool want_write, loop_fd_callback callback,
                        void *arg, struct loop_watch **out);

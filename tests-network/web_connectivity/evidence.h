@@ -109,6 +109,7 @@ struct web_evidence {
     struct web_control control;
     enum connectivity_state connectivity;
     int64_t wall_s; /* this machine's time at the start; 0 unknown */
+    bool is_machine_busy; /* this machine had no time for us meanwhile: what took long need not have */
 };
 
 /* A response that ends the chain: 2xx, 4xx, 5xx. */

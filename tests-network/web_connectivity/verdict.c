@@ -427,8 +427,22 @@ static struct verdict verdict_find(const struct web_evidence *evidence)
     return last ? judge_endpoint(evidence, last) : plain(OUTCOME_UNKNOWN);
 }
 
+/* Whether it says blocked only because something took long. */
+static bool rests_on_time(const struct verdict *verdict)
+{
+    static const char *const methods[] = {"dns_timeout",  "connection_timeout", "tls_timeout",
+                                          "http_timeout", "slow_transfer",      "transfer_frozen"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (verdict->outcome == OUTCOME_BLOCKED && strcmp(verdict->method, methods[i]) == 0)
+            return true;
+    return false;
+}
+
 struct verdict web_verdict(const struct web_evidence *evidence)
 {
     const struct web_evidence own = unhelped(evidence);
-    return verdict_find(&own);
+    const struct verdict verdict = verdict_find(&own);
+    if (evidence->is_machine_busy && rests_on_time(&verdict))
+        return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "machine_busy", CONFIDENCE_NONE);
+    return verdict;
 }

@@ -64,6 +64,7 @@ static void run_finish(struct nettest_run *run)
     while (!LIST_EMPTY(&run->questions))
         web_question_close(LIST_FIRST(&run->questions));
     resolver_tell(run, &result);
+    run->evidence.is_machine_busy = loop_was_late(run->context->loop, run->trace.zero_us);
     result.verdict = web_verdict(&run->evidence);
     result.runtime_s = step_seconds(&run->trace, step_now_us(&run->trace));
     result.test_keys = web_test_keys(run, &result.verdict);

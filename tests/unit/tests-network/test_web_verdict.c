@@ -331,12 +331,34 @@ static void test_helped_by_the_control(void **state)
     assert_string_equal(web_verdict(evidence).method, "dns_nxdomain");
 }
 
+/* A machine that had no time for us makes timeouts of its own; what was said to us it did not make. */
+static void test_a_busy_machine_blames_nobody(void **state)
+{
+    (void)state;
+    int timed_count = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct made made;
+        evidence_make(&rows[i], &made);
+        const struct verdict before = web_verdict(&made.evidence);
+        made.evidence.is_machine_busy = true;
+        const struct verdict found = web_verdict(&made.evidence);
+        bool rests_on_time = before.outcome == OUTCOME_BLOCKED &&
+                             (strstr(before.method, "timeout") || strcmp(before.method, "slow_transfer") == 0 ||
+                              strcmp(before.method, "transfer_frozen") == 0);
+        timed_count += rests_on_time;
+        assert_int_equal(found.outcome, rests_on_time ? OUTCOME_UNKNOWN : before.outcome);
+        assert_string_equal(found.method, rests_on_time ? "machine_busy" : before.method);
+    }
+    assert_true(timed_count >= 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ours),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_helped_by_the_control),
+        cmocka_unit_test(test_a_busy_machine_blames_nobody),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_nothing_is_accessible_without_control),
         cmocka_unit_test(test_same_network_agrees),
