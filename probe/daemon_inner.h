@@ -102,6 +102,7 @@ struct daemon {
     int64_t upload_failure_count; /* in a row */
     bool is_spool_refusing;
     bool is_status_unwritten;
+    bool is_list_waiting; /* for the round to end */
     bool is_budget_spent;
     bool is_ending;
     bool is_last_pass; /* of sealing and sending, at the end */
@@ -156,7 +157,7 @@ enum status daemon_ways_say(struct daemon *daemon, struct worker *worker); /* th
 
 /* daemon_lists.c: NOT_FOUND where the collector's key is not known yet, BUSY where lists are not asked for. */
 enum status daemon_lists_start(struct daemon *daemon);
-/* Opens the targets anew between rounds; where that fails, those at hand stay. */
+/* Opens the targets anew, in a round at its end; where that fails, those at hand stay. */
 void daemon_targets_renew(struct daemon *daemon);
 
 /* daemon_status.c */

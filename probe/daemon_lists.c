@@ -21,7 +21,8 @@ static bool key_find(const struct daemon *daemon, struct public_key *out)
 void daemon_targets_renew(struct daemon *daemon)
 {
     struct target_list targets = {0};
-    if (daemon->round.order || run_targets_open(&daemon->settings, &targets) != EXIT_NOTHING_WRONG) {
+    daemon->is_list_waiting = daemon->round.order != NULL;
+    if (daemon->is_list_waiting || run_targets_open(&daemon->settings, &targets) != EXIT_NOTHING_WRONG) {
         target_list_free(&targets);
         return;
     }

@@ -269,6 +269,8 @@ static void round_end(struct daemon *daemon)
 {
     free(daemon->round.order);
     daemon->round = (struct daemon_round){0};
+    if (daemon->is_list_waiting)
+        daemon_targets_renew(daemon);
     daemon_round_done(daemon);
 }
 

@@ -35,6 +35,7 @@ resolver = 127.0.0.1:9
 no-capture = yes
 timeout = 300ms
 country = CD
+risk = high
 upload-interval = 1s
 ladder-interval = 1s
 lists-interval = 2s
@@ -58,7 +59,9 @@ waits() {
 }
 waits 'event=list_taken serial=1'
 grep -q congo "$STATE/targets.json" || fail "the country's list is not in it"
-"$BIN/dialtone-probe" status --state "$STATE" --format json | grep -q '"web":{"targets":2,' || fail "$("$BIN/dialtone-probe" status --state "$STATE" --format json)"
+status() { "$BIN/dialtone-probe" status --state "$STATE" --format json; }
+for _ in $(seq 200); do status | grep -q '"web":{"targets":2,' && break; sleep 0.1; done
+status | grep -q '"web":{"targets":2,' || fail "$(status)"
 
 # The list changes: the probe takes the newer by itself. It goes back: newer still.
 printf 'url,category_code\nhttp://127.0.0.1:9/congo,HUMR\nhttp://127.0.0.1:9/more,HUMR\n' >"$WORK/lists/cd.csv"
