@@ -87,7 +87,13 @@ static void test_shares_of_the_fleet(void **state)
     plan.probe_count = 3000;
     plan.region_count = 10;
     assert_int_equal(world_make(&plan, &world, NULL), STATUS_OK);
+    size_t newcomers = 0, leavers = 0;
     for (size_t i = 0; i < world.device_count; i++) {
+        if (world.devices[i].join_us > world.start_us) {
+            newcomers++;
+            continue;
+        }
+        leavers += world.devices[i].leave_us < world.end_us;
         types[world.devices[i].type]++;
         networks[world.devices[i].network]++;
     }
@@ -96,6 +102,8 @@ static void test_shares_of_the_fleet(void **state)
     assert_in_range(types[DEVICE_PHONE], 1040, 1060);
     assert_in_range(networks[0], 1450, 1550);
     assert_in_range(networks[2], 550, 650);
+    assert_in_range(leavers, 800, 1000);
+    assert_in_range(newcomers, leavers * 8 / 10, leavers);
     world_free(&world);
 }
 
