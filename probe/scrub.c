@@ -138,18 +138,27 @@ static bool continues(const struct reader *text, size_t at, enum scrub_edge edge
     return edge == SCRUB_EDGE_HEX ? isxdigit(text->bytes[at]) != 0 : isdigit(text->bytes[at]) != 0;
 }
 
+static bool form_is(const struct scrub_addresses *addresses, const struct scrub_form *form, const uint8_t *text)
+{
+    for (size_t i = 0; i < form->length; i++) {
+        if ((uint8_t)(tolower(text[i]) ^ addresses->mask[i]) != form->masked[i])
+            return false;
+    }
+    return true;
+}
+
 /* Length of the form that stands at `at`, or 0. */
 static size_t form_at(const struct scrub_addresses *addresses, const struct reader *text, size_t at)
 {
     for (size_t i = 0; i < addresses->form_count; i++) {
         const struct scrub_form *form = &addresses->forms[i];
-        size_t length = strlen(form->text);
-        if (length > text->left_bytes - at || strncasecmp((const char *)text->bytes + at, form->text, length) != 0)
+        size_t length = form->length;
+        if (length > text->left_bytes - at || !form_is(addresses, form, text->bytes + at))
             continue;
         bool goes_on_before = at > 0 && continues(text, at - 1, form->edge);
         /* "5.10.0.0.2" holds no 10.0.0.2. */
         bool is_longer =
-            strchr(form->text, '.') && at > 1 && text->bytes[at - 1] == '.' && isdigit(text->bytes[at - 2]);
+            form->has_dot && at > 1 && text->bytes[at - 1] == '.' && isdigit(text->bytes[at - 2]);
         if (!goes_on_before && !is_longer && !continues(text, at + length, form->edge))
             return length;
     }

@@ -18,14 +18,18 @@
 /* What may not stand beside a form, since it would be another, longer one. */
 enum scrub_edge { SCRUB_EDGE_DIGIT, SCRUB_EDGE_HEX, SCRUB_EDGE_NONE };
 
+/* In lower case, and masked: a core dump of this process shows no address to who looks for text. */
 struct scrub_form {
-    char text[SCRUB_FORM_BYTES];
+    uint8_t masked[SCRUB_FORM_BYTES];
+    size_t length;
+    bool has_dot;
     enum scrub_edge edge;
 };
 
 /* Every way in which the addresses are looked for: scrub_forms.c. Only in memory. */
 struct scrub_addresses {
     struct scrub_form forms[SCRUB_ADDRESSES_MAX * SCRUB_FORMS_MAX];
+    uint8_t mask[SCRUB_FORM_BYTES]; /* random, set with the first form */
     size_t form_count;
     uint8_t pairs[8192]; /* a bit for each pair of bytes that a form begins with, in any case */
     struct sockaddr_storage addresses[SCRUB_ADDRESSES_MAX];

@@ -5,11 +5,12 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <netinet/in.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "measurement/base/bytes.h"
+#include "measurement/base/random.h"
 #include "probe/scrub.h"
 
 static void pair_add(struct scrub_addresses *addresses, int first, int second)
@@ -20,15 +21,21 @@ static void pair_add(struct scrub_addresses *addresses, int first, int second)
 
 static void form_add(struct scrub_addresses *addresses, const char *form, enum scrub_edge edge)
 {
+    struct scrub_form added = {.length = strlen(form), .has_dot = strchr(form, '.') != NULL, .edge = edge};
+    if (addresses->form_count == SCRUB_ADDRESSES_MAX * SCRUB_FORMS_MAX || added.length >= SCRUB_FORM_BYTES || !form[0])
+        return;
+    if (addresses->form_count == 0) {
+        struct random_source random = random_system();
+        random_fill(&random, addresses->mask, sizeof addresses->mask);
+    }
+    for (size_t i = 0; i < added.length; i++)
+        added.masked[i] = (uint8_t)(tolower(form[i]) ^ addresses->mask[i]);
     for (size_t i = 0; i < addresses->form_count; i++) {
-        if (strcasecmp(addresses->forms[i].text, form) == 0)
+        if (addresses->forms[i].length == added.length &&
+            memcmp(addresses->forms[i].masked, added.masked, added.length) == 0)
             return;
     }
-    if (addresses->form_count == SCRUB_ADDRESSES_MAX * SCRUB_FORMS_MAX || strlen(form) >= SCRUB_FORM_BYTES || !form[0])
-        return;
-    struct scrub_form *added = &addresses->forms[addresses->form_count++];
-    snprintf(added->text, sizeof added->text, "%s", form);
-    added->edge = edge;
+    addresses->forms[addresses->form_count++] = added;
     pair_add(addresses, tolower(form[0]), tolower(form[1]));
     pair_add(addresses, tolower(form[0]), toupper(form[1]));
     pair_add(addresses, toupper(form[0]), tolower(form[1]));
@@ -50,6 +57,11 @@ static void base64_add(struct scrub_addresses *addresses, const char *text)
             memcpy(form, encoded.bytes + first, end - first);
             form_add(addresses, form, SCRUB_EDGE_NONE);
         }
+        OPENSSL_cleanse(form, sizeof form);
+        if (plain.bytes)
+            OPENSSL_cleanse(plain.bytes, plain.count);
+        if (encoded.bytes)
+            OPENSSL_cleanse(encoded.bytes, encoded.count);
         buffer_free(&plain);
         buffer_free(&encoded);
     }
@@ -74,6 +86,8 @@ static void v4_add(struct scrub_addresses *addresses, const uint8_t b[4])
              (unsigned long)b[0] << 24 | (unsigned long)b[1] << 16 | (unsigned long)b[2] << 8 | b[3]);
     form_add(addresses, form, SCRUB_EDGE_DIGIT);
     base64_add(addresses, dotted);
+    OPENSSL_cleanse(form, sizeof form);
+    OPENSSL_cleanse(dotted, sizeof dotted);
 }
 
 static void v6_groups_add(struct scrub_addresses *addresses, const uint8_t b[16])
@@ -94,6 +108,10 @@ static void v6_groups_add(struct scrub_addresses *addresses, const uint8_t b[16]
         reversed_used += (size_t)snprintf(reversed + reversed_used, sizeof reversed - reversed_used, "%c%s",
                                           packed[i - 1], i > 1 ? "." : "");
     form_add(addresses, reversed, SCRUB_EDGE_HEX);
+    OPENSSL_cleanse(plain, sizeof plain);
+    OPENSSL_cleanse(full, sizeof full);
+    OPENSSL_cleanse(packed, sizeof packed);
+    OPENSSL_cleanse(reversed, sizeof reversed);
 }
 
 static void v6_add(struct scrub_addresses *addresses, const uint8_t b[16])
@@ -111,6 +129,9 @@ static void v6_add(struct scrub_addresses *addresses, const uint8_t b[16])
         dashed[i] = form[i] == ':' ? '-' : form[i];
     form_add(addresses, dashed, SCRUB_EDGE_HEX);
     base64_add(addresses, form);
+    OPENSSL_cleanse(form, sizeof form);
+    OPENSSL_cleanse(escaped, sizeof escaped);
+    OPENSSL_cleanse(dashed, sizeof dashed);
 }
 
 void scrub_forms_add(struct scrub_addresses *addresses, const uint8_t *address, bool is_v4)

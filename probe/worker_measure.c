@@ -11,6 +11,8 @@
 #include "probe/worker_kinds.h"
 #include "probe/worker_line.h"
 
+#define STACK_WIPED_BYTES (128u << 10)
+
 struct measuring {
     struct worker_task task;
     struct probe_setup setup;
@@ -51,6 +53,9 @@ static void task_apply(struct worker_task *task, struct probe_setup *setup)
     setup_access_look(setup); /* it may have changed since */
     for (size_t i = 0; i < task->own_count; i++)
         (void)scrub_add_text(&setup->own, task->own[i]);
+    /* From here on the own address stands masked in `setup->own` alone. */
+    memset(task->own, 0, sizeof task->own);
+    (void)json_object_del(task->root, "own");
     if (task->has_connectivity) {
         setup->connectivity = task->connectivity;
         setup->context.connectivity = &setup->connectivity;
@@ -86,6 +91,13 @@ static enum status connectivity_note(const struct nettest_result *result, enum a
                                        access_name(access)));
 }
 
+/* What calls that have returned left on the stack: headers and lines that told the own address, among others. */
+static __attribute__((noinline)) void stack_wipe(void)
+{
+    uint8_t room[STACK_WIPED_BYTES];
+    explicit_bzero(room, sizeof room);
+}
+
 static void on_result(const struct measure_job *job, enum status status, struct nettest_result *result, void *arg)
 {
     struct measuring *measuring = arg;
@@ -108,6 +120,7 @@ static void on_result(const struct measure_job *job, enum status status, struct 
     if (measuring->is_unheard)
         loop_stop(measuring->setup.loop);
     buffer_free(&line);
+    stack_wipe();
 }
 
 static void on_done(void *arg)

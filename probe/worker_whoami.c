@@ -6,15 +6,18 @@
 #include "probe/worker_line.h"
 #include "tests-network/steps/address.h"
 
+/* Those that are public first: only so many fit. The others too: a collector inside a network of its own tells such. */
 static json_t *own_encode(const struct scrub_addresses *own)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < own->count && array; i++) {
-        char text[ADDRESS_TEXT_BYTES];
-        address_format(&own->addresses[i], text);
-        /* Those of the machine's interfaces every worker reads itself. */
-        if (address_is_public((const struct sockaddr *)&own->addresses[i]))
+    for (int public = 1; public >= 0; public--) {
+        for (size_t i = 0; i < own->count && array; i++) {
+            char text[ADDRESS_TEXT_BYTES];
+            if (address_is_public((const struct sockaddr *)&own->addresses[i]) != (public == 1))
+                continue;
+            address_format(&own->addresses[i], text);
             (void)json_array_append_new(array, json_string(text));
+        }
     }
     return array;
 }
