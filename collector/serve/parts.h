@@ -22,6 +22,7 @@ struct control_service;
 struct evconnlistener;
 struct evidence_log;
 struct geo;
+struct log_keeper;
 struct judge;
 struct tls_server;
 struct upload;
@@ -42,7 +43,6 @@ struct server {
     struct evconnlistener *listener;
     struct connections *connections;
     struct control_service *control;
-    struct evidence_log *log; /* NULL until it is asked for */
     const struct geo *geo;
     struct tls_server *tls; /* NULL: plain HTTP */
     struct upload *uploads; /* bundles of this loop that the pipeline has */
@@ -61,6 +61,7 @@ struct service {
     struct clock clock;
     struct geo *geo;
     struct tls_server *tls;
+    struct log_keeper *log;
     struct trust *trust;
     struct ingest_policy policy;
     struct age_recipient recipient; /* whom probes seal to */
@@ -102,6 +103,13 @@ enum status server_open(struct service *service, struct server *server, struct w
 /* In the loop's thread: takes no more connections, and stops the loop once all are answered, or too late. */
 void server_drain(struct server *server);
 void server_free(struct server *server);
+
+/* log_keeper.c: one view of the evidence log for all loops, made ready beside them. */
+enum status log_keeper_open(struct service *service, struct log_keeper **out, struct why *why);
+void log_keeper_free(struct log_keeper *keeper);
+/* The log, until it is given back by the same thread. BUSY while it is not ready. */
+enum status log_keeper_take(struct log_keeper *keeper, struct evidence_log **out, struct why *why);
+void log_keeper_give(struct log_keeper *keeper);
 
 /* signed.c: the headers Dialtone-Signature and Dialtone-Key, over the bytes of the body. */
 enum status signed_headers(struct server *server, struct evhttp_request *request, const struct buffer *body,

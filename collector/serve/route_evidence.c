@@ -33,16 +33,16 @@ static enum status log_json(struct server *server, const uint8_t bundle[SHA256_B
     struct merkle_proof proof;
     uint64_t size = 0;
     uint64_t index = 0;
-    enum status status = STATUS_OK;
-    if (!server->log) {
-        status = evidence_log_open(server->query, &server->key->public_key, &server->log);
+    struct evidence_log *log = NULL;
+    enum status status = log_keeper_take(server->service->log, &log, why);
+    if (status != STATUS_OK) {
+        return status;
     }
+    status = evidence_log_checkpoint(log, server->key, &note, why);
     if (status == STATUS_OK) {
-        status = evidence_log_checkpoint(server->log, server->key, &note, why);
+        status = evidence_log_inclusion(log, bundle, &size, &index, &proof, why);
     }
-    if (status == STATUS_OK) {
-        status = evidence_log_inclusion(server->log, bundle, &size, &index, &proof, why);
-    }
+    log_keeper_give(server->service->log);
     if (status == STATUS_OK) {
         *out = json_pack("{s:s%, s:I, s:I, s:o}", "checkpoint", (const char *)note.bytes, note.count, "index",
                          (json_int_t)index, "size", (json_int_t)size, "proof", proof_json(&proof));
@@ -106,7 +106,7 @@ void route_evidence(struct server *server, struct evhttp_request *request, const
         body.failed = json_write(root, &body) != STATUS_OK;
         buffer_text(&body, "\n");
         reply_tagged(request, "application/json", &body);
-    } else if (status == STATUS_MALFORMED || status == STATUS_NOT_FOUND) {
+    } else if (status == STATUS_MALFORMED || status == STATUS_NOT_FOUND || status == STATUS_BUSY) {
         reply_status(request, status, why.text);
     } else {
         log_event(&server->config->log, LOG_LEVEL_ERROR, "evidence_not_told", "status=%s reason=\"%s\"",

@@ -1,5 +1,5 @@
 /* GET /api/v1/log, log/proof, log/consistency and log/leaves: the evidence log, for whoever would check it.
- * Owner: each loop has a view of the log of its own, made when it is first asked for.
+ * Owner: the log is the keeper's, taken for one answer and given back.
  * Why: nobody has to believe the collector that a bundle was there, and that nothing was taken away since. */
 #include <event2/http.h>
 #include <inttypes.h>
@@ -12,13 +12,17 @@
 #define LEAVES_DEFAULT 1000
 #define LEAVES_MOST    10000
 
-static enum status log_ready(struct server *server, struct why *why)
+/* The log as it is now; to be given back where this says OK. */
+static enum status log_take(struct server *server, struct evidence_log **out, struct why *why)
 {
-    enum status status = STATUS_OK;
-    if (!server->log) {
-        status = evidence_log_open(server->query, &server->key->public_key, &server->log);
+    enum status status = log_keeper_take(server->service->log, out, why);
+    if (status == STATUS_OK) {
+        status = evidence_log_update(*out, why);
+        if (status != STATUS_OK) {
+            log_keeper_give(server->service->log);
+        }
     }
-    return status == STATUS_OK ? evidence_log_update(server->log, why) : status;
+    return status;
 }
 
 /* What the caller could not know is told; what the operator has to look at is logged. */
@@ -48,9 +52,11 @@ static void checkpoint_send(struct server *server, struct evhttp_request *reques
 {
     struct buffer note = {0};
     struct why why = {""};
-    enum status status = log_ready(server, &why);
+    struct evidence_log *log = NULL;
+    enum status status = log_take(server, &log, &why);
     if (status == STATUS_OK) {
-        status = evidence_log_checkpoint(server->log, server->key, &note, &why);
+        status = evidence_log_checkpoint(log, server->key, &note, &why);
+        log_keeper_give(server->service->log);
     }
     if (status != STATUS_OK) {
         buffer_free(&note);
@@ -63,6 +69,7 @@ static void checkpoint_send(struct server *server, struct evhttp_request *reques
 static void inclusion_send(struct server *server, struct evhttp_request *request, const struct evkeyvalq *query)
 {
     struct why why = {""};
+    struct evidence_log *log = NULL;
     struct merkle_proof proof;
     uint8_t bundle[SHA256_BYTES];
     int64_t asked_size = 0;
@@ -74,11 +81,12 @@ static void inclusion_send(struct server *server, struct evhttp_request *request
     } else if (reply_query_number(query, "size", 1, INT64_MAX, &asked_size) != STATUS_OK) {
         why_set(&why, "size is how many entries the tree has, as a checkpoint tells it");
     } else {
-        status = log_ready(server, &why);
+        status = log_take(server, &log, &why);
     }
     uint64_t size = (uint64_t)asked_size;
     if (status == STATUS_OK) {
-        status = evidence_log_inclusion(server->log, bundle, &size, &index, &proof, &why);
+        status = evidence_log_inclusion(log, bundle, &size, &index, &proof, &why);
+        log_keeper_give(server->service->log);
     }
     if (status != STATUS_OK) {
         refuse(server, request, status, &why);
@@ -92,6 +100,7 @@ static void inclusion_send(struct server *server, struct evhttp_request *request
 static void consistency_send(struct server *server, struct evhttp_request *request, const struct evkeyvalq *query)
 {
     struct why why = {""};
+    struct evidence_log *log = NULL;
     struct merkle_proof proof;
     int64_t from = -1;
     int64_t to = -1;
@@ -100,10 +109,11 @@ static void consistency_send(struct server *server, struct evhttp_request *reque
         reply_query_number(query, "to", 0, INT64_MAX, &to) != STATUS_OK || from < 0 || to < 0) {
         why_set(&why, "from and to are how many entries two trees have, as their checkpoints tell it");
     } else {
-        status = log_ready(server, &why);
+        status = log_take(server, &log, &why);
     }
     if (status == STATUS_OK) {
-        status = evidence_log_consistency(server->log, (uint64_t)from, (uint64_t)to, &proof, &why);
+        status = evidence_log_consistency(log, (uint64_t)from, (uint64_t)to, &proof, &why);
+        log_keeper_give(server->service->log);
     }
     if (status != STATUS_OK) {
         refuse(server, request, status, &why);

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "collector/log/evidence_log.h"
 #include "collector/serve/head_check.h"
 #include "collector/serve/parts.h"
 #include "collector/serve/routes.h"
@@ -193,7 +192,6 @@ void server_free(struct server *server)
     connections_free(server->connections);
     mailbox_free(server->mailbox);
     loop_free(server->loop);
-    evidence_log_free(server->log);
     query_close(server->query);
     *server = (struct server){0};
 }

@@ -94,6 +94,9 @@ static enum status parts_open(struct service *service, struct why *why)
         status = pipeline_open(&settings, &service->pipeline, why);
     }
     if (status == STATUS_OK) {
+        status = log_keeper_open(service, &service->log, why);
+    }
+    if (status == STATUS_OK) {
         status = judge_open(service, &service->judge, why);
     }
     return status;
@@ -231,6 +234,7 @@ void service_free(struct service *service)
     }
     pipeline_free(service->pipeline);
     judge_free(service->judge);
+    log_keeper_free(service->log);
     trust_free(service->trust);
     for (int i = 0; i < service->server_count; i++) {
         server_free(&service->servers[i]);
