@@ -60,6 +60,7 @@ struct fetch {
     fetch_callback callback;
     void *arg;
     curl_socket_t watched_fd; /* CURL_SOCKET_BAD: none for this one alone */
+    bool is_http2; /* as the caller said, of a connection of its own */
     bool has_moved;
     LIST_ENTRY(fetch) moved_link;
     bool is_finished; /* its callback runs: fetch_cancel has nothing left to do */
@@ -342,14 +343,16 @@ static int socket_exchange(void *arg, char *remote, char *local, int remote_port
 /* Bytes as they pass: HTTP's, and the handshake's where curl speaks TLS. */
 static int bytes_passed(CURL *easy, curl_infotype type, char *bytes, size_t count, void *arg)
 {
-    (void)easy;
     (void)bytes;
     struct fetch *fetch = arg;
     if (type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT || type == CURLINFO_SSL_DATA_OUT)
         fetch->sent_bytes += (int64_t)count;
     else if (type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN || type == CURLINFO_SSL_DATA_IN)
         fetch->received_bytes += (int64_t)count;
-    if ((type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN) && !fetch->has_moved) {
+    long version = 0;
+    bool has_come = type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN;
+    if (has_come && !fetch->has_moved && curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
+        (fetch->is_http2 || version == CURL_HTTP_VERSION_2_0)) {
         fetch->has_moved = true;
         LIST_INSERT_HEAD(&fetch->fetcher->moved, fetch, moved_link);
     }
@@ -481,6 +484,7 @@ enum status fetch_start(struct fetcher *fetcher, const struct fetch_request *req
     *fetch = (struct fetch){
         .fetcher = fetcher, .connected_fd = -1, .curl_fd = -1, .watched_fd = CURL_SOCKET_BAD, .callback = callback, .arg = arg};
     fetch->arrival.body_limit_bytes = request->body_limit_bytes;
+    fetch->is_http2 = request->is_http2;
     enum status status = fetch_lines_make(request, &fetch->sent_headers);
     if (status != STATUS_OK)
         goto done;

@@ -16,6 +16,7 @@
 
 /* A buffer of its own mapping costs microseconds, and takes memory only page by page as it is written. */
 #define MAPPED_BYTES_LEAST 12288
+#define TRIM_BYTES_LEAST   (512 << 10) /* at the end of the heap before it is given back: less, and it is taken again at once */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define IS_WATCHED 1
@@ -141,6 +142,7 @@ static void libraries_tell(void)
 void frugal_begin(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_LEAST); /* refused: only more memory is used */
+    (void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES_LEAST);
     libraries_tell();
 }
 
