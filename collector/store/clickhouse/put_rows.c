@@ -9,7 +9,8 @@
 #include "measurement/base/clock.h"
 
 #define LOOKUP_COUNT_MAX  50000 /* identities in one question */
-#define LOOKUP_SPAN_MAX_S 21600 /* a longer span of time is asked for key by key */
+#define LOOKUP_SPAN_MAX_S 172800 /* a longer span of time is asked for key by key, which costs twice as much a key */
+#define LOOKUP_COUNTRIES_MAX 300
 
 /* Which of the observations, in order of their identities, are not to be inserted. */
 struct candidate {
@@ -91,19 +92,53 @@ static enum status known_mark(struct reader *reader, void *arg)
     return STATUS_OK;
 }
 
-/* The span of the rows, where it is short and of one country: then the index needs no more than its ends. */
-static bool span_is_narrow(const struct candidate *rows, size_t count, int64_t *first_us, int64_t *last_us)
+/* What the rows of one question have in common. */
+struct lookup {
+    int64_t first_us, last_us;
+    char countries[LOOKUP_COUNTRIES_MAX][COUNTRY_BYTES];
+    size_t country_count;
+    bool is_narrow; /* a short span of few countries: then the index needs no more than those */
+};
+
+static void country_note(struct lookup *lookup, const char *country)
 {
-    *first_us = *last_us = rows[0].observation->time_us;
-    for (size_t i = 0; i < count; i++) {
-        const struct observation *observation = rows[i].observation;
-        if (strcmp(observation->country, rows[0].observation->country) != 0) {
-            return false;
+    for (size_t i = lookup->country_count; i > 0; i--) { /* the last one is the likeliest */
+        if (strcmp(lookup->countries[i - 1], country) == 0) {
+            return;
         }
-        *first_us = observation->time_us < *first_us ? observation->time_us : *first_us;
-        *last_us = observation->time_us > *last_us ? observation->time_us : *last_us;
     }
-    return *last_us / US_PER_S - *first_us / US_PER_S <= LOOKUP_SPAN_MAX_S;
+    lookup->is_narrow = lookup->is_narrow && lookup->country_count < LOOKUP_COUNTRIES_MAX;
+    if (lookup->is_narrow) {
+        memcpy(lookup->countries[lookup->country_count++], country, COUNTRY_BYTES);
+    }
+}
+
+static void lookup_make(const struct candidate *rows, size_t count, struct lookup *out)
+{
+    *out = (struct lookup){.is_narrow = true,
+                           .first_us = rows[0].observation->time_us,
+                           .last_us = rows[0].observation->time_us};
+    for (size_t i = 0; i < count && out->is_narrow; i++) {
+        int64_t time_us = rows[i].observation->time_us;
+        out->first_us = time_us < out->first_us ? time_us : out->first_us;
+        out->last_us = time_us > out->last_us ? time_us : out->last_us;
+        out->is_narrow = out->last_us / US_PER_S - out->first_us / US_PER_S <= LOOKUP_SPAN_MAX_S;
+        country_note(out, rows[i].observation->country);
+    }
+}
+
+static void lookup_sql(const struct lookup *lookup, struct buffer *sql)
+{
+    buffer_text(sql, "SELECT identity FROM entries WHERE line >= 0");
+    if (!lookup->is_narrow) {
+        buffer_text(sql, " AND (country, time_us, identity) IN " CLICKHOUSE_SET_NAME);
+        return;
+    }
+    for (size_t i = 0; i < lookup->country_count; i++) {
+        sql_text(sql, i == 0 ? " AND country IN (%" : ",%", lookup->countries[i]);
+    }
+    sql_number(sql, ") AND time_us >= %", lookup->first_us);
+    sql_number(sql, " AND time_us <= % AND identity IN " CLICKHOUSE_SET_NAME, lookup->last_us);
 }
 
 /* Country and time come from the line whose hash the identity is: they are part of the key, so the index answers. */
@@ -113,26 +148,20 @@ static enum status known_find(struct store_handle *handle, struct candidates *ca
     const struct candidate *rows = candidates->rows + from;
     size_t left = candidates->count - from;
     size_t count = left < LOOKUP_COUNT_MAX ? left : LOOKUP_COUNT_MAX;
-    int64_t first_us, last_us;
-    bool is_narrow = span_is_narrow(rows, count, &first_us, &last_us);
     struct buffer sql = {0};
-    struct clickhouse_set set = {.structure = is_narrow ? "identity FixedString(32)"
-                                                        : "country String, time_us Int64, identity FixedString(32)"};
+    struct lookup lookup;
+    lookup_make(rows, count, &lookup);
+    struct clickhouse_set set = {.structure = lookup.is_narrow
+                                                  ? "identity FixedString(32)"
+                                                  : "country String, time_us Int64, identity FixedString(32)"};
     for (size_t i = 0; i < count; i++) {
-        if (!is_narrow) {
+        if (!lookup.is_narrow) {
             binary_put_text(&set.rows, rows[i].observation->country);
             binary_put_i64(&set.rows, rows[i].observation->time_us);
         }
         binary_put_hash(&set.rows, rows[i].observation->identity);
     }
-    buffer_text(&sql, "SELECT identity FROM entries WHERE line >= 0");
-    if (is_narrow) {
-        sql_text(&sql, " AND country = %", rows[0].observation->country);
-        sql_number(&sql, " AND time_us >= %", first_us);
-        sql_number(&sql, " AND time_us <= % AND identity IN " CLICKHOUSE_SET_NAME, last_us);
-    } else {
-        buffer_text(&sql, " AND (country, time_us, identity) IN " CLICKHOUSE_SET_NAME);
-    }
+    lookup_sql(&lookup, &sql);
     enum status status = clickhouse_select_among(handle, &sql, &set, known_mark, candidates, why);
     buffer_free(&set.rows);
     return status;

@@ -23,13 +23,13 @@ static int64_t now_us(void)
 }
 
 /* Every second one is a climb, the others tests of a few hundred sites. */
-static void observation_make(struct observation *out, int64_t bundle, int64_t line, int64_t bundle_rows)
+static void observation_make(struct observation *out, int64_t bundle, int64_t line, int64_t salt)
 {
     int64_t probe = bundle % 20;
-    int64_t key[2] = {bundle * 1000000 + line, bundle_rows};
+    int64_t key[2] = {bundle * 1000000 + line, salt};
     memset(out, 0, sizeof *out);
     sha256(key, sizeof key, out->identity);
-    out->time_us = START_US + (bundle / 20 * bundle_rows + line) * STEP_US;
+    out->time_us = START_US + (bundle / 20 * 1000 + line) * STEP_US;
     snprintf(out->probe, sizeof out->probe, "%016llx", (unsigned long long)probe * 977);
     out->is_signed = true;
     memcpy(out->country, "XD", 2);
@@ -54,27 +54,50 @@ struct spent {
     int64_t cpu_us;
 };
 
-static enum status bundles_put(const struct store *store, struct store_handle *handle, int64_t rows_each,
+/* How many rows a bundle has, and how many bundles go in together. */
+struct shape {
+    int64_t bundle_rows;
+    int64_t group_bundles;
+};
+
+static void group_make(const struct shape *shape, int64_t first_bundle, struct observation *rows,
+                       struct store_bundle *bundles, struct store_put *puts)
+{
+    for (int64_t i = 0; i < shape->group_bundles; i++) {
+        int64_t key[3] = {first_bundle + i, shape->bundle_rows, shape->group_bundles};
+        struct observation *own = rows + i * shape->bundle_rows;
+        bundles[i] = (struct store_bundle){
+            .is_signed = true, .label.sequence = first_bundle + i, .received_us = START_US * 2};
+        sha256(key, sizeof key, bundles[i].hash);
+        snprintf(bundles[i].probe, sizeof bundles[i].probe, "%x-%x", (unsigned)shape->group_bundles,
+                 (unsigned)shape->bundle_rows);
+        for (int64_t line = 0; line < shape->bundle_rows; line++) {
+            observation_make(&own[line], first_bundle + i, line, shape->bundle_rows * 1000 + shape->group_bundles);
+        }
+        puts[i] = (struct store_put){
+            .bundle = &bundles[i], .observations = own, .count = (size_t)shape->bundle_rows};
+    }
+}
+
+static enum status bundles_put(const struct store *store, struct store_handle *handle, const struct shape *shape,
                                struct spent *spent, struct why *why)
 {
-    struct observation *rows = calloc((size_t)rows_each, sizeof *rows);
-    enum status status = rows ? STATUS_OK : STATUS_NO_MEMORY;
-    for (int64_t bundle = 0; bundle < BUNDLE_COUNT && status == STATUS_OK; bundle++) {
-        struct store_bundle row = {.is_signed = true, .label.sequence = bundle, .received_us = START_US * 2};
-        struct store_put_result result;
-        int64_t key[2] = {bundle, rows_each};
-        sha256(key, sizeof key, row.hash);
-        snprintf(row.probe, sizeof row.probe, "%lld rows", (long long)rows_each);
-        for (int64_t line = 0; line < rows_each; line++) {
-            observation_make(&rows[line], bundle, line, rows_each);
-        }
+    size_t group = (size_t)shape->group_bundles;
+    struct observation *rows = calloc(group * (size_t)shape->bundle_rows, sizeof *rows);
+    struct store_bundle *bundles = calloc(group, sizeof *bundles);
+    struct store_put *puts = calloc(group, sizeof *puts);
+    enum status status = rows && bundles && puts ? STATUS_OK : STATUS_NO_MEMORY;
+    for (int64_t bundle = 0; bundle < BUNDLE_COUNT && status == STATUS_OK; bundle += shape->group_bundles) {
+        group_make(shape, bundle, rows, bundles, puts);
         int64_t start_us = now_us();
         int64_t start_cpu_us = bench_cpu_us();
-        status = store_put_one(store, handle, &row, rows, (size_t)rows_each, &result, why);
+        status = store->put_bundles(handle, puts, group, why);
         spent->wall_us += now_us() - start_us;
         spent->cpu_us += bench_cpu_us() - start_cpu_us;
     }
     free(rows);
+    free(bundles);
+    free(puts);
     return status;
 }
 
@@ -88,23 +111,22 @@ static enum status presence_count(const struct presence *row, void *arg)
 static enum status store_measure(struct bench_table *table, const struct store *store,
                                  struct store_handle *handle, struct why *why)
 {
-    static const int64_t sizes[] = {200, 1000};
+    static const struct shape shapes[] = {{200, 1}, {200, 50}, {1000, 50}};
     char what[96];
     int64_t row_count = 0;
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         struct spent spent = {0};
-        enum status status = bundles_put(store, handle, sizes[i], &spent, why);
+        enum status status = bundles_put(store, handle, &shapes[i], &spent, why);
         if (status != STATUS_OK) {
             return status;
         }
-        row_count += BUNDLE_COUNT * sizes[i];
-        snprintf(what, sizeof what, "%s: bundles of %lld, checked and acknowledged", store->name,
-                 (long long)sizes[i]);
-        bench_row(table, what, (double)(BUNDLE_COUNT * sizes[i]) * 1e6 / (double)spent.wall_us, "rows/s",
-                  BENCH_NO_BAR, 0);
+        double rows = (double)(BUNDLE_COUNT * shapes[i].bundle_rows);
+        row_count += BUNDLE_COUNT * shapes[i].bundle_rows;
+        snprintf(what, sizeof what, "%s: %lld bundles of %lld at once, acknowledged", store->name,
+                 (long long)shapes[i].group_bundles, (long long)shapes[i].bundle_rows);
+        bench_row(table, what, rows * 1e6 / (double)spent.wall_us, "rows/s", BENCH_NO_BAR, 0);
         snprintf(what, sizeof what, "%s: the same, by this process's processor", store->name);
-        bench_row(table, what, (double)(BUNDLE_COUNT * sizes[i]) * 1e6 / (double)spent.cpu_us, "rows/CPU-s",
-                  BENCH_NO_BAR, 0);
+        bench_row(table, what, rows * 1e6 / (double)spent.cpu_us, "rows/CPU-s", BENCH_NO_BAR, 0);
     }
     int64_t cell_count = 0;
     int64_t start_us = now_us();
