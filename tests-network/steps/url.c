@@ -14,8 +14,10 @@
 static char *host_of(CURLU *handle)
 {
     char *text = NULL, *host = NULL;
-    if (curl_url_get(handle, CURLUPART_HOST, &text, CURLU_PUNYCODE) != CURLUE_OK)
+    if (curl_url_get(handle, CURLUPART_HOST, &text, CURLU_PUNYCODE) != CURLUE_OK) {
+        curl_free(text); /* libcurl 7.88 leaves the name here that it could not encode */
         return NULL;
+    }
     size_t count = strlen(text);
     if (count > 2 && text[0] == '[' && text[count - 1] == ']')
         host = strndup(text + 1, count - 2);
