@@ -30,7 +30,10 @@ static enum status bounds_check(const char *text, size_t count, struct why *why)
         uint8_t byte = reader_u8(&reader);
         if (byte == '"')
             skip_string(&reader);
-        else if (byte == '[' || byte == '{')
+        else if (byte == 0) { /* jansson swallows one behind a number */
+            why_set(why, "A zero byte stands in the JSON: remove it.");
+            return STATUS_MALFORMED;
+        } else if (byte == '[' || byte == '{')
             depth++;
         else if ((byte == ']' || byte == '}') && depth > 0)
             depth--;

@@ -217,7 +217,11 @@ static void test_hostile_texts(void **state)
         assert_int_equal(pair->good_count - good_count, cases[i].expected);
     }
     static const char zero[] = HEAD "{\"s\":\"a\0b\"}}";
+    static const char zero_behind[] = HEAD "{\"n\":[-2\0\r,1]}}";
+    size_t good_count = pair->good_count;
     compare(pair, zero, sizeof zero - 1);
+    compare(pair, zero_behind, sizeof zero_behind - 1);
+    assert_int_equal(pair->good_count, good_count);
 }
 
 static void repeat(struct buffer *out, const char *text, int count)
