@@ -14,6 +14,7 @@ extern const struct cli_command command_export;
 extern const struct cli_command command_receipts;
 extern const struct cli_command command_wipe;
 extern const struct cli_command command_lists;
+extern const struct cli_command command_replay;
 extern const struct cli_command command_worker; /* of the daemon */
 
 /* The exit status for what a user's own file or flag caused: malformed input is configuration, not a finding. */

@@ -7,7 +7,7 @@ int main(int argc, char **argv)
 {
     static const struct cli_command *const commands[] = {
         &command_check, &command_measure, &command_run, &command_consent, &command_keys, &command_status,
-        &command_export, &command_receipts, &command_wipe, &command_lists, &command_worker, NULL,
+        &command_export, &command_receipts, &command_wipe, &command_lists, &command_replay, &command_worker, NULL,
     };
     static const struct cli_program program = {
         .name = "dialtone-probe",
