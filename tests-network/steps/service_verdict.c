@@ -183,6 +183,9 @@ static struct verdict judge_failures(const struct service *service, const struct
         if (!does_count(service, evidence, i) || endpoint->opinion == OPINION_FAILS ||
             failure_is_local(endpoint->failure))
             continue;
+        /* Where the control fails at a part of the service alike, its silence on this one is no word against us. */
+        if (endpoint->opinion == OPINION_NONE && tally->down_count > 0)
+            continue;
         struct verdict verdict =
             rule_apply(evidence, endpoint, endpoint->opinion == OPINION_REACHES || ladder_vouches);
         if (verdict.outcome == OUTCOME_BLOCKED && verdict.confidence > best.confidence)
