@@ -139,8 +139,9 @@ const struct cli_command command_consent = {
     .help =
         "usage: dialtone-probe consent --state DIR [--language CODE]\n"
         "\n"
-        "Shows what hosting a probe means, asks two questions to be sure that it was understood, and on agreement makes the folder (0700), the probe's key\n"
-        "(DIR/key.pem, 0600) and the record of the consent (DIR/consent.json). The daemon does not run without.\n"
+        "Shows what hosting a probe means, asks two questions to be sure that it was understood, and on agreement\n"
+        "makes the folder (0700), the probe's key (DIR/key.pem, 0600) and the record of the consent\n"
+        "(DIR/consent.json). The daemon does not run without.\n"
         "The key never leaves this machine; its name is the probe's pseudonym. To take consent back, stop the\n"
         "daemon and type dialtone-probe wipe.\n"
         "\n"

@@ -16,6 +16,9 @@
 #include "probe/spool_inner.h"
 #include "probe/spool_line.h"
 
+/* What sealing adds at most: header, key and signature, a tag each 64 KiB. */
+#define SEALING_BYTES_MAX (16u << 10)
+
 /* Whole lines at the start of a batch's part. */
 struct cut {
     size_t bytes;
@@ -99,7 +102,10 @@ static enum status records_pack(const struct spool *spool, const struct buffer *
     label_times(&label, records->bytes, records->count);
     packed->count = 0;
     minisig->count = 0;
-    return bundle_pack(spool->key, &label, records->bytes, records->count, packed, minisig);
+    enum status status = bundle_pack(spool->key, &label, records->bytes, records->count, packed, minisig);
+    bool is_too_large_sealed = status == STATUS_OK && label.measurement_count > 1 &&
+                               packed->count > BUNDLE_PACKED_BYTES_MAX - SEALING_BYTES_MAX;
+    return is_too_large_sealed ? STATUS_TOO_LARGE : status;
 }
 
 /* Packs as many of the lines as fit, at most `line_max`; *cut is what was packed, or one line that fits in no bundle
