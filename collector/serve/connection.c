@@ -22,6 +22,7 @@
 #define SWEEP_US        (US_PER_S / 4)
 #define LINGER_US       (2 * US_PER_S) /* for the client to read a refusal before the socket is gone */
 #define SLICES_MOST     8
+#define REAPED_AT_ONCE  4
 
 struct connection {
     struct connections *owner;
@@ -37,8 +38,11 @@ struct connection {
     bool is_refused; /* told so, and lingering */
     bool is_shut;
     int fd; /* where it stands in by_fd; -1 before the first byte */
-    LIST_ENTRY(connection) link;
+    struct connection_queue *queue; /* which of the three it stands in */
+    TAILQ_ENTRY(connection) link;
 };
+
+TAILQ_HEAD(connection_queue, connection);
 
 struct connections {
     struct loop *loop;
@@ -52,7 +56,10 @@ struct connections {
     size_t by_fd_room;
     void (*answered)(struct evhttp_request *request, void *arg); /* NULL: nobody wants to know */
     void *answered_arg;
-    LIST_HEAD(, connection) list;
+    struct connection_queue idle;   /* the one that waits longest first */
+    struct connection_queue active; /* a request comes or is answered */
+    struct connection_queue shut;   /* until evhttp lets go of them */
+    size_t shut_count;
 };
 
 struct connection_bounds connection_bounds_default(void)
@@ -82,12 +89,27 @@ static void held_release(struct connection *connection)
     connection->held_bytes = 0;
 }
 
+/* Behind the others that are as it is now. */
+static void connection_place(struct connection *connection)
+{
+    struct connections *owner = connection->owner;
+    bool is_idle = connection->check.phase == HEAD_PHASE_IDLE && !connection->is_answering;
+    struct connection_queue *queue = connection->is_shut ? &owner->shut : is_idle ? &owner->idle : &owner->active;
+    if (connection->queue) {
+        TAILQ_REMOVE(connection->queue, connection, link);
+    }
+    connection->queue = queue;
+    TAILQ_INSERT_TAIL(queue, connection, link);
+}
+
 /* evhttp sees the end of the stream and closes. */
 static void connection_shut(struct connection *connection)
 {
     if (!connection->is_shut) {
         shutdown(bufferevent_getfd(connection->bufferevent), SHUT_RDWR);
         connection->is_shut = true;
+        connection->owner->shut_count++;
+        connection_place(connection);
     }
 }
 
@@ -158,7 +180,7 @@ static void oldest_body_refuse(struct connections *connections, const struct con
 {
     struct connection *oldest = NULL;
     struct connection *at;
-    LIST_FOREACH(at, &connections->list, link)
+    TAILQ_FOREACH(at, &connections->active, link)
     {
         bool is_receiving = at->check.phase == HEAD_PHASE_BODY && !at->is_answering && !at->is_shut;
         if (at != newest && is_receiving && (!oldest || at->phase_us < oldest->phase_us)) {
@@ -194,6 +216,7 @@ static void phase_enter(struct connection *connection, enum head_phase before)
     if (after != before) {
         connection->phase_us = now_of(connection->owner);
         connection->body_bytes = 0;
+        connection_place(connection);
     }
     if (connection->request_us == 0 && after != HEAD_PHASE_REFUSED) {
         connection->request_us = now_of(connection->owner);
@@ -259,8 +282,9 @@ static void connection_end(struct connection *connection)
 {
     held_release(connection);
     evbuffer_remove_cb_entry(bufferevent_get_input(connection->bufferevent), connection->watch);
-    LIST_REMOVE(connection, link);
+    TAILQ_REMOVE(connection->queue, connection, link);
     connection->owner->count--;
+    connection->owner->shut_count -= connection->is_shut;
     if (connection->fd >= 0) {
         connection->owner->by_fd[connection->fd] = NULL;
     }
@@ -318,66 +342,63 @@ static void connection_look(struct connection *connection, int64_t now_us)
     }
 }
 
+static void queue_look(struct connection_queue *queue, int64_t now_us)
+{
+    struct connection *connection = TAILQ_FIRST(queue);
+    while (connection) {
+        struct connection *next = TAILQ_NEXT(connection, link);
+        connection_look(connection, now_us);
+        connection = next;
+    }
+}
+
 static void sweep(void *arg)
 {
     struct connections *connections = arg;
     int64_t now_us = now_of(connections);
-    struct connection *connection = LIST_FIRST(&connections->list);
     connections->timer = NULL;
-    while (connection) {
-        struct connection *next = LIST_NEXT(connection, link);
-        connection_look(connection, now_us);
-        connection = next;
-    }
+    queue_look(&connections->shut, now_us);
+    queue_look(&connections->active, now_us);
+    queue_look(&connections->idle, now_us);
     loop_after(connections->loop, SWEEP_US, sweep, connections, &connections->timer);
 }
 
-/* Who goes first where there are too many: who never spoke, who is idle, whose head is slow, whose body is. */
-static int64_t eviction_rank(const struct connection *connection, int64_t now_us)
+/* Whose head or body has taken longest; NULL where all wait for their answers. */
+static struct connection *slowest_find(struct connections *connections)
 {
-    const int64_t age_us = now_us - connection->phase_us;
-    if (connection->is_shut || connection->is_answering) {
-        return -1;
-    }
-    switch (connection->check.phase) {
-    case HEAD_PHASE_IDLE:
-        return connection->has_begun ? age_us : 4 * age_us;
-    case HEAD_PHASE_HEAD:
-        return 4 * age_us;
-    case HEAD_PHASE_BODY:
-        return age_us / 4;
-    case HEAD_PHASE_REFUSED:
-        return INT64_MAX;
-    }
-    return -1;
-}
-
-static void room_make(struct connections *connections)
-{
-    int64_t now_us = now_of(connections);
-    struct connection *chosen = NULL;
-    struct connection *next;
-    int64_t most = -1;
-    for (struct connection *at = LIST_FIRST(&connections->list); at; at = next) {
-        next = LIST_NEXT(at, link);
-        int64_t rank = eviction_rank(at, now_us);
-        if (is_let_go(at)) {
-            connection_end(at);
-        } else if (rank > most) {
-            most = rank;
-            chosen = at;
+    struct connection *slowest = NULL;
+    struct connection *at;
+    TAILQ_FOREACH(at, &connections->active, link)
+    {
+        bool is_receiving = !at->is_answering && at->check.phase != HEAD_PHASE_REFUSED;
+        if (is_receiving && (!slowest || at->phase_us < slowest->phase_us)) {
+            slowest = at;
         }
     }
-    if (chosen && connections->count >= (size_t)connections->bounds.count_most) {
+    return slowest;
+}
+
+/* Where there are too many, who waits longest without a request goes first, then whose request is slowest. */
+static void room_make(struct connections *connections)
+{
+    struct connection *first = TAILQ_FIRST(&connections->shut);
+    for (int i = 0; first && i < REAPED_AT_ONCE && is_let_go(first); i++) {
+        connection_end(first);
+        first = TAILQ_FIRST(&connections->shut);
+    }
+    if (connections->count - connections->shut_count < (size_t)connections->bounds.count_most) {
+        return;
+    }
+    struct connection *chosen = TAILQ_FIRST(&connections->idle);
+    chosen = chosen ? chosen : slowest_find(connections);
+    if (chosen) {
         connection_shut(chosen);
     }
 }
 
 enum status connections_add(struct connections *connections, struct bufferevent *bufferevent)
 {
-    if (connections->count >= (size_t)connections->bounds.count_most) {
-        room_make(connections);
-    }
+    room_make(connections);
     struct connection *connection = calloc(1, sizeof *connection);
     if (!connection) {
         return STATUS_NO_MEMORY;
@@ -393,7 +414,7 @@ enum status connections_add(struct connections *connections, struct bufferevent 
     }
     bufferevent_incref(bufferevent);
     connection->bufferevent = bufferevent;
-    LIST_INSERT_HEAD(&connections->list, connection, link);
+    connection_place(connection);
     connections->count++;
     return STATUS_OK;
 }
@@ -416,6 +437,7 @@ static void on_answered(struct evhttp_request *request, void *arg)
     connection->is_answering = false;
     connection->phase_us = now_of(connection->owner);
     connection->request_us = connection->check.phase == HEAD_PHASE_IDLE ? 0 : connection->phase_us;
+    connection_place(connection);
     if (connection->check.phase == HEAD_PHASE_REFUSED) {
         struct evbuffer *input = bufferevent_get_input(connection->bufferevent);
         evbuffer_drain(input, evbuffer_get_length(input));
@@ -433,6 +455,7 @@ void connections_request(struct connections *connections, struct evhttp_request 
         held_release(connection);
         connection->is_answering = true;
         connection->request_us = connection->request_us ? connection->request_us : now_of(connections);
+        connection_place(connection);
         evhttp_request_set_on_complete_cb(request, on_answered, connection);
     }
 }
@@ -463,7 +486,9 @@ enum status connections_open(struct loop *loop, const struct connection_bounds *
     }
     *connections = (struct connections){
         .loop = loop, .clock = clock_system(), .bounds = *bounds, .held_bytes = held_bytes};
-    LIST_INIT(&connections->list);
+    TAILQ_INIT(&connections->idle);
+    TAILQ_INIT(&connections->active);
+    TAILQ_INIT(&connections->shut);
     enum status status = loop_after(loop, SWEEP_US, sweep, connections, &connections->timer);
     if (status == STATUS_OK) {
         *out = connections;
@@ -479,8 +504,11 @@ void connections_free(struct connections *connections)
         return;
     }
     loop_timer_cancel(connections->timer);
-    while (!LIST_EMPTY(&connections->list)) {
-        connection_end(LIST_FIRST(&connections->list));
+    struct connection_queue *const queues[] = {&connections->idle, &connections->active, &connections->shut};
+    for (size_t i = 0; i < 3; i++) {
+        while (!TAILQ_EMPTY(queues[i])) {
+            connection_end(TAILQ_FIRST(queues[i]));
+        }
     }
     free(connections->by_fd);
     free(connections);
