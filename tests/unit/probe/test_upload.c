@@ -23,6 +23,7 @@
 
 enum play {
     PLAY_HONEST,
+    PLAY_AGAIN, /* the same receipt as before */
     PLAY_PORTAL,        /* 200 and a page */
     PLAY_OTHER_BUNDLE,  /* a receipt for something else */
     PLAY_FORGED,        /* a signature that does not hold */
@@ -77,7 +78,8 @@ static void receipt_send(struct fixture *fixture, struct evhttp_request *request
     buffer_text(&answer, "\"}\n");
     struct evbuffer *body = evbuffer_new();
     evbuffer_add(body, answer.bytes, answer.count);
-    evhttp_send_reply(request, 201, "Created", body);
+    bool is_again = fixture->play == PLAY_AGAIN;
+    evhttp_send_reply(request, is_again ? 200 : 201, is_again ? "OK" : "Created", body);
     evbuffer_free(body);
     buffer_free(&receipt);
     buffer_free(&minisig);
@@ -177,6 +179,7 @@ static void on_request(struct evhttp_request *request, void *arg)
     sha256(body.bytes, body.count, hash);
     switch (fixture->play) {
     case PLAY_HONEST:
+    case PLAY_AGAIN:
         receipt_send(fixture, request, hash, false);
         break;
     case PLAY_PORTAL:
@@ -343,6 +346,12 @@ static void receipted_bundles_go(void **state)
     for (size_t i = 0; i < receipts.count; i++)
         line_count += receipts.bytes[i] == '\n';
     assert_int_equal(line_count, 3);
+    assert_int_equal(fixture->signed_count, 3);
+    /* A repeated receipt holds, but tells no time. */
+    fixture->play = PLAY_AGAIN;
+    bundle_add(fixture, 4);
+    upload_all(fixture);
+    assert_int_equal(fixture->outcome, UPLOAD_DRAINED);
     assert_int_equal(fixture->signed_count, 3);
     assert_int_equal(fixture->signed_us, INT64_C(1767323045) * US_PER_S);
     buffer_free(&receipts);
