@@ -4,7 +4,7 @@
 #include "probe/spool_line.h"
 #include "tests/unit/probe/spool_rig.h"
 
-#define LINE_COUNT 6
+#define LINE_COUNT 4
 
 static void journal_write(const struct fixture *fixture, const char *name, const void *bytes, size_t count)
 {
@@ -59,7 +59,7 @@ static void damage_costs_what_it_touches(void **state)
     static struct census census;
     census = (struct census){0};
     journal_make(&journal);
-    for (int turn = 0; turn < 60; turn++) {
+    for (int turn = 0; turn < 30; turn++) {
         struct buffer damaged = {0};
         int hit_count = 1 + (int)random_below(&random, 3);
         memset(census.seen, 0, sizeof census.seen);
