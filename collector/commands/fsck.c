@@ -53,8 +53,10 @@ const struct cli_command command_fsck = {
     .summary = "check that the data folder is whole",
     .help = "usage: dialtone-collector fsck --data DIR\n"
             "\n"
-            "Reads every raw bundle and compares its hash, looks for rows without a bundle and for gaps in the log, and\n"
-            "recomputes from the measurements what timelines are made of. It changes nothing, and may run beside a\n"
+            "Reads every raw bundle and compares its hash, looks for rows without a bundle and for gaps in "
+            "the log, and\n"
+            "recomputes from the measurements what timelines are made of. It changes nothing, and may run "
+            "beside a\n"
             "collector that serves; a bundle that arrives meanwhile can then be told as a leftover.\n"
             "Each finding is a line: \"damage: ...\" or \"leftover: ...\"; the latter is harmless.\n"
             "\n"

@@ -41,8 +41,8 @@ static enum exit_status prune_into(const char *data, int64_t days)
     if (status != STATUS_OK) {
         return cli_fail(exit_of_status(status), "%s", why.text[0] ? why.text : status_name(status));
     }
-    printf("forgot %lld measurements, removed %zu files of %lld bytes%s\n", (long long)pruned.measurement_count,
-           pruned.file_count, (long long)pruned.byte_count,
+    printf("forgot %lld measurements, removed %zu files of %lld bytes%s\n",
+           (long long)pruned.measurement_count, pruned.file_count, (long long)pruned.byte_count,
            pruned.has_rows ? "" : "; ClickHouse keeps its rows, which timelines are made of");
     return EXIT_NOTHING_WRONG;
 }
@@ -75,12 +75,16 @@ const struct cli_command command_prune = {
     .summary = "forget raw bundles and single measurements after a while",
     .help = "usage: dialtone-collector prune --data DIR --raw-days N\n"
             "\n"
-            "Measurements of more than N days ago are forgotten, and raw bundles that ended and were received before\n"
-            "then are removed. Timelines, events, receipts and the evidence log stay; the evidence behind old events is\n"
+            "Measurements of more than N days ago are forgotten, and raw bundles that ended and were "
+            "received before\n"
+            "then are removed. Timelines, events, receipts and the evidence log stay; the evidence behind "
+            "old events is\n"
             "gone. It may run beside a collector that serves.\n"
             "\n"
-            "What arrives later about a time that was pruned is stored, and not counted in timelines: it cannot be told\n"
-            "any more from what was counted. So keep N larger than the longest time that a probe may be offline.\n"
+            "What arrives later about a time that was pruned is stored, and not counted in timelines: it "
+            "cannot be told\n"
+            "any more from what was counted. So keep N larger than the longest time that a probe may be "
+            "offline.\n"
             "\n"
             "Exit status: 0 done; 2 usage; 3 the data folder cannot be written.\n"
             "\n"

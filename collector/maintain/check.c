@@ -14,12 +14,12 @@
 #include "collector/store/setting.h"
 #include "measurement/base/file.h"
 
-#define FINDING_BYTES   400
-#define KEPT_BYTES_MAX  (64u << 20)
+#define FINDING_BYTES      400
+#define KEPT_BYTES_MAX     (64u << 20)
 #define UNPACKED_BYTES_MAX (256u << 20)
-#define BUNDLES_NAME    "bundles"
-#define BUNDLE_SUFFIX   ".jsonl.zst"
-#define MINISIG_SUFFIX  ".jsonl.zst.minisig"
+#define BUNDLES_NAME       "bundles"
+#define BUNDLE_SUFFIX      ".jsonl.zst"
+#define MINISIG_SUFFIX     ".jsonl.zst.minisig"
 
 struct checking {
     const char *folder;
@@ -60,7 +60,8 @@ static enum status unpacked_hash(const struct buffer *packed, uint8_t out[SHA256
     return status;
 }
 
-/* Of a signed bundle the hash of the file; of other clients' lines, which are packed here, of what it unpacks to. */
+/* Of a signed bundle the hash of the file; of other clients' lines, which are packed here, of what it unpacks
+ * to. */
 static enum status file_hash(const char *path, bool is_signed, uint8_t out[SHA256_BYTES])
 {
     struct buffer bytes = {0};
@@ -85,7 +86,8 @@ static enum status raw_check(struct checking *checking, const struct store_bundl
     if (!path) {
         return STATUS_NO_MEMORY;
     }
-    bool may_be_gone = row->received_us < checking->pruned_before_us && row->label.end_us < checking->pruned_before_us;
+    bool may_be_gone =
+        row->received_us < checking->pruned_before_us && row->label.end_us < checking->pruned_before_us;
     enum status status = file_hash(path, row->is_signed, hash);
     buffer_printf(&minisig, "%s.minisig", path);
     char *minisig_path = buffer_take_text(&minisig);
@@ -127,7 +129,8 @@ static enum status index_check(struct checking *checking, const struct store_bun
     return damage_tell(checking, text);
 }
 
-static enum status bundle_check(const struct store_bundle *row, const struct store_put_result *result, void *arg)
+static enum status bundle_check(const struct store_bundle *row, const struct store_put_result *result,
+                                void *arg)
 {
     struct checking *checking = arg;
     checking->counts.bundle_count++;
@@ -153,7 +156,8 @@ static bool name_is_known(const struct checking *checking, const char *name)
     }
     memcpy(digits, name, sizeof digits - 1);
     return hex_decode(digits, hash, sizeof hash) == STATUS_OK && checking->hashes.count > 0 &&
-           bsearch(hash, checking->hashes.bytes, checking->hashes.count / SHA256_BYTES, SHA256_BYTES, hash_compare);
+           bsearch(hash, checking->hashes.bytes, checking->hashes.count / SHA256_BYTES, SHA256_BYTES,
+                   hash_compare);
 }
 
 static enum status leftovers_check(struct checking *checking, struct why *why)
@@ -175,8 +179,9 @@ static enum status leftovers_check(struct checking *checking, struct why *why)
             continue;
         }
         checking->counts.leftover_count++;
-        snprintf(finding, sizeof finding, "leftover: %s/%.255s belongs to no bundle; remove it when no collector runs",
-                 BUNDLES_NAME, entry->d_name);
+        snprintf(finding, sizeof finding,
+                 "leftover: %s/%.255s belongs to no bundle; remove it when no collector runs", BUNDLES_NAME,
+                 entry->d_name);
         status = checking->callback(finding, checking->arg);
     }
     closedir(folder);

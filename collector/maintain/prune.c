@@ -1,7 +1,7 @@
 /* Forgets raw bundles and single measurements after a while.
  * Owner: everything is borrowed.
- * Why: rows first, then the note of what may be missing, then the files: killed in between, nothing that is still named
- * is missing without the note, and the next prune takes what was left. */
+ * Why: rows first, then the note of what may be missing, then the files: killed in between, nothing that is
+ * still named is missing without the note, and the next prune takes what was left. */
 #include "collector/maintain/maintain.h"
 
 #include <errno.h>
@@ -67,7 +67,8 @@ static enum status file_remove(struct pruning *pruning, const char *name)
     return status;
 }
 
-static enum status bundle_prune(const struct store_bundle *row, const struct store_put_result *result, void *arg)
+static enum status bundle_prune(const struct store_bundle *row, const struct store_put_result *result,
+                                void *arg)
 {
     struct pruning *pruning = arg;
     char name[BUNDLE_PATH_BYTES];

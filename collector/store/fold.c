@@ -1,7 +1,7 @@
 /* Presence and sightings, folded from measurements as they are read.
  * Owner: one cell at a time, in the caller's struct.
- * Why: the rows come in the order of the cells' keys, so that one cell is whole before the next begins, and every store
- * gives the same cells in the same order. */
+ * Why: the rows come in the order of the cells' keys, so that one cell is whole before the next begins, and
+ * every store gives the same cells in the same order. */
 #include "collector/store/fold.h"
 
 #include <string.h>

@@ -40,9 +40,9 @@ const struct store *store_find(const char *name)
     return NULL;
 }
 
-enum status store_put_one(const struct store *store, struct store_handle *handle, const struct store_bundle *bundle,
-                          const struct observation *observations, size_t count, struct store_put_result *out,
-                          struct why *why)
+enum status store_put_one(const struct store *store, struct store_handle *handle,
+                          const struct store_bundle *bundle, const struct observation *observations,
+                          size_t count, struct store_put_result *out, struct why *why)
 {
     struct store_put put = {.bundle = bundle, .observations = observations, .count = count};
     enum status status = store->put_bundles(handle, &put, 1, why);

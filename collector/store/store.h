@@ -1,16 +1,14 @@
-/* Where bundles, observations, cells, states and events are kept. A store is a folder collector/store/NAME/ whose
- * NAME.c ends with `const struct store store_NAME`.
+/* Where bundles, observations, cells, states and events are kept. A store is a folder collector/store/NAME/
+ * whose NAME.c ends with `const struct store store_NAME`.
  *
  * Guarantees of every backend:
- *   durability   put_bundles returns OK only when everything it wrote survives power loss; killed before that, nothing
- *                of it is there.
- *   idempotence  a bundle is identified by the SHA-256 of its .zst, a measurement by the SHA-256 of its line. Putting
- *                either again changes no count.
- *   logs         each collector has a log of its own in the store, named by its key: its bundles in the order of their
- *                commits, numbered from 0 without gaps. A bundle that two collectors took is in both logs, its
- *                measurements count once.
- *   isolation    readers see whole transactions only.
- *   ownership    rows given to callbacks are borrowed until the callback returns. */
+ *   durability   put_bundles returns OK only when everything it wrote survives power loss; killed before
+ * that, nothing of it is there. idempotence  a bundle is identified by the SHA-256 of its .zst, a measurement
+ * by the SHA-256 of its line. Putting either again changes no count. logs         each collector has a log of
+ * its own in the store, named by its key: its bundles in the order of their commits, numbered from 0 without
+ * gaps. A bundle that two collectors took is in both logs, its measurements count once. isolation    readers
+ * see whole transactions only. ownership    rows given to callbacks are borrowed until the callback returns.
+ */
 #ifndef COLLECTOR_STORE_STORE_H
 #define COLLECTOR_STORE_STORE_H
 
@@ -42,8 +40,8 @@ struct store_put {
     const struct store_bundle *bundle;
     const struct observation *observations;
     size_t count;
-    enum status status;             /* OK: stored, now or before. CONFLICT: the probe has signed another bundle of that
-                                     * sequence number; nothing of this one is stored */
+    enum status status; /* OK: stored, now or before. CONFLICT: the probe has signed another bundle of that
+                         * sequence number; nothing of this one is stored */
     struct store_put_result result; /* where OK; untouched otherwise */
     struct why why;                 /* where not OK */
 };
@@ -61,9 +59,9 @@ struct store_measurement {
 };
 
 struct store_measurement_filter {
-    const char *region;    /* country or subdivision; NULL: any */
-    const char *subject;   /* NULL: any */
-    const char *test_name; /* NULL: any */
+    const char *region;      /* country or subdivision; NULL: any */
+    const char *subject;     /* NULL: any */
+    const char *test_name;   /* NULL: any */
     const uint8_t *identity; /* NULL: any */
     enum verdict_outcome outcome;
     bool has_outcome;
@@ -81,7 +79,8 @@ struct store_bundle_filter {
 
 struct store_event_filter {
     const char *region;
-    const char *id; /* all revisions of one event; else the latest of each, without those withdrawn (REGION_OK) */
+    const char
+        *id; /* all revisions of one event; else the latest of each, without those withdrawn (REGION_OK) */
     bool with_withdrawn; /* those too, whatever the least state */
     enum region_state least_state;
     struct store_span span;
@@ -104,8 +103,8 @@ struct store_region {
 typedef enum status (*store_presence_callback)(const struct presence *row, void *arg);
 typedef enum status (*store_sighting_callback)(const struct sighting *row, void *arg);
 typedef enum status (*store_measurement_callback)(const struct store_measurement *row, void *arg);
-typedef enum status (*store_bundle_callback)(const struct store_bundle *row, const struct store_put_result *result,
-                                            void *arg);
+typedef enum status (*store_bundle_callback)(const struct store_bundle *row,
+                                             const struct store_put_result *result, void *arg);
 typedef enum status (*store_region_callback)(const struct store_region *row, void *arg);
 typedef enum status (*store_state_callback)(const struct bin_state *row, void *arg);
 typedef enum status (*store_event_callback)(const struct event *row, void *arg);
@@ -119,24 +118,28 @@ typedef enum status (*store_dirty_callback)(const char *region, int64_t first_us
 
 struct store {
     const char *name;
-    /* Whether the text after --store NAME= is an address that the store can keep its rows at; USAGE with the reason where
-     * it is not. NULL: the store takes none, its rows are in the data folder. (store/setting.h) */
+    /* Whether the text after --store NAME= is an address that the store can keep its rows at; USAGE with the
+     * reason where it is not. NULL: the store takes none, its rows are in the data folder. (store/setting.h)
+     */
     enum status (*check_address)(const char *address, struct why *why);
-    /* Opens or makes the store in the data folder, upgrading its schema; CONFLICT where a newer program wrote it.
-     * The bin length is fixed when the store is made; *bin_length_s (0: the default) becomes the stored one. */
+    /* Opens or makes the store in the data folder, upgrading its schema; CONFLICT where a newer program wrote
+     * it. The bin length is fixed when the store is made; *bin_length_s (0: the default) becomes the stored
+     * one. */
     enum status (*open)(const char *folder, bool read_only, int64_t *bin_length_s, struct store_handle **out,
                         struct why *why);
     void (*close)(struct store_handle *handle);
-    /* All of them in one transaction, in their order, each judged on its own. OK: see each one's status. Another status:
-     * nothing of any is stored, and each has that status and that reason. */
-    enum status (*put_bundles)(struct store_handle *handle, struct store_put *puts, size_t count, struct why *why);
-    /* Replaces the region's states from the first bin given on, and adds a revision of each event that differs from
-     * its latest one in more than words or a hundredth of confidence. An event that began in the given bins and is not
-     * given any more gets a revision with state REGION_OK: it is withdrawn. One transaction. */
-    enum status (*put_detection)(struct store_handle *handle, const char *region, const struct detection *detection,
-                                 struct why *why);
-    /* Regions with rows added since their last put_detection, each once; then forgotten by put_detection, as far as the
-     * rows were there when regions were listed. */
+    /* All of them in one transaction, in their order, each judged on its own. OK: see each one's status.
+     * Another status: nothing of any is stored, and each has that status and that reason. */
+    enum status (*put_bundles)(struct store_handle *handle, struct store_put *puts, size_t count,
+                               struct why *why);
+    /* Replaces the region's states from the first bin given on, and adds a revision of each event that
+     * differs from its latest one in more than words or a hundredth of confidence. An event that began in the
+     * given bins and is not given any more gets a revision with state REGION_OK: it is withdrawn. One
+     * transaction. */
+    enum status (*put_detection)(struct store_handle *handle, const char *region,
+                                 const struct detection *detection, struct why *why);
+    /* Regions with rows added since their last put_detection, each once; then forgotten by put_detection, as
+     * far as the rows were there when regions were listed. */
     enum status (*each_dirty_region)(struct store_handle *handle, store_dirty_callback callback, void *arg);
     enum status (*each_presence)(struct store_handle *handle, const char *region, struct store_span span,
                                  store_presence_callback callback, void *arg);
@@ -148,7 +151,8 @@ struct store {
                               store_state_callback callback, void *arg);
     enum status (*each_event)(struct store_handle *handle, const struct store_event_filter *filter,
                               store_event_callback callback, void *arg);
-    enum status (*each_measurement)(struct store_handle *handle, const struct store_measurement_filter *filter,
+    enum status (*each_measurement)(struct store_handle *handle,
+                                    const struct store_measurement_filter *filter,
                                     store_measurement_callback callback, void *arg);
     /* In the log of that name; NULL: in any. NOT_FOUND where it is not there. */
     enum status (*find_bundle)(struct store_handle *handle, const char *log, const uint8_t hash[SHA256_BYTES],
@@ -156,28 +160,31 @@ struct store {
     /* Bundles by log, then by log_index. */
     enum status (*each_bundle)(struct store_handle *handle, const struct store_bundle_filter *filter,
                                store_bundle_callback callback, void *arg);
-    /* Statements about probes' keys (collector/trust/), each known by its id: putting one again changes nothing. By time,
-     * then by id. As durable as bundles. */
+    /* Statements about probes' keys (collector/trust/), each known by its id: putting one again changes
+     * nothing. By time, then by id. As durable as bundles. */
     enum status (*put_trust)(struct store_handle *handle, const char *id, int64_t time_us, const char *text,
                              struct why *why);
     enum status (*each_trust)(struct store_handle *handle, store_trust_callback callback, void *arg);
     /* What follows is for stores whose rows are in the data folder; NULL otherwise. */
-    /* Writes the store as it is at one moment, while others write, to files of the same names in another folder. */
+    /* Writes the store as it is at one moment, while others write, to files of the same names in another
+     * folder. */
     enum status (*copy)(struct store_handle *handle, const char *to_folder, struct why *why);
-    /* Forgets measurements of before the time, rounded down to whole blocks of bins; cells, events and the log stay. What
-     * comes later about that time is kept, and not counted: nobody knows any more what was. A step at a time, each
-     * whole: killed in between, it goes on where it was. */
-    enum status (*prune)(struct store_handle *handle, int64_t before_us, struct store_pruned *out, struct why *why);
+    /* Forgets measurements of before the time, rounded down to whole blocks of bins; cells, events and the
+     * log stay. What comes later about that time is kept, and not counted: nobody knows any more what was. A
+     * step at a time, each whole: killed in between, it goes on where it was. */
+    enum status (*prune)(struct store_handle *handle, int64_t before_us, struct store_pruned *out,
+                         struct why *why);
     /* Recomputes what is derived, and names what differs. */
-    enum status (*check)(struct store_handle *handle, store_finding_callback callback, void *arg, struct why *why);
+    enum status (*check)(struct store_handle *handle, store_finding_callback callback, void *arg,
+                         struct why *why);
 };
 
 extern const struct store *const store_registry[];
 const struct store *store_find(const char *name); /* NULL: there is none */
 /* put_bundles of one: its own status and reason. */
-enum status store_put_one(const struct store *store, struct store_handle *handle, const struct store_bundle *bundle,
-                          const struct observation *observations, size_t count, struct store_put_result *out,
-                          struct why *why);
+enum status store_put_one(const struct store *store, struct store_handle *handle,
+                          const struct store_bundle *bundle, const struct observation *observations,
+                          size_t count, struct store_put_result *out, struct why *why);
 /* Gives every one of them the status of the whole, where that is not OK. */
 enum status store_puts_end(struct store_put *puts, size_t count, enum status status, const struct why *why);
 

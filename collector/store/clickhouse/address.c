@@ -1,8 +1,6 @@
-/* The address of a database: http[s]://[user:password@]host[:port]/database[?cluster=NAME], of each server, with commas
- * between.
- * Owner: everything is borrowed.
- * Why: database and cluster stand bare in SQL; so they are letters, digits and underscores, or they are
- * refused. */
+/* The address of a database: http[s]://[user:password@]host[:port]/database[?cluster=NAME], of each server,
+ * with commas between. Owner: everything is borrowed. Why: database and cluster stand bare in SQL; so they
+ * are letters, digits and underscores, or they are refused. */
 #include "collector/store/clickhouse/clickhouse_store.h"
 
 #include <string.h>
@@ -79,8 +77,10 @@ enum status clickhouse_address_parse(const char *text, struct clickhouse_address
     }
     if (!is_good || *next) {
         /* The address is not repeated: it may hold a password. */
-        why_set(why, "that is no address of a ClickHouse database; type http://HOST:8123/DATABASE, with "
-                     "?cluster=NAME behind it for a cluster, and several servers of one database with commas between");
+        why_set(
+            why,
+            "that is no address of a ClickHouse database; type http://HOST:8123/DATABASE, with "
+            "?cluster=NAME behind it for a cluster, and several servers of one database with commas between");
         return STATUS_USAGE;
     }
     *out = address;

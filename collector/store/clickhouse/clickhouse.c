@@ -34,8 +34,8 @@ static enum status address_check(const char *address, struct why *why)
     return clickhouse_address_parse(address, &parsed, why);
 }
 
-/* Sends again what was not acknowledged, so that readers find the log as its receipts say. A server that cannot now will
- * be asked again by the next put. */
+/* Sends again what was not acknowledged, so that readers find the log as its receipts say. A server that
+ * cannot now will be asked again by the next put. */
 static enum status handle_settle(struct store_handle *handle, struct why *why)
 {
     int lock = clickhouse_lock(handle, why);

@@ -1,21 +1,20 @@
 /* What the files of the ClickHouse backend share.
  *
  * What store.h promises, and how it is kept without transactions, by any number of collectors at once:
- *   the same twice is once   Every row has a key that says what it is, and reads count each key once: a measurement by
- *                its identity (FINAL, or side by side in their order), a bundle by its log and hash. So an insert may be
- *                repeated, on this server or on another, until one acknowledges it.
- *   one insert   What a collector puts is one INSERT. The bytes stand in a file of the data folder until they are
- *                acknowledged; killed in between, the next start sends them again first. So places in the log are given
- *                once. Bundles of an insert that failed may be there later: nobody got a receipt, and whoever sends them
- *                again gets one for the place that they have.
- *   one log a collector   Only a data folder writes the log of its key; its processes take turns by a lock there.
- *   cells        presence and sightings are folded from measurements when they are read, by the same pure code that
- *                SQLite's rows are made with; nothing derived is stored that could part from what it counts.
- *   one judge    A lease says whose detector runs; the others find nothing to judge.
- *   durability   OK means that the server acknowledged the insert: on a replicated table by a quorum of two where the
- *                shard has more than one replica. Who writes, reads what a quorum has. A server that knows
- *                fsync_after_insert (20.10 and later) syncs each part first; an older one leaves that to the kernel, so
- *                there power loss of a single server can take the last seconds with it: use replicas. */
+ *   the same twice is once   Every row has a key that says what it is, and reads count each key once: a
+ * measurement by its identity (FINAL, or side by side in their order), a bundle by its log and hash. So an
+ * insert may be repeated, on this server or on another, until one acknowledges it. one insert   What a
+ * collector puts is one INSERT. The bytes stand in a file of the data folder until they are acknowledged;
+ * killed in between, the next start sends them again first. So places in the log are given once. Bundles of
+ * an insert that failed may be there later: nobody got a receipt, and whoever sends them again gets one for
+ * the place that they have. one log a collector   Only a data folder writes the log of its key; its processes
+ * take turns by a lock there. cells        presence and sightings are folded from measurements when they are
+ * read, by the same pure code that SQLite's rows are made with; nothing derived is stored that could part
+ * from what it counts. one judge    A lease says whose detector runs; the others find nothing to judge.
+ *   durability   OK means that the server acknowledged the insert: on a replicated table by a quorum of two
+ * where the shard has more than one replica. Who writes, reads what a quorum has. A server that knows
+ *                fsync_after_insert (20.10 and later) syncs each part first; an older one leaves that to the
+ * kernel, so there power loss of a single server can take the last seconds with it: use replicas. */
 #ifndef COLLECTOR_STORE_CLICKHOUSE_CLICKHOUSE_STORE_H
 #define COLLECTOR_STORE_CLICKHOUSE_CLICKHOUSE_STORE_H
 
@@ -55,8 +54,8 @@ struct store_handle {
     char *pending_path;
     char token[CLICKHOUSE_TOKEN_BYTES]; /* of the data folder */
     int64_t bin_length_s;
-    /* Where the logs ended when regions were last listed: put_detection says that it judged the rows up to there, because
-     * a collector may have added rows after the detector read. struct log_end. */
+    /* Where the logs ended when regions were last listed: put_detection says that it judged the rows up to
+     * there, because a collector may have added rows after the detector read. struct log_end. */
     struct buffer seen;
     int64_t lease_until_us; /* 0: the lease is not ours */
     bool is_read_only;
@@ -68,8 +67,8 @@ struct store_handle {
 
 extern const struct store store_clickhouse;
 
-/* connection.c: one request at a time and connection; nested reads open connections of their own. A server that does not
- * answer, or cannot now, is left for the next. */
+/* connection.c: one request at a time and connection; nested reads open connections of their own. A server
+ * that does not answer, or cannot now, is left for the next. */
 /* Runs SQL that gives no rows. `database` NULL: the handle's. NOT_FOUND where a table or database is missing.
  */
 enum status clickhouse_run(struct store_handle *handle, const char *database, struct buffer *sql,
@@ -92,8 +91,9 @@ struct clickhouse_set {
     const char *structure; /* "identity FixedString(32)" */
     struct buffer rows;    /* RowBinary */
 };
-enum status clickhouse_select_among(struct store_handle *handle, struct buffer *sql, const struct clickhouse_set *set,
-                                    clickhouse_row_callback callback, void *arg, struct why *why);
+enum status clickhouse_select_among(struct store_handle *handle, struct buffer *sql,
+                                    const struct clickhouse_set *set, clickhouse_row_callback callback,
+                                    void *arg, struct why *why);
 /* One number, or `fallback` where there is no row. */
 enum status clickhouse_number(struct store_handle *handle, struct buffer *sql, int64_t fallback, int64_t *out,
                               struct why *why);
@@ -103,7 +103,8 @@ enum status clickhouse_number(struct store_handle *handle, struct buffer *sql, i
 int clickhouse_lock(struct store_handle *handle, struct why *why);
 void clickhouse_unlock(int lock);
 /* Rows of `entries`, kept in the data folder until they are acknowledged. */
-enum status clickhouse_insert_entries(struct store_handle *handle, const struct buffer *rows, struct why *why);
+enum status clickhouse_insert_entries(struct store_handle *handle, const struct buffer *rows,
+                                      struct why *why);
 /* Sends again what a predecessor left unacknowledged. */
 enum status clickhouse_settle(struct store_handle *handle, struct why *why);
 
@@ -142,12 +143,14 @@ void binary_text(struct reader *reader, char *out, size_t out_bytes);
 #define IS_HEADER   " country = '' AND time_us = 0 AND line < 0"
 enum entry_counting { ENTRY_NOT_COUNTED, ENTRY_IN_CELLS, ENTRY_IN_REGIONS };
 #define ENTRY_COLUMNS                                                                                        \
-    "country, time_us, identity, log, line, log_index, bundle, counted, probe, is_signed, subdivision, asn, " \
-    "access, test_name, input, subject, outcome, layer, method, confidence, ladder_state, controls_ok, "      \
-    "controls_failed, operators_failed, boot_id, monotonic_s, public_key, sequence, previous_hash, start_us, " \
+    "country, time_us, identity, log, line, log_index, bundle, counted, probe, is_signed, subdivision, "     \
+    "asn, "                                                                                                  \
+    "access, test_name, input, subject, outcome, layer, method, confidence, ladder_state, controls_ok, "     \
+    "controls_failed, operators_failed, boot_id, monotonic_s, public_key, sequence, previous_hash, "         \
+    "start_us, "                                                                                             \
     "end_us, measurement_count, received_us, accepted_count, duplicate_count, touched, touched_us, keep"
 #define HEADER_COLUMNS                                                                                       \
-    "log, log_index, identity, probe, public_key, is_signed, sequence, previous_hash, start_us, end_us, "     \
+    "log, log_index, identity, probe, public_key, is_signed, sequence, previous_hash, start_us, end_us, "    \
     "boot_id, measurement_count, received_us, accepted_count, duplicate_count"
 #define MEASUREMENT_COLUMNS                                                                                  \
     "country, time_us, identity, line, bundle, probe, is_signed, subdivision, asn, access, test_name, "      \
@@ -160,15 +163,16 @@ struct touched_region {
     char region[REGION_BYTES];
     int64_t first_us;
 };
-void entry_put_header(struct buffer *out, const struct store_bundle *bundle, const struct store_put_result *result,
-                      const struct touched_region *touched, size_t touched_count);
+void entry_put_header(struct buffer *out, const struct store_bundle *bundle,
+                      const struct store_put_result *result, const struct touched_region *touched,
+                      size_t touched_count);
 void entry_put_measurement(struct buffer *out, const struct store_bundle *bundle, int64_t log_index,
                            int64_t line, enum entry_counting counting, const struct observation *observation);
 void header_read(struct reader *reader, struct store_bundle *out, struct store_put_result *out_result);
 void measurement_read(struct reader *reader, struct store_measurement *out);
 
-/* Of one region, all that judgements made: a mark for each log (its name in the place of an event's id, kind, version and
- * log_index alone count), states, events. */
+/* Of one region, all that judgements made: a mark for each log (its name in the place of an event's id, kind,
+ * version and log_index alone count), states, events. */
 enum judged_kind { JUDGED_MARK, JUDGED_STATE, JUDGED_EVENT };
 #define JUDGED_COLUMNS                                                                                       \
     "region, kind, bin_s, id, revision, version, log_index, is_gone, state, expected, seen_count, "          \

@@ -180,9 +180,9 @@ static void connection_give(struct store_handle *handle, CURL *easy)
 static char *url_make(const struct store_handle *handle, const char *database, const char *more)
 {
     struct buffer url = {0};
-    buffer_printf(&url,
-                  "%s?database=%s&wait_end_of_query=1&buffer_size=1048576&send_progress_in_http_headers=0%s",
-                  handle->address.servers[handle->server], database ? database : handle->address.database, more);
+    buffer_printf(
+        &url, "%s?database=%s&wait_end_of_query=1&buffer_size=1048576&send_progress_in_http_headers=0%s",
+        handle->address.servers[handle->server], database ? database : handle->address.database, more);
     return buffer_take_text(&url);
 }
 
@@ -232,8 +232,8 @@ static curl_mime *body_set(CURL *easy, const struct question *question)
 }
 
 /* Asks the present server once. */
-static enum status ask_once(struct store_handle *handle, const struct question *question, struct answer *answer,
-                            struct why *why)
+static enum status ask_once(struct store_handle *handle, const struct question *question,
+                            struct answer *answer, struct why *why)
 {
     CURL *easy = connection_take(handle);
     char *url = url_make(handle, question->database, question->settings);
@@ -279,8 +279,8 @@ static void pause_take(struct store_handle *handle, int attempt)
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-/* Asks one server after the other: each once, and in a cluster again and again until patience ends. Repeating is safe:
- * reads change nothing, rows that are inserted twice count once. */
+/* Asks one server after the other: each once, and in a cluster again and again until patience ends. Repeating
+ * is safe: reads change nothing, rows that are inserted twice count once. */
 static enum status ask(struct store_handle *handle, const struct question *question, struct answer *answer,
                        struct why *why)
 {
@@ -312,7 +312,8 @@ enum status clickhouse_run(struct store_handle *handle, const char *database, st
 
 static const char *read_settings(const struct store_handle *handle)
 {
-    return handle->is_exact ? "&select_sequential_consistency=1&max_query_size=4194304" : "&max_query_size=4194304";
+    return handle->is_exact ? "&select_sequential_consistency=1&max_query_size=4194304"
+                            : "&max_query_size=4194304";
 }
 
 enum status clickhouse_select(struct store_handle *handle, struct buffer *sql,
@@ -341,8 +342,9 @@ static char *query_escape(const char *sql, const char *more)
     return buffer_take_text(&settings);
 }
 
-enum status clickhouse_select_among(struct store_handle *handle, struct buffer *sql, const struct clickhouse_set *set,
-                                    clickhouse_row_callback callback, void *arg, struct why *why)
+enum status clickhouse_select_among(struct store_handle *handle, struct buffer *sql,
+                                    const struct clickhouse_set *set, clickhouse_row_callback callback,
+                                    void *arg, struct why *why)
 {
     struct answer answer = {.callback = callback, .arg = arg};
     struct buffer more = {0};
@@ -355,7 +357,8 @@ enum status clickhouse_select_among(struct store_handle *handle, struct buffer *
     char *rest = buffer_take_text(&more);
     char *settings = text && rest && structure ? query_escape(text, rest) : NULL;
     struct question question = {.settings = settings, .set = set, .is_read = true};
-    enum status status = settings && !set->rows.failed ? ask(handle, &question, &answer, why) : STATUS_NO_MEMORY;
+    enum status status =
+        settings && !set->rows.failed ? ask(handle, &question, &answer, why) : STATUS_NO_MEMORY;
     curl_free(structure);
     free(text);
     free(rest);

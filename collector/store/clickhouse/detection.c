@@ -150,7 +150,8 @@ static void events_write(const struct known *known, const struct detection *dete
 }
 
 /* What the judgement has seen of each log. */
-static void marks_write(const struct store_handle *handle, const char *region, int64_t version, struct buffer *out)
+static void marks_write(const struct store_handle *handle, const char *region, int64_t version,
+                        struct buffer *out)
 {
     const struct log_end *ends = (const void *)handle->seen.bytes;
     for (size_t i = 0; i < handle->seen.count / sizeof *ends; i++) {
@@ -165,8 +166,10 @@ static enum status lease_check(struct store_handle *handle, struct why *why)
     bool is_mine = false;
     enum status status = clickhouse_lease_take(handle, &is_mine, why);
     if (status == STATUS_OK && !is_mine) {
-        why_set(why, "another collector of this database judges now; leave it to that one, or stop that one and try "
-                     "again in five minutes");
+        why_set(
+            why,
+            "another collector of this database judges now; leave it to that one, or stop that one and try "
+            "again in five minutes");
         return STATUS_BUSY;
     }
     return status;
@@ -193,7 +196,9 @@ static enum status detection_put(struct store_handle *handle, const char *region
         states_write(&known, region, detection, version + 1, &rows);
         events_write(&known, detection, version + 1, &rows);
         marks_write(handle, region, version + 1, &rows);
-        status = rows.count == 0 ? STATUS_OK : clickhouse_insert_common(handle, "INSERT INTO judged (" JUDGED_COLUMNS ")", &rows, why);
+        status = rows.count == 0 ? STATUS_OK
+                                 : clickhouse_insert_common(handle, "INSERT INTO judged (" JUDGED_COLUMNS ")",
+                                                            &rows, why);
     }
     known_free(&known);
     buffer_free(&rows);

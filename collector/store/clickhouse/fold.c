@@ -56,7 +56,7 @@ static enum status cells_read(struct store_handle *handle, const char *region, s
     }
     sql_number(&sql, " ORDER BY intDiv(time_us, %)", handle->bin_length_s * US_PER_S);
     buffer_text(&sql, fold->sighting_callback ? ", subject, subdivision, probe, asn, is_signed, identity"
-                                        : ", subdivision, probe, asn, access, is_signed, identity");
+                                              : ", subdivision, probe, asn, access, is_signed, identity");
     enum status status = clickhouse_select(handle, &sql, cell_row_take, fold, NULL);
     return status == STATUS_OK ? store_fold_end(fold) : status;
 }

@@ -1,6 +1,7 @@
 /* Who of several collectors judges: a lease, written to the database.
  * Owner: the handle remembers until when it holds the lease.
- * Why: two that judged at once would give one event two histories. A collector is known by its data folder's token. */
+ * Why: two that judged at once would give one event two histories. A collector is known by its data folder's
+ * token. */
 #include "collector/store/clickhouse/clickhouse_store.h"
 
 #include <string.h>
@@ -27,7 +28,8 @@ static enum status lease_keep(struct reader *reader, void *arg)
 static enum status lease_read(struct store_handle *handle, struct lease *out, struct why *why)
 {
     struct buffer sql = {0};
-    buffer_text(&sql, "SELECT value, text FROM meta WHERE key = 'detector' ORDER BY version DESC, text LIMIT 1");
+    buffer_text(&sql,
+                "SELECT value, text FROM meta WHERE key = 'detector' ORDER BY version DESC, text LIMIT 1");
     return clickhouse_select(handle, &sql, lease_keep, out, why);
 }
 
@@ -39,7 +41,8 @@ static enum status lease_write(struct store_handle *handle, int64_t now_us, int6
     binary_put_i64(&rows, until_us);
     binary_put_text(&rows, handle->token);
     binary_put_i64(&rows, now_us);
-    enum status status = clickhouse_insert_common(handle, "INSERT INTO meta (key, value, text, version)", &rows, why);
+    enum status status =
+        clickhouse_insert_common(handle, "INSERT INTO meta (key, value, text, version)", &rows, why);
     buffer_free(&rows);
     return status;
 }

@@ -1,7 +1,7 @@
 /* The insert that is under way, in a file until the server has acknowledged it.
  * Owner: the handle owns the paths; a lock is the caller's.
- * Why: nobody can tell whether an insert that was cut short will still appear. Sent again byte for byte it is the same
- * rows, which count once; and until it is acknowledged nothing else takes its places in the log. */
+ * Why: nobody can tell whether an insert that was cut short will still appear. Sent again byte for byte it is
+ * the same rows, which count once; and until it is acknowledged nothing else takes its places in the log. */
 #include "collector/store/clickhouse/clickhouse_store.h"
 
 #include <errno.h>

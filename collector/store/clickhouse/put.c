@@ -1,9 +1,9 @@
 /* Puts bundles: their headers and their new measurements, in one insert.
  * Owner: everything given is borrowed; a put owns its tables until it ends.
  * Why: an insert has a price of its own, which many bundles share.
- * Plan: 1 take turns, send again what was not acknowledged, 2 see where the logs end and which of the bundles, and which
- * of their sequence numbers, are there, 3 judge each bundle, 4 look which measurements of the new ones are there, 5 insert
- * headers and the rest. */
+ * Plan: 1 take turns, send again what was not acknowledged, 2 see where the logs end and which of the
+ * bundles, and which of their sequence numbers, are there, 3 judge each bundle, 4 look which measurements of
+ * the new ones are there, 5 insert headers and the rest. */
 #include "collector/store/clickhouse/clickhouse_store.h"
 
 #include <stdlib.h>
@@ -44,7 +44,8 @@ static enum status known_find(struct store_handle *handle, const struct store_pu
     buffer_text(&sql, ")");
     for (size_t i = 0; i < count; i++) {
         if (puts[i].bundle->is_signed) {
-            sql_text(&sql, is_first ? " OR (is_signed = 1 AND (probe, sequence) IN ((%," : ",(%,", puts[i].bundle->probe);
+            sql_text(&sql, is_first ? " OR (is_signed = 1 AND (probe, sequence) IN ((%," : ",(%,",
+                     puts[i].bundle->probe);
             sql_number(&sql, "%)", puts[i].bundle->label.sequence);
             is_first = false;
         }
@@ -130,18 +131,22 @@ static const struct known_bundle *bundle_known(const struct buffer *known, const
     return NULL;
 }
 
-/* A probe signs each sequence number once: a second bundle under it means a copied key or a rewritten journal. */
-static enum status sequence_check(const struct buffer *known, const struct store_bundle *bundle, struct why *why)
+/* A probe signs each sequence number once: a second bundle under it means a copied key or a rewritten
+ * journal. */
+static enum status sequence_check(const struct buffer *known, const struct store_bundle *bundle,
+                                  struct why *why)
 {
     const struct known_bundle *rows = (const void *)known->bytes;
     for (size_t i = 0; i < known->count / sizeof *rows && bundle->is_signed; i++) {
         const struct store_bundle *other = &rows[i].bundle;
         if (other->is_signed && other->label.sequence == bundle->label.sequence &&
-            strcmp(other->probe, bundle->probe) == 0 && memcmp(other->hash, bundle->hash, SHA256_BYTES) != 0) {
-            why_set(why,
-                    "this probe has already sent another bundle with sequence number %lld; make a new key with "
-                    "dialtone-probe keys rotate if its state folder was restored or copied",
-                    (long long)bundle->label.sequence);
+            strcmp(other->probe, bundle->probe) == 0 &&
+            memcmp(other->hash, bundle->hash, SHA256_BYTES) != 0) {
+            why_set(
+                why,
+                "this probe has already sent another bundle with sequence number %lld; make a new key with "
+                "dialtone-probe keys rotate if its state folder was restored or copied",
+                (long long)bundle->label.sequence);
             return STATUS_CONFLICT;
         }
     }

@@ -8,8 +8,9 @@
 
 #include "measurement/base/clock.h"
 
-#define LOOKUP_COUNT_MAX  50000 /* identities in one question */
-#define LOOKUP_SPAN_MAX_S 172800 /* a longer span of time is asked for key by key, which costs twice as much a key */
+#define LOOKUP_COUNT_MAX 50000 /* identities in one question */
+#define LOOKUP_SPAN_MAX_S                                                                                    \
+    172800 /* a longer span of time is asked for key by key, which costs twice as much a key */
 #define LOOKUP_COUNTRIES_MAX 300
 
 /* Which of the observations, in order of their identities, are not to be inserted. */
@@ -115,9 +116,8 @@ static void country_note(struct lookup *lookup, const char *country)
 
 static void lookup_make(const struct candidate *rows, size_t count, struct lookup *out)
 {
-    *out = (struct lookup){.is_narrow = true,
-                           .first_us = rows[0].observation->time_us,
-                           .last_us = rows[0].observation->time_us};
+    *out = (struct lookup){
+        .is_narrow = true, .first_us = rows[0].observation->time_us, .last_us = rows[0].observation->time_us};
     for (size_t i = 0; i < count && out->is_narrow; i++) {
         int64_t time_us = rows[i].observation->time_us;
         out->first_us = time_us < out->first_us ? time_us : out->first_us;
@@ -141,7 +141,8 @@ static void lookup_sql(const struct lookup *lookup, struct buffer *sql)
     sql_number(sql, " AND time_us <= % AND identity IN " CLICKHOUSE_SET_NAME, lookup->last_us);
 }
 
-/* Country and time come from the line whose hash the identity is: they are part of the key, so the index answers. */
+/* Country and time come from the line whose hash the identity is: they are part of the key, so the index
+ * answers. */
 static enum status known_find(struct store_handle *handle, struct candidates *candidates, size_t from,
                               struct why *why)
 {
@@ -151,9 +152,9 @@ static enum status known_find(struct store_handle *handle, struct candidates *ca
     struct buffer sql = {0};
     struct lookup lookup;
     lookup_make(rows, count, &lookup);
-    struct clickhouse_set set = {.structure = lookup.is_narrow
-                                                  ? "identity FixedString(32)"
-                                                  : "country String, time_us Int64, identity FixedString(32)"};
+    struct clickhouse_set set = {
+        .structure = lookup.is_narrow ? "identity FixedString(32)"
+                                      : "country String, time_us Int64, identity FixedString(32)"};
     for (size_t i = 0; i < count; i++) {
         if (!lookup.is_narrow) {
             binary_put_text(&set.rows, rows[i].observation->country);

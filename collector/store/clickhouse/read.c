@@ -30,8 +30,8 @@ static enum status region_take(struct reader *reader, void *arg)
     return reader->failed ? STATUS_OK : read->callback(&row, read->arg);
 }
 
-/* Each measurement counts in its country and its subdivision, in each as a whole and for its network; and once, however
- * often its row is there (FINAL). */
+/* Each measurement counts in its country and its subdivision, in each as a whole and for its network; and
+ * once, however often its row is there (FINAL). */
 enum status clickhouse_each_region(struct store_handle *handle, store_region_callback callback, void *arg)
 {
     struct buffer sql = {0};
@@ -69,8 +69,8 @@ static enum status dirty_keep(struct reader *reader, void *arg)
     return STATUS_OK;
 }
 
-/* Dirty is what has rows that its last judgement did not see; nothing, where another collector judges. The rows are gathered before the first
- * callback, which will write what this read is made of. */
+/* Dirty is what has rows that its last judgement did not see; nothing, where another collector judges. The
+ * rows are gathered before the first callback, which will write what this read is made of. */
 enum status clickhouse_each_dirty_region(struct store_handle *handle, store_dirty_callback callback,
                                          void *arg)
 {
@@ -78,21 +78,23 @@ enum status clickhouse_each_dirty_region(struct store_handle *handle, store_dirt
     struct buffer rows = {0};
     struct dirty_row row;
     bool is_mine = true;
-    enum status status =
-        handle->is_read_only ? STATUS_OK : clickhouse_lease_take(handle, &is_mine, NULL);
+    enum status status = handle->is_read_only ? STATUS_OK : clickhouse_lease_take(handle, &is_mine, NULL);
     if (status == STATUS_OK && is_mine) {
         status = clickhouse_logs_see(handle, NULL);
     }
     if (status != STATUS_OK || !is_mine) {
         return status;
     }
-    buffer_text(&sql, "SELECT region, min(first_us) FROM (SELECT log, log_index, region, first_us FROM entries"
-                      " ARRAY JOIN touched AS region, touched_us AS first_us WHERE" IS_HEADER ")");
+    buffer_text(&sql,
+                "SELECT region, min(first_us) FROM (SELECT log, log_index, region, first_us FROM entries"
+                " ARRAY JOIN touched AS region, touched_us AS first_us WHERE" IS_HEADER ")");
     /* A region that was never judged joins nothing: its judged_to is 0. */
-    sql_number(&sql,
-               " ANY LEFT JOIN (SELECT region, id AS log, max(log_index) + 1 AS judged_to FROM judged WHERE kind = %"
-               " GROUP BY region, id) USING region, log WHERE log_index >= judged_to GROUP BY region ORDER BY region",
-               JUDGED_MARK);
+    sql_number(
+        &sql,
+        " ANY LEFT JOIN (SELECT region, id AS log, max(log_index) + 1 AS judged_to FROM judged WHERE kind = %"
+        " GROUP BY region, id) USING region, log WHERE log_index >= judged_to GROUP BY region ORDER BY "
+        "region",
+        JUDGED_MARK);
     status = clickhouse_select(handle, &sql, dirty_keep, &rows, NULL);
     if (status == STATUS_OK && rows.failed) {
         status = STATUS_NO_MEMORY;
@@ -211,7 +213,8 @@ static enum status measurement_take(struct reader *reader, void *arg)
     return reader->failed ? STATUS_OK : read->callback(&row, read->arg);
 }
 
-/* The newest rows are cut off before copies are taken out: what is cut must hold every copy of what is given. */
+/* The newest rows are cut off before copies are taken out: what is cut must hold every copy of what is given.
+ */
 enum status clickhouse_each_measurement(struct store_handle *handle,
                                         const struct store_measurement_filter *filter,
                                         store_measurement_callback callback, void *arg)
@@ -221,9 +224,11 @@ enum status clickhouse_each_measurement(struct store_handle *handle,
     int64_t offset = filter->offset > 0 ? filter->offset : 0;
     int64_t room = INT64_MAX / COPIES_MOST - offset;
     int64_t limit = filter->limit < room ? filter->limit : room;
-    buffer_text(&sql, "SELECT " MEASUREMENT_COLUMNS " FROM (SELECT *, log_index AS place FROM entries WHERE line >= 0");
+    buffer_text(&sql, "SELECT " MEASUREMENT_COLUMNS
+                      " FROM (SELECT *, log_index AS place FROM entries WHERE line >= 0");
     measurement_filter_add(&sql, filter);
-    sql_number(&sql, " ORDER BY time_us DESC, log_index DESC, line DESC LIMIT %)", (offset + limit) * COPIES_MOST);
+    sql_number(&sql, " ORDER BY time_us DESC, log_index DESC, line DESC LIMIT %)",
+               (offset + limit) * COPIES_MOST);
     buffer_text(&sql, " ORDER BY time_us DESC, place DESC, line DESC LIMIT 1 BY identity");
     sql_number(&sql, " LIMIT %", offset);
     sql_number(&sql, ", %", limit);
@@ -249,7 +254,8 @@ enum status clickhouse_each_bundle(struct store_handle *handle, const struct sto
 {
     struct buffer sql = {0};
     struct bundle_read read = {callback, arg};
-    sql_number(&sql, "SELECT " HEADER_COLUMNS " FROM entries WHERE" IS_HEADER " AND log_index >= %", filter->from_index);
+    sql_number(&sql, "SELECT " HEADER_COLUMNS " FROM entries WHERE" IS_HEADER " AND log_index >= %",
+               filter->from_index);
     if (filter->log) {
         sql_text(&sql, " AND log = %", filter->log);
     }

@@ -50,8 +50,9 @@ static void put_label(struct buffer *out, const struct store_bundle *bundle,
     binary_put_i64(out, (int64_t)result->duplicate_count);
 }
 
-void entry_put_header(struct buffer *out, const struct store_bundle *bundle, const struct store_put_result *result,
-                      const struct touched_region *touched, size_t touched_count)
+void entry_put_header(struct buffer *out, const struct store_bundle *bundle,
+                      const struct store_put_result *result, const struct touched_region *touched,
+                      size_t touched_count)
 {
     struct observation none = {.is_signed = bundle->is_signed};
     memcpy(none.probe, bundle->probe, sizeof none.probe);

@@ -111,10 +111,11 @@ static enum status table_make(struct store_handle *handle, const struct table *t
     if (status != STATUS_OK || !is_cluster || !table->shard) {
         return status;
     }
-    buffer_printf(&sql,
-                  "CREATE TABLE IF NOT EXISTS %s.%s ON CLUSTER %s (%s) ENGINE = Distributed(%s, %s, %s_local, %s)",
-                  address->database, table->name, address->cluster, table->columns, address->cluster,
-                  address->database, table->name, table->shard);
+    buffer_printf(
+        &sql,
+        "CREATE TABLE IF NOT EXISTS %s.%s ON CLUSTER %s (%s) ENGINE = Distributed(%s, %s, %s_local, %s)",
+        address->database, table->name, address->cluster, table->columns, address->cluster, address->database,
+        table->name, table->shard);
     return clickhouse_run(handle, NULL, &sql, why);
 }
 
@@ -251,7 +252,8 @@ static enum status settings_find(struct store_handle *handle, struct why *why)
 
 /* Statements on a cluster wait for all of its servers: they are sent only where something is to be made, so
  * that a collector starts while one server is away. */
-static enum status schema_upgrade(struct store_handle *handle, int64_t version, int64_t *bin_length_s, struct why *why)
+static enum status schema_upgrade(struct store_handle *handle, int64_t version, int64_t *bin_length_s,
+                                  struct why *why)
 {
     bool is_old = version < CLICKHOUSE_SCHEMA_VERSION;
     enum status status = is_old ? database_make(handle, why) : STATUS_OK;
@@ -304,10 +306,11 @@ enum status clickhouse_schema_open(struct store_handle *handle, int64_t *bin_len
         return STATUS_CONFLICT;
     }
     if (version != 0 && version < CLICKHOUSE_SCHEMA_LEAST) {
-        why_set(why,
-                "the database %s has a layout from before the first release; name a new one, and import the kept "
-                "bundles into it",
-                handle->address.database);
+        why_set(
+            why,
+            "the database %s has a layout from before the first release; name a new one, and import the kept "
+            "bundles into it",
+            handle->address.database);
         return STATUS_CONFLICT;
     }
     status = handle->is_read_only ? bin_length_settle(handle, bin_length_s, why)

@@ -7,11 +7,11 @@
 #include "collector/store/clickhouse/clickhouse_store.h"
 #include "collector/store/clickhouse/trust.h"
 
-#define TRUST_PREFIX   "trust/"
-#define ID_BYTES       128
+#define TRUST_PREFIX "trust/"
+#define ID_BYTES     128
 
-enum status clickhouse_put_trust(struct store_handle *handle, const char *id, int64_t time_us, const char *text,
-                                 struct why *why)
+enum status clickhouse_put_trust(struct store_handle *handle, const char *id, int64_t time_us,
+                                 const char *text, struct why *why)
 {
     struct buffer key = {0};
     struct buffer rows = {0};
@@ -28,9 +28,10 @@ enum status clickhouse_put_trust(struct store_handle *handle, const char *id, in
     binary_put_i64(&rows, time_us);
     binary_put_text(&rows, text);
     binary_put_i64(&rows, time_us);
-    enum status status = rows.failed ? STATUS_NO_MEMORY
-                                     : clickhouse_insert_common(handle, "INSERT INTO meta (key, value, text, version)", &rows,
-                                                         why);
+    enum status status =
+        rows.failed
+            ? STATUS_NO_MEMORY
+            : clickhouse_insert_common(handle, "INSERT INTO meta (key, value, text, version)", &rows, why);
     buffer_free(&rows);
     free(name);
     return status;

@@ -80,8 +80,9 @@ static enum status event_put(struct store_handle *handle, const struct event *ev
         why_set(why, "the store's events cannot be read; check that the data folder is whole");
         return status;
     }
-    return revision_is_same(&latest, event) ? STATUS_OK
-                                         : revision_put(handle, event, latest.revision + 1, judged_us, why);
+    return revision_is_same(&latest, event)
+               ? STATUS_OK
+               : revision_put(handle, event, latest.revision + 1, judged_us, why);
 }
 
 static enum status event_withdraw(struct store_handle *handle, const char *id, int64_t from_us,

@@ -38,7 +38,8 @@ static size_t entry_key(const struct entry *entry, uint8_t key[KEY_BYTES])
     return at;
 }
 
-static sqlite3_stmt *entry_bind(struct store_handle *handle, enum sqlite_statement id, const struct entry *entry)
+static sqlite3_stmt *entry_bind(struct store_handle *handle, enum sqlite_statement id,
+                                const struct entry *entry)
 {
     sqlite3_stmt *statement = sqlite_statement(handle, id);
     for (int i = 0; i < entry->count && statement; i++) {
@@ -52,7 +53,8 @@ static sqlite3_stmt *entry_bind(struct store_handle *handle, enum sqlite_stateme
 }
 
 /* What the table says; a new row where it has none. */
-static enum status entry_store(struct store_handle *handle, const struct entry *entry, int64_t *out, struct why *why)
+static enum status entry_store(struct store_handle *handle, const struct entry *entry, int64_t *out,
+                               struct why *why)
 {
     sqlite3_stmt *statement = entry_bind(handle, entry->find, entry);
     if (!statement) {
@@ -87,8 +89,8 @@ static enum status entry_number(struct store_handle *handle, const struct entry 
     return status;
 }
 
-enum status sqlite_vantage_number(struct store_handle *handle, const struct observation *observation, int64_t *out,
-                                  struct why *why)
+enum status sqlite_vantage_number(struct store_handle *handle, const struct observation *observation,
+                                  int64_t *out, struct why *why)
 {
     struct entry entry = {STATEMENT_FIND_VANTAGE,
                           STATEMENT_PUT_VANTAGE,
@@ -102,8 +104,8 @@ enum status sqlite_vantage_number(struct store_handle *handle, const struct obse
     return entry_number(handle, &entry, out, why);
 }
 
-enum status sqlite_target_number(struct store_handle *handle, const struct observation *observation, int64_t *out,
-                                 struct why *why)
+enum status sqlite_target_number(struct store_handle *handle, const struct observation *observation,
+                                 int64_t *out, struct why *why)
 {
     struct entry entry = {
         STATEMENT_FIND_TARGET,
@@ -113,8 +115,8 @@ enum status sqlite_target_number(struct store_handle *handle, const struct obser
     return entry_number(handle, &entry, out, why);
 }
 
-enum status sqlite_verdict_number(struct store_handle *handle, const struct observation *observation, int64_t *out,
-                                  struct why *why)
+enum status sqlite_verdict_number(struct store_handle *handle, const struct observation *observation,
+                                  int64_t *out, struct why *why)
 {
     struct entry entry = {STATEMENT_FIND_VERDICT,
                           STATEMENT_PUT_VERDICT,

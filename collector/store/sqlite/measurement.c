@@ -1,8 +1,8 @@
 /* The rows of single measurements: how each is put, and found again by its identity.
  * Owner: everything is borrowed.
- * Why: an index over random identities costs a page of disk for each row once it outgrows memory. Here an identity stands
- * at a place made of its block of time and its first bits: what arrives together stands together, and whoever looks for a
- * duplicate looks where it would stand. */
+ * Why: an index over random identities costs a page of disk for each row once it outgrows memory. Here an
+ * identity stands at a place made of its block of time and its first bits: what arrives together stands
+ * together, and whoever looks for a duplicate looks where it would stand. */
 #include <string.h>
 
 #include "collector/store/sqlite/sqlite_store.h"
@@ -68,7 +68,8 @@ int64_t sqlite_country_number(const char country[COUNTRY_BYTES])
 }
 
 /* Who stands at the place: OK with the identity and the row, or NOT_FOUND. */
-static enum status place_read(struct store_handle *handle, int64_t place, uint8_t out[SHA256_BYTES], int64_t *out_id)
+static enum status place_read(struct store_handle *handle, int64_t place, uint8_t out[SHA256_BYTES],
+                              int64_t *out_id)
 {
     sqlite3_stmt *statement = sqlite_statement(handle, STATEMENT_FIND_PLACE);
     sqlite3_bind_int64(statement, 1, place);
@@ -164,8 +165,8 @@ enum status sqlite_measurement_put(struct store_handle *handle, const struct obs
 }
 
 /* Within one block; NOT_FOUND where it is not there. */
-static enum status block_search(struct store_handle *handle, int64_t block, const uint8_t identity[SHA256_BYTES],
-                                int64_t *out_id)
+static enum status block_search(struct store_handle *handle, int64_t block,
+                                const uint8_t identity[SHA256_BYTES], int64_t *out_id)
 {
     uint8_t found[SHA256_BYTES];
     int64_t id = 0;

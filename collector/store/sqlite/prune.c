@@ -1,19 +1,21 @@
 /* Forgets measurements after a while; their cells stay.
  * Owner: a block's rows for the length of its transaction.
- * Why: presence is kept from the start, but sightings are folded from measurements: so they are folded once more, and
- * kept, in the transaction that removes what they are folded from. Oldest block first, a block a transaction. */
+ * Why: presence is kept from the start, but sightings are folded from measurements: so they are folded once
+ * more, and kept, in the transaction that removes what they are folded from. Oldest block first, a block a
+ * transaction. */
 #include <string.h>
 
 #include "collector/store/fold.h"
 #include "collector/store/sqlite/sqlite_store.h"
 #include "measurement/base/clock.h"
 
-static const char rows_text[] = "SELECT " FOLD_COLUMNS ", vantage_id FROM places"
-                                " CROSS JOIN measurements AS m ON m.id = measurement_id" MEASUREMENT_TABLES
-                                " WHERE place BETWEEN ?1 AND ?2 AND m.is_counted"
-                                " AND subject NOT IN ('', '" SUBJECT_CONNECTIVITY "')"
-                                " ORDER BY m.country, time_us / ?3, subject, subdivision, vantages.probe, asn,"
-                                " vantages.is_signed, identity";
+static const char rows_text[] =
+    "SELECT " FOLD_COLUMNS ", vantage_id FROM places"
+    " CROSS JOIN measurements AS m ON m.id = measurement_id" MEASUREMENT_TABLES
+    " WHERE place BETWEEN ?1 AND ?2 AND m.is_counted"
+    " AND subject NOT IN ('', '" SUBJECT_CONNECTIVITY "')"
+    " ORDER BY m.country, time_us / ?3, subject, subdivision, vantages.probe, asn,"
+    " vantages.is_signed, identity";
 static const char forget_text[] =
     "DELETE FROM measurements WHERE id IN (SELECT measurement_id FROM places WHERE place BETWEEN ?1 AND ?2)";
 static const char forget_places_text[] = "DELETE FROM places WHERE place BETWEEN ?1 AND ?2";
@@ -45,7 +47,8 @@ static sqlite3_stmt *block_prepare(struct store_handle *handle, const char *sql,
     return statement;
 }
 
-/* Cells differ where the bin, the subject or the place does; the vantage point belongs to the rows before it changes. */
+/* Cells differ where the bin, the subject or the place does; the vantage point belongs to the rows before it
+ * changes. */
 static enum status block_keep(struct store_handle *handle, int64_t block, struct why *why)
 {
     struct keeper keeper = {.handle = handle, .why = why};
@@ -64,7 +67,8 @@ static enum status block_keep(struct store_handle *handle, int64_t block, struct
     return status == STATUS_NOT_FOUND ? store_fold_end(&fold) : status;
 }
 
-static enum status block_forget(struct store_handle *handle, int64_t block, int64_t *out_count, struct why *why)
+static enum status block_forget(struct store_handle *handle, int64_t block, int64_t *out_count,
+                                struct why *why)
 {
     sqlite3_stmt *statement = block_prepare(handle, forget_text, block);
     enum status status = sqlite_run(handle, statement, "forgetting measurements", why);
@@ -92,8 +96,8 @@ static enum status before_write(struct store_handle *handle, int64_t before_us, 
 static enum status oldest_block(struct store_handle *handle, int64_t end_block, int64_t *out)
 {
     sqlite3_stmt *statement = NULL;
-    sqlite3_prepare_v2(handle->db, "SELECT place FROM places WHERE place < ?1 ORDER BY place LIMIT 1", -1, &statement,
-                       NULL);
+    sqlite3_prepare_v2(handle->db, "SELECT place FROM places WHERE place < ?1 ORDER BY place LIMIT 1", -1,
+                       &statement, NULL);
     sqlite3_bind_int64(statement, 1, sqlite_place_first(end_block));
     enum status status = query_next(handle, statement);
     if (status == STATUS_OK) {
@@ -104,7 +108,8 @@ static enum status oldest_block(struct store_handle *handle, int64_t end_block, 
 }
 
 /* The oldest block, in a transaction; NOT_FOUND where there is none left. */
-static enum status block_prune(struct store_handle *handle, int64_t end_block, int64_t *out_count, struct why *why)
+static enum status block_prune(struct store_handle *handle, int64_t end_block, int64_t *out_count,
+                               struct why *why)
 {
     int64_t block = 0;
     enum status status = sqlite_begin(handle, why);
@@ -130,7 +135,8 @@ static enum status block_prune(struct store_handle *handle, int64_t end_block, i
     return status;
 }
 
-enum status sqlite_prune(struct store_handle *handle, int64_t before_us, struct store_pruned *out, struct why *why)
+enum status sqlite_prune(struct store_handle *handle, int64_t before_us, struct store_pruned *out,
+                         struct why *why)
 {
     struct store_pruned pruned = {0};
     int64_t end_block = sqlite_block_of(handle, before_us);

@@ -115,8 +115,8 @@ static enum status measurements_put(struct put_run *run, const struct store_put 
 }
 
 /* A bundle that the log does not have yet. */
-static enum status new_bundle_put(struct put_run *run, const struct store_put *put, struct store_put_result *result,
-                                  struct why *why)
+static enum status new_bundle_put(struct put_run *run, const struct store_put *put,
+                                  struct store_put_result *result, struct why *why)
 {
     int64_t log_id = 0;
     *result = (struct store_put_result){.received_us = put->bundle->received_us};
@@ -143,7 +143,8 @@ static enum status bundle_put(struct put_run *run, struct store_put *put, struct
 {
     struct store_bundle known;
     struct store_put_result result = {0};
-    enum status status = sqlite_find_bundle(run->handle, put->bundle->log, put->bundle->hash, &known, &result);
+    enum status status =
+        sqlite_find_bundle(run->handle, put->bundle->log, put->bundle->hash, &known, &result);
     if (status == STATUS_OK) {
         result.duplicate_count += result.accepted_count;
         result.accepted_count = 0;
@@ -164,12 +165,14 @@ static enum status bundle_put(struct put_run *run, struct store_put *put, struct
 }
 
 /* Everything between BEGIN and COMMIT. */
-static enum status bundles_put(struct store_handle *handle, struct store_put *puts, size_t count, struct why *why)
+static enum status bundles_put(struct store_handle *handle, struct store_put *puts, size_t count,
+                               struct why *why)
 {
     struct put_run run = {.handle = handle,
                           .bundle_id = sqlite_statement_number(handle, STATEMENT_NEWEST_BUNDLE, 0),
                           .measurement_id = sqlite_statement_number(handle, STATEMENT_NEWEST_MEASUREMENT, 0),
-                          .pruned_before_us = sqlite_statement_number(handle, STATEMENT_PRUNED_BEFORE, INT64_MIN)};
+                          .pruned_before_us =
+                              sqlite_statement_number(handle, STATEMENT_PRUNED_BEFORE, INT64_MIN)};
     enum status status = cell_batch_open(handle, &run.batch);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status = bundle_put(&run, &puts[i], why);

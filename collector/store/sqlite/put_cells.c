@@ -1,8 +1,8 @@
 /* Folds the new measurements of a transaction into presence and region counts.
  * Owner: the batch owns its tables; it lives as long as the transaction.
- * Why: aggregation in the transaction of the insert, so that a count and what it counts never part. Sightings are folded
- * when they are read: nearly every measurement of a bin is of another subject, so that keeping them would double the
- * rows. */
+ * Why: aggregation in the transaction of the insert, so that a count and what it counts never part. Sightings
+ * are folded when they are read: nearly every measurement of a bin is of another subject, so that keeping
+ * them would double the rows. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,8 +105,7 @@ static enum status presence_fold(struct cell_batch *batch, const struct observat
     if (!slot) {
         return STATUS_NO_MEMORY;
     }
-    enum status status =
-        is_new ? presence_load(batch->handle, observation, &key, &slot->row) : STATUS_OK;
+    enum status status = is_new ? presence_load(batch->handle, observation, &key, &slot->row) : STATUS_OK;
     if (status == STATUS_OK) {
         presence_add(&slot->row, observation, bin_length_s);
     }
@@ -138,8 +137,8 @@ static enum status vantage_fold(struct cell_batch *batch, const struct observati
     return STATUS_OK;
 }
 
-enum status cell_batch_add(struct cell_batch *batch, const struct observation *observation, int64_t vantage_id,
-                           struct why *why)
+enum status cell_batch_add(struct cell_batch *batch, const struct observation *observation,
+                           int64_t vantage_id, struct why *why)
 {
     enum status status = presence_fold(batch, observation, vantage_id);
     if (status == STATUS_OK) {
@@ -242,7 +241,8 @@ static struct vantage_regions vantage_regions(const struct vantage_slot *vantage
 {
     struct vantage_regions regions = {.count = 0};
     const char *names[] = {vantage->country, vantage->subdivision};
-    for (size_t i = 0; i < 2 && region_is_country(vantage->country); i++) { /* ZZ: no region's row to count in */
+    for (size_t i = 0; i < 2 && region_is_country(vantage->country);
+         i++) { /* ZZ: no region's row to count in */
         for (int with_asn = 0; with_asn < (vantage->asn != 0 ? 2 : 1) && names[i][0]; with_asn++) {
             struct region_key *key = &regions.keys[regions.count++];
             memcpy(key->region, names[i], strnlen(names[i], sizeof key->region - 1));
@@ -275,7 +275,8 @@ static enum status vantages_write(struct cell_batch *batch, struct why *why)
         bool is_first = false;
         status = vantage_mark(batch->handle, vantage->id, &is_first, why);
         for (size_t j = 0; j < regions.count && status == STATUS_OK && is_first; j++) {
-            status = region_probe_write(batch->handle, regions.keys[j].region, regions.keys[j].asn, vantage->probe, why);
+            status = region_probe_write(batch->handle, regions.keys[j].region, regions.keys[j].asn,
+                                        vantage->probe, why);
         }
     }
     return status;

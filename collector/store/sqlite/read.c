@@ -15,9 +15,9 @@ enum status sqlite_each_bundle(struct store_handle *handle, const struct store_b
     struct store_bundle row;
     struct store_put_result result;
     enum status status;
-    query_add_number(&query,
-                     "SELECT " BUNDLE_COLUMNS " FROM bundles JOIN logs ON logs.id = log_id WHERE log_index >= ?",
-                     filter->from_index);
+    query_add_number(
+        &query, "SELECT " BUNDLE_COLUMNS " FROM bundles JOIN logs ON logs.id = log_id WHERE log_index >= ?",
+        filter->from_index);
     if (filter->log) {
         query_add_text(&query, " AND (name = '' OR name = ?)", filter->log);
     }
@@ -130,10 +130,11 @@ enum status sqlite_each_state(struct store_handle *handle, const char *region, s
 {
     struct query_text query = {0};
     enum status status;
-    query_add_text(&query,
-             "SELECT bin_s, state, expected, seen_count, ok_count, fail_count, network_count FROM states"
-             " WHERE region = ?",
-             region);
+    query_add_text(
+        &query,
+        "SELECT bin_s, state, expected, seen_count, ok_count, fail_count, network_count FROM states"
+        " WHERE region = ?",
+        region);
     query_add_bins(&query, span, handle->bin_length_s);
     buffer_text(&query.sql, " ORDER BY bin_s");
     sqlite3_stmt *statement = query_start(handle, &query);
@@ -165,7 +166,7 @@ static void add_event_filter(struct query_text *query, const struct store_event_
                     " AND revision = (SELECT MAX(revision) FROM events AS later WHERE later.id = events.id)");
         /* A latest revision with state OK says that the event was withdrawn. */
         query_add_number(query, filter->with_withdrawn ? " AND (state = 1 OR state >= ?)" : " AND state >= ?",
-                   filter->least_state > REGION_SUSPECTED ? filter->least_state : REGION_SUSPECTED);
+                         filter->least_state > REGION_SUSPECTED ? filter->least_state : REGION_SUSPECTED);
     }
     if (filter->region) {
         query_add_text(query, " AND region = ?", filter->region);

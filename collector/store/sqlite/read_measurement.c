@@ -1,7 +1,7 @@
 /* Reads of measurements, one by one or folded into sightings.
  * Owner: a statement lives for one call; the row given to a callback lives on this stack.
- * Why: rows lie by blocks of time, in no order within one. So a block is read at a time, sorted by the query, and a
- * read that stops early has touched no more than it gave. */
+ * Why: rows lie by blocks of time, in no order within one. So a block is read at a time, sorted by the query,
+ * and a read that stops early has touched no more than it gave. */
 #include <string.h>
 
 #include "collector/store/fold.h"
@@ -11,8 +11,8 @@
 /* A walk over the blocks that have rows. */
 struct block_walk {
     struct store_handle *handle;
-    sqlite3_stmt *seek; /* a block with rows, between two of them: ?1 and ?2 */
-    sqlite3_stmt *read; /* the rows of what lies between ?1 and ?2: of one block, or one row */
+    sqlite3_stmt *seek;              /* a block with rows, between two of them: ?1 and ?2 */
+    sqlite3_stmt *read;              /* the rows of what lies between ?1 and ?2: of one block, or one row */
     int64_t first_block, last_block; /* those still to be read */
     bool is_descending;
     bool is_by_country; /* by the country's index: blocks; otherwise by places */
@@ -35,15 +35,18 @@ static enum status walk_start(struct block_walk *walk, struct query_text *rows, 
         buffer_text(&seek.sql, "SELECT block FROM measurements INDEXED BY measurements_by_country"
                                " WHERE block BETWEEN ?1 AND ?2");
         query_add_number(&seek, " AND country = ?", sqlite_country_number(country));
-        buffer_text(&seek.sql, walk->is_descending ? " ORDER BY block DESC LIMIT 1" : " ORDER BY block LIMIT 1");
+        buffer_text(&seek.sql,
+                    walk->is_descending ? " ORDER BY block DESC LIMIT 1" : " ORDER BY block LIMIT 1");
     } else {
         buffer_text(&seek.sql, "SELECT place FROM places WHERE place BETWEEN ?1 AND ?2");
-        buffer_text(&seek.sql, walk->is_descending ? " ORDER BY place DESC LIMIT 1" : " ORDER BY place LIMIT 1");
+        buffer_text(&seek.sql,
+                    walk->is_descending ? " ORDER BY place DESC LIMIT 1" : " ORDER BY place LIMIT 1");
     }
     walk->seek = query_start(walk->handle, &seek);
     walk->read = query_start(walk->handle, rows);
-    return walk->seek && walk->read ? STATUS_OK
-                                    : sqlite_status(walk->handle->db, sqlite3_errcode(walk->handle->db), "reading", NULL);
+    return walk->seek && walk->read
+               ? STATUS_OK
+               : sqlite_status(walk->handle->db, sqlite3_errcode(walk->handle->db), "reading", NULL);
 }
 
 static void blocks_bind(const struct block_walk *walk, sqlite3_stmt *statement, int64_t first, int64_t last)
@@ -119,7 +122,7 @@ static enum status block_give(struct block_walk *walk, int64_t *skip, int64_t *l
 }
 
 #define MEASUREMENTS_FROM(rows)                                                                              \
-    "SELECT " MEASUREMENT_COLUMNS " FROM " rows MEASUREMENT_TABLES                                            \
+    "SELECT " MEASUREMENT_COLUMNS " FROM " rows MEASUREMENT_TABLES                                           \
     " CROSS JOIN bundles ON bundles.id = bundle_id LEFT JOIN boots ON boots.id = m.boot_id WHERE "
 
 /* One by its identity; by its country; or by its time. */
@@ -129,9 +132,11 @@ static const char *source_of(const struct store_measurement_filter *filter)
         return MEASUREMENTS_FROM("measurements AS m NOT INDEXED") "m.id BETWEEN ?1 AND ?2";
     }
     return filter->region
-               ? MEASUREMENTS_FROM("measurements AS m INDEXED BY measurements_by_country") "m.block BETWEEN ?1 AND ?2"
-               : MEASUREMENTS_FROM("places CROSS JOIN measurements AS m ON m.id = measurement_id")
-                 "place BETWEEN ?1 AND ?2";
+               ? MEASUREMENTS_FROM(
+                     "measurements AS m INDEXED BY measurements_by_country") "m.block BETWEEN ?1 AND ?2"
+               : MEASUREMENTS_FROM(
+                     "places CROSS JOIN measurements AS m ON m.id = measurement_id") "place BETWEEN ?1 AND "
+                                                                                     "?2";
 }
 
 /* Binds the row that has the identity. NOT_FOUND where there is none. */
@@ -155,13 +160,15 @@ enum status sqlite_each_measurement(struct store_handle *handle,
     int64_t skip = filter->offset > 0 ? filter->offset : 0;
     int64_t left = filter->limit;
     walk.first_block = filter->span.from_us != 0 ? sqlite_block_of(handle, filter->span.from_us) : 0;
-    walk.last_block = filter->span.to_us != 0 ? sqlite_block_of(handle, filter->span.to_us) : SQLITE_BLOCK_MAX;
+    walk.last_block =
+        filter->span.to_us != 0 ? sqlite_block_of(handle, filter->span.to_us) : SQLITE_BLOCK_MAX;
     buffer_text(&query.sql, source_of(filter));
     filter_add(&query, filter);
     buffer_text(&query.sql, " ORDER BY time_us DESC, bundle_id DESC, line DESC");
     enum status status = walk_start(&walk, &query, filter->region);
     while (status == STATUS_OK && left > 0) {
-        status = filter->identity && walk.last_block >= 0 ? identity_bind(&walk, filter->identity) : walk_next(&walk);
+        status = filter->identity && walk.last_block >= 0 ? identity_bind(&walk, filter->identity)
+                                                          : walk_next(&walk);
         if (status == STATUS_OK) {
             status = block_give(&walk, &skip, &left, callback, arg);
         }

@@ -252,8 +252,8 @@ void sqlite_event_read(sqlite3_stmt *statement, struct event *out)
     out->revised_us = take_number(&cursor);
 }
 
-void sqlite_bundle_bind(sqlite3_stmt *statement, const struct store_bundle *bundle, int64_t id, int64_t log_id,
-                        const struct store_put_result *result)
+void sqlite_bundle_bind(sqlite3_stmt *statement, const struct store_bundle *bundle, int64_t id,
+                        int64_t log_id, const struct store_put_result *result)
 {
     struct row_cursor cursor = {statement, 0};
     put_number(&cursor, id);

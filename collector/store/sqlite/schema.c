@@ -1,7 +1,7 @@
 /* The tables of the SQLite store, made in one transaction.
  * Owner: nothing beyond the caller's connection.
- * Why: PRAGMA application_id and user_version say who wrote the file, so that an old program never misreads a newer
- * store. */
+ * Why: PRAGMA application_id and user_version say who wrote the file, so that an old program never misreads a
+ * newer store. */
 #include "collector/store/sqlite/sqlite_store.h"
 
 #define NUMBER_TEXT(number) #number
@@ -33,13 +33,15 @@ static const char rows_text[] =
     " id INTEGER PRIMARY KEY, outcome INTEGER NOT NULL, layer INTEGER NOT NULL, method TEXT NOT NULL,"
     " confidence INTEGER NOT NULL, ladder_state INTEGER NOT NULL, controls_ok INTEGER NOT NULL,"
     " controls_failed INTEGER NOT NULL, operators_failed INTEGER NOT NULL,"
-    " UNIQUE(outcome, layer, method, confidence, ladder_state, controls_ok, controls_failed, operators_failed));"
+    " UNIQUE(outcome, layer, method, confidence, ladder_state, controls_ok, controls_failed, "
+    "operators_failed));"
     "CREATE TABLE boots(id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE);"
 
     /* In the order of arrival, so that a bundle fills pages of its own. */
     "CREATE TABLE measurements("
     " id INTEGER PRIMARY KEY, identity BLOB NOT NULL, bundle_id INTEGER NOT NULL, line INTEGER NOT NULL,"
-    " time_us INTEGER NOT NULL, country INTEGER NOT NULL, block INTEGER NOT NULL, vantage_id INTEGER NOT NULL,"
+    " time_us INTEGER NOT NULL, country INTEGER NOT NULL, block INTEGER NOT NULL, vantage_id INTEGER NOT "
+    "NULL,"
     " target_id INTEGER NOT NULL, verdict_id INTEGER NOT NULL, boot_id INTEGER, monotonic_s REAL,"
     " is_counted INTEGER NOT NULL);"
     "CREATE INDEX measurements_by_country ON measurements(country, block);"
@@ -48,7 +50,8 @@ static const char rows_text[] =
 
     /* A probe that moves within a bin has a row for each place. */
     "CREATE TABLE presence("
-    " country INTEGER NOT NULL, bin_s INTEGER NOT NULL, vantage_id INTEGER NOT NULL, ok_count INTEGER NOT NULL,"
+    " country INTEGER NOT NULL, bin_s INTEGER NOT NULL, vantage_id INTEGER NOT NULL, ok_count INTEGER NOT "
+    "NULL,"
     " fail_count INTEGER NOT NULL, local_count INTEGER NOT NULL, other_count INTEGER NOT NULL,"
     " worst_state INTEGER NOT NULL, first_ok_us INTEGER NOT NULL, last_ok_us INTEGER NOT NULL,"
     " first_fail_us INTEGER NOT NULL, last_fail_us INTEGER NOT NULL, example BLOB,"
@@ -59,7 +62,8 @@ static const char rows_text[] =
     " ok_count INTEGER NOT NULL, blocked_none_count INTEGER NOT NULL, blocked_weak_count INTEGER NOT NULL,"
     " blocked_medium_count INTEGER NOT NULL, blocked_strong_count INTEGER NOT NULL,"
     " blocked_certain_count INTEGER NOT NULL, down_count INTEGER NOT NULL, offline_count INTEGER NOT NULL,"
-    " unknown_count INTEGER NOT NULL, layer INTEGER NOT NULL, method TEXT NOT NULL, first_ok_us INTEGER NOT NULL,"
+    " unknown_count INTEGER NOT NULL, layer INTEGER NOT NULL, method TEXT NOT NULL, first_ok_us INTEGER NOT "
+    "NULL,"
     " last_ok_us INTEGER NOT NULL, first_blocked_us INTEGER NOT NULL, last_blocked_us INTEGER NOT NULL,"
     " example BLOB, PRIMARY KEY(country, bin_s, subject, vantage_id)) WITHOUT ROWID;"
     "CREATE TABLE dirty(region TEXT PRIMARY KEY, bundle_id INTEGER NOT NULL, first_us INTEGER NOT NULL)"
@@ -129,15 +133,17 @@ int64_t sqlite_schema_version(sqlite3 *db)
 
 enum status sqlite_schema_sign(sqlite3 *db, struct why *why)
 {
-    static const char sql[] = "PRAGMA application_id = " NUMBER_OF(SQLITE_APPLICATION_ID) ";"
-                              "PRAGMA user_version = " NUMBER_OF(SQLITE_SCHEMA_VERSION) ";";
+    static const char sql[] = "PRAGMA application_id = " NUMBER_OF(
+        SQLITE_APPLICATION_ID) ";"
+                               "PRAGMA user_version = " NUMBER_OF(SQLITE_SCHEMA_VERSION) ";";
     return sqlite_status(db, sqlite3_exec(db, sql, NULL, NULL, NULL), "marking the store's version", why);
 }
 
 static enum status tables_make(sqlite3 *db, int64_t bin_length_s, struct why *why)
 {
     char meta[128];
-    sqlite3_snprintf(sizeof meta, meta, "INSERT INTO meta VALUES('bin_length_s', %lld)", (long long)bin_length_s);
+    sqlite3_snprintf(sizeof meta, meta, "INSERT INTO meta VALUES('bin_length_s', %lld)",
+                     (long long)bin_length_s);
     int code = sqlite3_exec(db, lasting_text, NULL, NULL, NULL);
     code = code == SQLITE_OK ? sqlite3_exec(db, meta, NULL, NULL, NULL) : code;
     enum status status = sqlite_status(db, code, "making the store", why);
@@ -172,7 +178,8 @@ static enum status version_judge(int64_t version, bool read_only, struct why *wh
         return STATUS_NOT_FOUND;
     }
     if (version == SCHEMA_FOREIGN) {
-        why_set(why, "store.sqlite is no store that this program knows; import its bundles into a new folder");
+        why_set(why,
+                "store.sqlite is no store that this program knows; import its bundles into a new folder");
         return STATUS_CONFLICT;
     }
     if (version > SQLITE_SCHEMA_VERSION) {

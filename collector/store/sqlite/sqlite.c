@@ -27,7 +27,8 @@ static void sqlite_close(struct store_handle *handle)
 static enum status settings_apply(sqlite3 *db, struct why *why)
 {
     /* FULL, not NORMAL: NORMAL syncs the log only at checkpoints, so a receipt given after the commit could
-     * outlive the bundle it was given for. Checkpoints are rare, because the same pages are written again and again. */
+     * outlive the bundle it was given for. Checkpoints are rare, because the same pages are written again and
+     * again. */
     static const char settings[] =
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
         "PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF; PRAGMA wal_autocheckpoint = 8192;";
@@ -105,7 +106,8 @@ static enum status sqlite_open(const char *folder, bool read_only, int64_t *bin_
                                struct store_handle **out, struct why *why)
 {
     enum status status = STATUS_NO_MEMORY;
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock for each allocation; refused, harmlessly, once one is open */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
+                   0); /* a lock for each allocation; refused, harmlessly, once one is open */
     struct store_handle *handle = calloc(1, sizeof *handle);
     char *path = path_join(folder, SQLITE_STORE_FILE);
     if (!handle || !path) {

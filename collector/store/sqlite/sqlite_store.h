@@ -67,15 +67,15 @@ enum sqlite_statement {
 struct store_handle {
     sqlite3 *db;
     int64_t bin_length_s;
-    /* The bundle that was the newest when regions were last listed: put_detection forgets no dirt newer than that,
-     * because another process may have added rows after the detector read. */
+    /* The bundle that was the newest when regions were last listed: put_detection forgets no dirt newer than
+     * that, because another process may have added rows after the detector read. */
     int64_t dirt_seen;
     struct intern_table dictionary;
     sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 
-/* schema.c: makes or upgrades the tables; CONFLICT where a newer program wrote them. The handle's bin length is what a
- * new store gets, and becomes what the store has. */
+/* schema.c: makes or upgrades the tables; CONFLICT where a newer program wrote them. The handle's bin length
+ * is what a new store gets, and becomes what the store has. */
 enum status sqlite_schema_open(struct store_handle *handle, bool read_only, struct why *why);
 /* A version of ours, or one of SCHEMA_... */
 int64_t sqlite_schema_version(sqlite3 *db);
@@ -108,7 +108,8 @@ int64_t sqlite_statement_number(struct store_handle *handle, enum sqlite_stateme
 
 /* row.c: the columns of each table, in one place for writing and reading. */
 #define PRESENCE_COLUMNS                                                                                     \
-    "vantages.country, bin_s, subdivision, probe, asn, access, is_signed, ok_count, fail_count, local_count, "  \
+    "vantages.country, bin_s, subdivision, probe, asn, access, is_signed, ok_count, fail_count, "            \
+    "local_count, "                                                                                          \
     "other_count, worst_state, first_ok_us, last_ok_us, first_fail_us, last_fail_us, example"
 #define SIGHTING_COLUMNS                                                                                     \
     "vantages.country, bin_s, subject, subdivision, probe, asn, is_signed, ok_count, blocked_none_count, "   \
@@ -117,16 +118,17 @@ int64_t sqlite_statement_number(struct store_handle *handle, enum sqlite_stateme
     "last_blocked_us, example"
 /* Of `m`, MEASUREMENT_TABLES, bundles and boots. */
 #define MEASUREMENT_COLUMNS                                                                                  \
-    "identity, hash, line, time_us, vantages.probe, vantages.is_signed, vantages.country, subdivision, asn, " \
-    "access, test_name, input, subject, outcome, layer, method, confidence, ladder_state, controls_ok, "      \
+    "identity, hash, line, time_us, vantages.probe, vantages.is_signed, vantages.country, subdivision, "     \
+    "asn, "                                                                                                  \
+    "access, test_name, input, subject, outcome, layer, method, confidence, ladder_state, controls_ok, "     \
     "controls_failed, operators_failed, boot, monotonic_s"
 #define MEASUREMENT_TABLES                                                                                   \
-    " CROSS JOIN vantages ON vantages.id = vantage_id CROSS JOIN targets ON targets.id = target_id"           \
+    " CROSS JOIN vantages ON vantages.id = vantage_id CROSS JOIN targets ON targets.id = target_id"          \
     " CROSS JOIN verdicts ON verdicts.id = verdict_id"
 /* What a cell is made of, of `m` and MEASUREMENT_TABLES, in the order of sqlite_fold_row_read. */
 #define FOLD_COLUMNS                                                                                         \
-    "time_us, identity, vantages.country, subdivision, vantages.probe, asn, access, vantages.is_signed, "     \
-    "subject, outcome, layer, method, confidence, ladder_state, controls_ok, controls_failed, "               \
+    "time_us, identity, vantages.country, subdivision, vantages.probe, asn, access, vantages.is_signed, "    \
+    "subject, outcome, layer, method, confidence, ladder_state, controls_ok, controls_failed, "              \
     "operators_failed"
 #define FOLD_COLUMN_COUNT 17
 void sqlite_fold_row_read(sqlite3_stmt *statement, struct observation *out);
@@ -146,18 +148,18 @@ void sqlite_sighting_read(sqlite3_stmt *statement, struct sighting *out);
 void sqlite_measurement_read(sqlite3_stmt *statement, struct store_measurement *out);
 void sqlite_event_bind(sqlite3_stmt *statement, const struct event *event);
 void sqlite_event_read(sqlite3_stmt *statement, struct event *out);
-void sqlite_bundle_bind(sqlite3_stmt *statement, const struct store_bundle *bundle, int64_t id, int64_t log_id,
-                        const struct store_put_result *result);
+void sqlite_bundle_bind(sqlite3_stmt *statement, const struct store_bundle *bundle, int64_t id,
+                        int64_t log_id, const struct store_put_result *result);
 void sqlite_bundle_read(sqlite3_stmt *statement, struct store_bundle *out,
                         struct store_put_result *out_result);
 
 /* dictionary.c: the number of what many measurements have in common; a new one where it is new. */
-enum status sqlite_vantage_number(struct store_handle *handle, const struct observation *observation, int64_t *out,
-                                  struct why *why);
-enum status sqlite_target_number(struct store_handle *handle, const struct observation *observation, int64_t *out,
-                                 struct why *why);
-enum status sqlite_verdict_number(struct store_handle *handle, const struct observation *observation, int64_t *out,
-                                  struct why *why);
+enum status sqlite_vantage_number(struct store_handle *handle, const struct observation *observation,
+                                  int64_t *out, struct why *why);
+enum status sqlite_target_number(struct store_handle *handle, const struct observation *observation,
+                                 int64_t *out, struct why *why);
+enum status sqlite_verdict_number(struct store_handle *handle, const struct observation *observation,
+                                  int64_t *out, struct why *why);
 enum status sqlite_boot_number(struct store_handle *handle, const char *boot, int64_t *out, struct why *why);
 /* A rollback took numbers back. */
 void sqlite_dictionary_forget(struct store_handle *handle);
@@ -167,7 +169,7 @@ struct sqlite_measurement_row {
     int64_t id; /* free: the newest and one */
     int64_t bundle_id;
     int64_t line;
-    bool is_counted; /* in cells */
+    bool is_counted;                                    /* in cells */
     int64_t vantage_id, target_id, verdict_id, boot_id; /* found by the put; boot 0: none */
 };
 enum status sqlite_measurement_put(struct store_handle *handle, const struct observation *observation,
@@ -189,8 +191,8 @@ int64_t sqlite_country_number(const char country[COUNTRY_BYTES]);
 struct cell_batch;
 enum status cell_batch_open(struct store_handle *handle, struct cell_batch **out);
 void cell_batch_free(struct cell_batch *batch);
-enum status cell_batch_add(struct cell_batch *batch, const struct observation *observation, int64_t vantage_id,
-                           struct why *why);
+enum status cell_batch_add(struct cell_batch *batch, const struct observation *observation,
+                           int64_t vantage_id, struct why *why);
 enum status cell_batch_write(struct cell_batch *batch, int64_t bundle_id, struct why *why);
 
 /* read_query.c: SQL text with its parameters in order. */
@@ -236,8 +238,10 @@ enum status sqlite_each_event(struct store_handle *handle, const struct store_ev
                               store_event_callback callback, void *arg);
 /* copy.c, prune.c, check.c */
 enum status sqlite_copy(struct store_handle *handle, const char *to_folder, struct why *why);
-enum status sqlite_prune(struct store_handle *handle, int64_t before_us, struct store_pruned *out, struct why *why);
-enum status sqlite_check(struct store_handle *handle, store_finding_callback callback, void *arg, struct why *why);
+enum status sqlite_prune(struct store_handle *handle, int64_t before_us, struct store_pruned *out,
+                         struct why *why);
+enum status sqlite_check(struct store_handle *handle, store_finding_callback callback, void *arg,
+                         struct why *why);
 enum status sqlite_each_measurement(struct store_handle *handle,
                                     const struct store_measurement_filter *filter,
                                     store_measurement_callback callback, void *arg);

@@ -14,18 +14,21 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [STATEMENT_ADOPT_LOG] = "UPDATE logs SET name = ?1 WHERE name = ''",
     [STATEMENT_PUT_LOG] = "INSERT INTO logs(name) VALUES(?1)",
     /* A log without a name is the one of an upgraded store: it belongs to whoever writes first. */
-    [STATEMENT_FIND_BUNDLE] = "SELECT " BUNDLE_COLUMNS " FROM bundles JOIN logs ON logs.id = log_id WHERE hash = ?1"
-                              " AND (?2 IS NULL OR name = ?2 OR name = '') ORDER BY bundles.id LIMIT 1",
+    [STATEMENT_FIND_BUNDLE] =
+        "SELECT " BUNDLE_COLUMNS " FROM bundles JOIN logs ON logs.id = log_id WHERE hash = ?1"
+        " AND (?2 IS NULL OR name = ?2 OR name = '') ORDER BY bundles.id LIMIT 1",
     [STATEMENT_FIND_SEQUENCE] =
         "SELECT 1 FROM bundles WHERE probe = ?1 AND sequence = ?2 AND is_signed AND hash <> ?3 LIMIT 1",
     [STATEMENT_NEXT_LOG_INDEX] = "SELECT COALESCE(MAX(log_index) + 1, 0) FROM bundles WHERE log_id = ?1",
     [STATEMENT_NEWEST_BUNDLE] = "SELECT COALESCE(MAX(id), 0) FROM bundles",
-    [STATEMENT_PUT_BUNDLE] = "INSERT INTO bundles(id, log_id, log_index, hash, probe, public_key, is_signed, sequence,"
-                             " previous_hash, start_us, end_us, boot_id, measurement_count, received_us,"
-                             " accepted_count, duplicate_count)"
-                             " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
-    [STATEMENT_FIND_VANTAGE] = "SELECT id FROM vantages WHERE probe = ?1 AND country = ?2 AND subdivision = ?3"
-                               " AND asn = ?4 AND access = ?5 AND is_signed = ?6",
+    [STATEMENT_PUT_BUNDLE] =
+        "INSERT INTO bundles(id, log_id, log_index, hash, probe, public_key, is_signed, sequence,"
+        " previous_hash, start_us, end_us, boot_id, measurement_count, received_us,"
+        " accepted_count, duplicate_count)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+    [STATEMENT_FIND_VANTAGE] =
+        "SELECT id FROM vantages WHERE probe = ?1 AND country = ?2 AND subdivision = ?3"
+        " AND asn = ?4 AND access = ?5 AND is_signed = ?6",
     [STATEMENT_PUT_VANTAGE] =
         "INSERT INTO vantages(probe, country, subdivision, asn, access, is_signed) VALUES(?1,?2,?3,?4,?5,?6)",
     [STATEMENT_COUNT_VANTAGE] = "UPDATE vantages SET is_counted = 1 WHERE id = ?1 AND is_counted = 0",
@@ -34,30 +37,37 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [STATEMENT_FIND_VERDICT] = "SELECT id FROM verdicts WHERE outcome = ?1 AND layer = ?2 AND method = ?3"
                                " AND confidence = ?4 AND ladder_state = ?5 AND controls_ok = ?6"
                                " AND controls_failed = ?7 AND operators_failed = ?8",
-    [STATEMENT_PUT_VERDICT] = "INSERT INTO verdicts(outcome, layer, method, confidence, ladder_state, controls_ok,"
-                              " controls_failed, operators_failed) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [STATEMENT_PUT_VERDICT] =
+        "INSERT INTO verdicts(outcome, layer, method, confidence, ladder_state, controls_ok,"
+        " controls_failed, operators_failed) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [STATEMENT_FIND_BOOT] = "SELECT id FROM boots WHERE boot = ?1",
     [STATEMENT_PUT_BOOT] = "INSERT INTO boots(boot) VALUES(?1)",
     [STATEMENT_FIND_PLACE] = "SELECT identity, measurements.id FROM places JOIN measurements"
                              " ON measurements.id = measurement_id WHERE place = ?1",
-    [STATEMENT_NEWEST_PLACE] = "SELECT place FROM places WHERE place BETWEEN ?1 AND ?2 ORDER BY place DESC LIMIT 1",
+    [STATEMENT_NEWEST_PLACE] =
+        "SELECT place FROM places WHERE place BETWEEN ?1 AND ?2 ORDER BY place DESC LIMIT 1",
     [STATEMENT_TAKE_PLACE] = "INSERT INTO places(place, measurement_id) VALUES(?1,?2) ON CONFLICT DO NOTHING",
     [STATEMENT_NEWEST_MEASUREMENT] = "SELECT COALESCE(MAX(id), 0) FROM measurements",
     [STATEMENT_PUT_MEASUREMENT] =
-        "INSERT INTO measurements(id, identity, bundle_id, line, time_us, country, block, vantage_id, target_id,"
+        "INSERT INTO measurements(id, identity, bundle_id, line, time_us, country, block, vantage_id, "
+        "target_id,"
         " verdict_id, boot_id, monotonic_s, is_counted) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
     [STATEMENT_PRUNED_BEFORE] = "SELECT value FROM meta WHERE key = 'pruned_before_us'",
     [STATEMENT_PUT_PRUNED_BEFORE] = "REPLACE INTO meta(key, value) VALUES('pruned_before_us', ?1)",
     [STATEMENT_PUT_SIGHTING] =
-        "INSERT INTO sightings(country, bin_s, subject, vantage_id, ok_count, blocked_none_count, blocked_weak_count,"
-        " blocked_medium_count, blocked_strong_count, blocked_certain_count, down_count, offline_count, unknown_count,"
+        "INSERT INTO sightings(country, bin_s, subject, vantage_id, ok_count, blocked_none_count, "
+        "blocked_weak_count,"
+        " blocked_medium_count, blocked_strong_count, blocked_certain_count, down_count, offline_count, "
+        "unknown_count,"
         " layer, method, first_ok_us, last_ok_us, first_blocked_us, last_blocked_us, example)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
-    [STATEMENT_FIND_PRESENCE] = "SELECT " PRESENCE_COLUMNS " FROM presence JOIN vantages ON vantages.id = vantage_id"
-                                " WHERE presence.country = ?1 AND bin_s = ?2 AND vantage_id = ?3",
-    [STATEMENT_PUT_PRESENCE] = "REPLACE INTO presence(country, bin_s, vantage_id, ok_count, fail_count, local_count,"
-                               " other_count, worst_state, first_ok_us, last_ok_us, first_fail_us, last_fail_us,"
-                               " example) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
+    [STATEMENT_FIND_PRESENCE] =
+        "SELECT " PRESENCE_COLUMNS " FROM presence JOIN vantages ON vantages.id = vantage_id"
+        " WHERE presence.country = ?1 AND bin_s = ?2 AND vantage_id = ?3",
+    [STATEMENT_PUT_PRESENCE] =
+        "REPLACE INTO presence(country, bin_s, vantage_id, ok_count, fail_count, local_count,"
+        " other_count, worst_state, first_ok_us, last_ok_us, first_fail_us, last_fail_us,"
+        " example) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
     [STATEMENT_PUT_REGION] =
         "INSERT INTO regions(region, asn, measurement_count, probe_count, first_us, last_us)"
         " VALUES(?1,?2,?3,0,?4,?5) ON CONFLICT DO UPDATE SET"

@@ -5,8 +5,9 @@
 #include "collector/store/sqlite/trust.h"
 
 /* Made when the first one comes: a store that trusts everybody has no such table. */
-static const char table_text[] = "CREATE TABLE IF NOT EXISTS trust("
-                                 " id TEXT PRIMARY KEY, time_us INTEGER NOT NULL, text TEXT NOT NULL) WITHOUT ROWID";
+static const char table_text[] =
+    "CREATE TABLE IF NOT EXISTS trust("
+    " id TEXT PRIMARY KEY, time_us INTEGER NOT NULL, text TEXT NOT NULL) WITHOUT ROWID";
 
 enum status sqlite_put_trust(struct store_handle *handle, const char *id, int64_t time_us, const char *text,
                              struct why *why)
@@ -15,8 +16,9 @@ enum status sqlite_put_trust(struct store_handle *handle, const char *id, int64_
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_exec(handle->db, table_text, NULL, NULL, NULL);
     if (code == SQLITE_OK) {
-        code = sqlite3_prepare_v2(handle->db, "INSERT OR IGNORE INTO trust(id, time_us, text) VALUES(?, ?, ?)", -1,
-                                  &statement, NULL);
+        code =
+            sqlite3_prepare_v2(handle->db, "INSERT OR IGNORE INTO trust(id, time_us, text) VALUES(?, ?, ?)",
+                               -1, &statement, NULL);
     }
     if (code == SQLITE_OK) {
         sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC);
@@ -33,9 +35,10 @@ enum status sqlite_put_trust(struct store_handle *handle, const char *id, int64_
 static bool table_exists(struct store_handle *handle)
 {
     sqlite3_stmt *statement = NULL;
-    bool exists = sqlite3_prepare_v2(handle->db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'trust'",
-                                     -1, &statement, NULL) == SQLITE_OK &&
-                  sqlite3_step(statement) == SQLITE_ROW;
+    bool exists =
+        sqlite3_prepare_v2(handle->db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'trust'",
+                           -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW;
     sqlite3_finalize(statement);
     return exists;
 }
@@ -47,8 +50,8 @@ enum status sqlite_each_trust(struct store_handle *handle, store_trust_callback 
     if (!table_exists(handle)) {
         return STATUS_OK;
     }
-    int code = sqlite3_prepare_v2(handle->db, "SELECT id, time_us, text FROM trust ORDER BY time_us, id", -1, &statement,
-                                  NULL);
+    int code = sqlite3_prepare_v2(handle->db, "SELECT id, time_us, text FROM trust ORDER BY time_us, id", -1,
+                                  &statement, NULL);
     while (code == SQLITE_OK && status == STATUS_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         const char *id = (const char *)sqlite3_column_text(statement, 0);
         const char *text = (const char *)sqlite3_column_text(statement, 2);

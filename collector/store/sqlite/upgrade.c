@@ -1,6 +1,7 @@
 /* Upgrades a store in place, one version after the other.
  * Owner: nothing beyond the caller's handle.
- * Why: each step is one transaction: killed within it, the store is as it was, and the next open begins again. */
+ * Why: each step is one transaction: killed within it, the store is as it was, and the next open begins
+ * again. */
 #include <string.h>
 
 #include "collector/store/sqlite/sqlite_store.h"
@@ -15,7 +16,8 @@ static const char first_prepare[] =
 static const char first_bundles[] =
     "INSERT INTO logs(id, name) VALUES(1, '');"
     "INSERT INTO bundles SELECT log_index + 1, 1, log_index, hash, probe, public_key, is_signed, sequence,"
-    " previous_hash, start_us, end_us, boot_id, measurement_count, received_us, accepted_count, duplicate_count"
+    " previous_hash, start_us, end_us, boot_id, measurement_count, received_us, accepted_count, "
+    "duplicate_count"
     " FROM first_bundles;"
     "INSERT INTO dirty SELECT region, log_index + 1, first_us FROM first_dirty;";
 
@@ -24,7 +26,8 @@ static const char first_read[] =
     "SELECT identity, hash, line, time_us, first_measurements.probe, first_measurements.is_signed, country,"
     " subdivision, asn, access, test_name, input, subject, outcome, layer, method, confidence, ladder_state,"
     " controls_ok, controls_failed, operators_failed, first_measurements.boot_id, monotonic_s,"
-    " first_measurements.log_index + 1, received_us FROM first_measurements JOIN first_bundles USING(log_index)"
+    " first_measurements.log_index + 1, received_us FROM first_measurements JOIN first_bundles "
+    "USING(log_index)"
     " ORDER BY first_measurements.rowid";
 
 static const char first_presence[] =
@@ -33,7 +36,8 @@ static const char first_presence[] =
     " CASE WHEN fail_count > 0 THEN example END FROM first_presence AS first JOIN vantages"
     " USING(probe, country, subdivision, asn, access, is_signed);"
     "UPDATE vantages SET is_counted = 1 WHERE id IN (SELECT vantage_id FROM presence);"
-    "DROP TABLE first_presence; DROP TABLE first_measurements; DROP TABLE first_dirty; DROP TABLE first_bundles;";
+    "DROP TABLE first_presence; DROP TABLE first_measurements; DROP TABLE first_dirty; DROP TABLE "
+    "first_bundles;";
 
 static enum status run(sqlite3 *db, const char *sql, struct why *why)
 {
@@ -80,7 +84,8 @@ static enum status first_measurements_move(struct store_handle *handle, struct w
 static enum status from_first(struct store_handle *handle, struct why *why)
 {
     sqlite3 *db = handle->db;
-    int code = sqlite3_create_function(db, "country_number", 1, SQLITE_UTF8, NULL, country_number, NULL, NULL);
+    int code =
+        sqlite3_create_function(db, "country_number", 1, SQLITE_UTF8, NULL, country_number, NULL, NULL);
     enum status status = sqlite_status(db, code, "upgrading the store", why);
     if (status == STATUS_OK) {
         status = run(db, first_prepare, why);

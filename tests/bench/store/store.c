@@ -72,15 +72,16 @@ static void group_make(const struct shape *shape, int64_t first_bundle, struct o
         snprintf(bundles[i].probe, sizeof bundles[i].probe, "%x-%x", (unsigned)shape->group_bundles,
                  (unsigned)shape->bundle_rows);
         for (int64_t line = 0; line < shape->bundle_rows; line++) {
-            observation_make(&own[line], first_bundle + i, line, shape->bundle_rows * 1000 + shape->group_bundles);
+            observation_make(&own[line], first_bundle + i, line,
+                             shape->bundle_rows * 1000 + shape->group_bundles);
         }
         puts[i] = (struct store_put){
             .bundle = &bundles[i], .observations = own, .count = (size_t)shape->bundle_rows};
     }
 }
 
-static enum status bundles_put(const struct store *store, struct store_handle *handle, const struct shape *shape,
-                               struct spent *spent, struct why *why)
+static enum status bundles_put(const struct store *store, struct store_handle *handle,
+                               const struct shape *shape, struct spent *spent, struct why *why)
 {
     size_t group = (size_t)shape->group_bundles;
     struct observation *rows = calloc(group * (size_t)shape->bundle_rows, sizeof *rows);
@@ -184,6 +185,7 @@ static enum status run(struct bench_table *table, struct why *why)
 
 const struct bench bench_store = {
     .name = "store",
-    .summary = "rows into the stores (ClickHouse at DIALTONE_BENCH_CLICKHOUSE), timelines over DIALTONE_BENCH_ROWS",
+    .summary =
+        "rows into the stores (ClickHouse at DIALTONE_BENCH_CLICKHOUSE), timelines over DIALTONE_BENCH_ROWS",
     .run = run,
 };

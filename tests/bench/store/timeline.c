@@ -1,7 +1,7 @@
 /* A year of a hundred countries in a store, and how long a timeline of one of them takes.
  * Owner: the store lives in a temporary folder that is removed.
- * Why: a page is asked for when the store is large and the disk is busy, not when both are empty. Rows go in as a
- * collector puts them, in groups of bundles; only the network and the reading of lines are left out. */
+ * Why: a page is asked for when the store is large and the disk is busy, not when both are empty. Rows go in
+ * as a collector puts them, in groups of bundles; only the network and the reading of lines are left out. */
 #include "tests/bench/store/timeline.h"
 
 #include <errno.h>
@@ -15,20 +15,20 @@
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 
-#define ROWS_DEFAULT      1000000
-#define COUNTRY_COUNT     100
-#define PROBES_A_COUNTRY  5
-#define PROBE_COUNT       (COUNTRY_COUNT * PROBES_A_COUNTRY)
-#define ROWS_A_BIN        4 /* of a probe: a climb and three sites */
-#define BUNDLE_BINS       48
-#define BUNDLE_ROWS       (ROWS_A_BIN * BUNDLE_BINS)
-#define GROUP_BUNDLES     100
-#define SITE_COUNT        1500
-#define START_US          (INT64_C(1735689600) * US_PER_S) /* 2025-01-01 */
-#define DAY_US            (INT64_C(86400) * US_PER_S)
-#define BIN_US            (INT64_C(600) * US_PER_S)
-#define ASKED_TIMES       3 /* each country */
-#define BAR_MS            50.0
+#define ROWS_DEFAULT     1000000
+#define COUNTRY_COUNT    100
+#define PROBES_A_COUNTRY 5
+#define PROBE_COUNT      (COUNTRY_COUNT * PROBES_A_COUNTRY)
+#define ROWS_A_BIN       4 /* of a probe: a climb and three sites */
+#define BUNDLE_BINS      48
+#define BUNDLE_ROWS      (ROWS_A_BIN * BUNDLE_BINS)
+#define GROUP_BUNDLES    100
+#define SITE_COUNT       1500
+#define START_US         (INT64_C(1735689600) * US_PER_S) /* 2025-01-01 */
+#define DAY_US           (INT64_C(86400) * US_PER_S)
+#define BIN_US           (INT64_C(600) * US_PER_S)
+#define ASKED_TIMES      3 /* each country */
+#define BAR_MS           50.0
 
 struct world {
     const struct store *store;
@@ -83,8 +83,7 @@ static void row_make(struct observation *out, int64_t probe, int64_t bin, int64_
     snprintf(out->input, sizeof out->input, "https://www.site%u.example.org/", site);
     snprintf(out->subject, sizeof out->subject, "site%u.example.org", site);
     if (bin % 97 == 0 && n == 2) {
-        out->verdict =
-            (struct verdict){OUTCOME_BLOCKED, LAYER_TLS, "connection_reset", CONFIDENCE_STRONG};
+        out->verdict = (struct verdict){OUTCOME_BLOCKED, LAYER_TLS, "connection_reset", CONFIDENCE_STRONG};
     }
 }
 
@@ -258,12 +257,13 @@ static enum status world_measure(struct bench_table *table, struct world *world,
         return status;
     }
     double millions = (double)world->row_count / 1e6;
-    bench_row(table, "sqlite: measurements loaded in groups of 100 bundles", millions * 1e12 / (double)load_us, "rows/s",
-              BENCH_NO_BAR, 0);
+    bench_row(table, "sqlite: measurements loaded in groups of 100 bundles",
+              millions * 1e12 / (double)load_us, "rows/s", BENCH_NO_BAR, 0);
     status = states_put(world, why);
     world->store->close(world->handle); /* what stands in the log of writes goes into the file */
     world->handle = NULL;
-    bench_row(table, "sqlite: file, a million measurements", file_mib(world->folder) / millions, "MiB", BENCH_NO_BAR, 0);
+    bench_row(table, "sqlite: file, a million measurements", file_mib(world->folder) / millions, "MiB",
+              BENCH_NO_BAR, 0);
     return status == STATUS_OK ? questions_ask(table, world, why) : status;
 }
 

@@ -1,7 +1,7 @@
-/* Posts bundles, each one twice and to different collectors, until every one has a receipt from both; writes what the
- * receipts say.
- * Owner: everything lives until the program ends; each worker is a process with a file of its own.
- * Why: whether a cluster keeps what it acknowledged is seen only by somebody who kept the receipts. */
+/* Posts bundles, each one twice and to different collectors, until every one has a receipt from both; writes
+ * what the receipts say. Owner: everything lives until the program ends; each worker is a process with a file
+ * of its own. Why: whether a cluster keeps what it acknowledged is seen only by somebody who kept the
+ * receipts. */
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,15 +16,15 @@
 #include "measurement/bundle.h"
 #include "measurement/record.h"
 
-#define BUNDLE_ROWS      1000
-#define PROBE_COUNT      200
-#define WORKER_COUNT     12
-#define START_US         (INT64_C(1767225600) * US_PER_S)
-#define STEP_US          (INT64_C(20) * US_PER_S)
-#define TRIES_MAX        3000
-#define PAUSE_NS         100000000
-#define REQUEST_WAIT_MS  120000L
-#define RECEIPT_BYTES    4096
+#define BUNDLE_ROWS     1000
+#define PROBE_COUNT     200
+#define WORKER_COUNT    12
+#define START_US        (INT64_C(1767225600) * US_PER_S)
+#define STEP_US         (INT64_C(20) * US_PER_S)
+#define TRIES_MAX       3000
+#define PAUSE_NS        100000000
+#define REQUEST_WAIT_MS 120000L
+#define RECEIPT_BYTES   4096
 
 struct plan {
     int64_t bundle_count;
@@ -48,14 +48,17 @@ static enum status lines_make(int64_t n, struct buffer *lines)
         char input[64];
         int64_t time_us = START_US + (n * BUNDLE_ROWS + i) * STEP_US;
         snprintf(input, sizeof input, "https://h%d.example.org/", (int)(i % 50));
-        json_t *test_keys =
-            json_pack("{s:{s:o, s:I}}", "x_dialtone", "verdict", verdict_encode(&verdict), "n", (json_int_t)(n * BUNDLE_ROWS + i));
+        json_t *test_keys = json_pack("{s:{s:o, s:I}}", "x_dialtone", "verdict", verdict_encode(&verdict),
+                                      "n", (json_int_t)(n * BUNDLE_ROWS + i));
         struct record record = {.test_name = "web_connectivity",
                                 .test_version = "0.1.0",
                                 .software_name = RECORD_SOFTWARE,
                                 .software_version = "0.1.0",
                                 .input = input,
-                                .vantage = {.country = "XD", .subdivision = "XD-N", .asn = 64500 + (uint32_t)(n % 3), .access = ACCESS_FIXED},
+                                .vantage = {.country = "XD",
+                                            .subdivision = "XD-N",
+                                            .asn = 64500 + (uint32_t)(n % 3),
+                                            .access = ACCESS_FIXED},
                                 .test_start_us = time_us,
                                 .measurement_start_us = time_us,
                                 .runtime_s = 0.5,
@@ -125,10 +128,12 @@ static bool receipt_write(const char *answer, const struct bundle *bundle, FILE 
     const char *key_text = json_string_value(json_object_get(root, "key"));
     struct public_key key;
     char log[KEY_NAME_BYTES];
-    bool is_good = hash && key_text && strcmp(hash, bundle->hash) == 0 && public_key_parse(key_text, &key) == STATUS_OK;
+    bool is_good =
+        hash && key_text && strcmp(hash, bundle->hash) == 0 && public_key_parse(key_text, &key) == STATUS_OK;
     if (is_good) {
         public_key_name(&key, log);
-        fprintf(out, "%s %s %" PRId64 "\n", log, hash, (int64_t)json_integer_value(json_object_get(receipt, "log_index")));
+        fprintf(out, "%s %s %" PRId64 "\n", log, hash,
+                (int64_t)json_integer_value(json_object_get(receipt, "log_index")));
         fflush(out);
     }
     json_decref(root);
@@ -136,7 +141,8 @@ static bool receipt_write(const char *answer, const struct bundle *bundle, FILE 
 }
 
 /* Until it has a receipt, from this collector or, where it does not answer, from the next one. */
-static bool post(CURL *easy, const struct plan *plan, const struct bundle *bundle, int64_t collector, FILE *out)
+static bool post(CURL *easy, const struct plan *plan, const struct bundle *bundle, int64_t collector,
+                 FILE *out)
 {
     struct curl_slist *headers = headers_make(bundle);
     bool is_done = false;

@@ -68,8 +68,8 @@ static void test_addresses(void **state)
         {"http://a/d,http://b/e", NULL, NULL, NULL},
         {"http://a/d?cluster=x,http://b/d", NULL, NULL, NULL},
         {"http://a/d,b/d", NULL, NULL, NULL},
-        {"http://a/d,http://b/d,http://c/d,http://e/d,http://f/d,http://g/d,http://h/d,http://i/d,http://j/d", NULL,
-         NULL, NULL},
+        {"http://a/d,http://b/d,http://c/d,http://e/d,http://f/d,http://g/d,http://h/d,http://i/d,http://j/d",
+         NULL, NULL, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct clickhouse_address address;
@@ -86,7 +86,9 @@ static void test_addresses(void **state)
         }
     }
     struct clickhouse_address several;
-    assert_int_equal(clickhouse_address_parse("http://a:1/d?cluster=x,https://b:2/d?cluster=x", &several, NULL), STATUS_OK);
+    assert_int_equal(
+        clickhouse_address_parse("http://a:1/d?cluster=x,https://b:2/d?cluster=x", &several, NULL),
+        STATUS_OK);
     assert_int_equal(several.server_count, 2);
     assert_string_equal(several.servers[1], "https://b:2/");
     assert_string_equal(several.cluster, "x");
@@ -227,7 +229,8 @@ static void test_two_folders(void **state)
     assert_int_equal(store_setting_read(opened->folder, &setting, &why), STATUS_OK);
     snprintf(choice, sizeof choice, "clickhouse=%s", setting.address);
     assert_int_equal(store_setting_choose(other.folder, choice, &why), STATUS_OK);
-    assert_int_equal(other.store->open(other.folder, false, &other.bin_length_s, &other.handle, &why), STATUS_OK);
+    assert_int_equal(other.store->open(other.folder, false, &other.bin_length_s, &other.handle, &why),
+                     STATUS_OK);
     assert_int_equal(store_put_one(other.store, other.handle, &bundle, rows, 2, &result, &why), STATUS_OK);
     assert_int_equal(result.log_index, 0);
     assert_int_equal(result.accepted_count, 1);
@@ -256,7 +259,8 @@ static void test_two_folders(void **state)
     free(dirty);
     other.store->close(other.handle);
     fixture_folder_free(other.folder);
-    assert_int_equal(opened->store->open(opened->folder, false, &opened->bin_length_s, &opened->handle, &why), STATUS_OK);
+    assert_int_equal(opened->store->open(opened->folder, false, &opened->bin_length_s, &opened->handle, &why),
+                     STATUS_OK);
 }
 
 static void test_choosing(void **state)
@@ -314,7 +318,8 @@ static void test_the_server_goes_away(void **state)
     struct why why = {""};
     put(opened, 1, "p1", 1, rows, 1);
     clickhouse_fixture_kill();
-    assert_int_equal(store_put_one(opened->store, opened->handle, &bundle, rows, 2, &result, &why), STATUS_BUSY);
+    assert_int_equal(store_put_one(opened->store, opened->handle, &bundle, rows, 2, &result, &why),
+                     STATUS_BUSY);
     assert_true(strstr(why.text, "check that it runs") != NULL);
     assert_int_equal(result.log_index, -7);
     struct store_handle *handle = NULL;
@@ -331,26 +336,29 @@ static void test_the_server_goes_away(void **state)
 /* A file of the folder into another place, as a killed process leaves it. */
 static void pending_leave(const struct opened *opened, const struct buffer *rows)
 {
-    assert_int_equal(file_publish(opened->handle->pending_path, rows->bytes, rows->count, 0640, NULL), STATUS_OK);
+    assert_int_equal(file_publish(opened->handle->pending_path, rows->bytes, rows->count, 0640, NULL),
+                     STATUS_OK);
 }
 
-/* Killed after an insert was sent and before it was acknowledged: whether it arrived or not, its bundle is there once,
- * and the next one gets the place behind it. */
+/* Killed after an insert was sent and before it was acknowledged: whether it arrived or not, its bundle is
+ * there once, and the next one gets the place behind it. */
 static void test_an_insert_without_an_answer(void **state)
 {
     struct opened *opened = *state;
     struct observation rows[] = {observation_of(1, "XD", "", "p1"), observation_of(2, "XD", "", "p1")};
     for (int has_arrived = 0; has_arrived < 2; has_arrived++) {
         struct store_bundle bundle = bundle_of((uint8_t)(10 + has_arrived), "p1", 10 + has_arrived);
-        struct store_put_result result = {.log_index = 2 * has_arrived, .received_us = 7, .accepted_count = 1};
+        struct store_put_result result = {
+            .log_index = 2 * has_arrived, .received_us = 7, .accepted_count = 1};
         struct touched_region touched = {.region = "XD", .first_us = rows[has_arrived].time_us};
         struct buffer sent = {0};
         struct why why = {""};
         entry_put_measurement(&sent, &bundle, result.log_index, 0, ENTRY_IN_REGIONS, &rows[has_arrived]);
         entry_put_header(&sent, &bundle, &result, &touched, 1);
         if (has_arrived) {
-            assert_int_equal(clickhouse_insert(opened->handle, "INSERT INTO entries (" ENTRY_COLUMNS ")", &sent, &why),
-                             STATUS_OK);
+            assert_int_equal(
+                clickhouse_insert(opened->handle, "INSERT INTO entries (" ENTRY_COLUMNS ")", &sent, &why),
+                STATUS_OK);
         }
         pending_leave(opened, &sent);
         buffer_free(&sent);
@@ -358,7 +366,8 @@ static void test_an_insert_without_an_answer(void **state)
         assert_int_equal(put(opened, (uint8_t)(20 + has_arrived), "p1", 20 + has_arrived, &more, 1).log_index,
                          2 * has_arrived + 1);
         assert_int_not_equal(access(opened->handle->pending_path, F_OK), 0);
-        struct store_put_result again = put(opened, (uint8_t)(10 + has_arrived), "p1", 10 + has_arrived, rows, 2);
+        struct store_put_result again =
+            put(opened, (uint8_t)(10 + has_arrived), "p1", 10 + has_arrived, rows, 2);
         assert_true(again.is_duplicate_bundle);
         assert_int_equal(again.log_index, 2 * has_arrived);
     }
@@ -384,7 +393,8 @@ static void test_identities_count_once(void **state)
     assert_int_equal(gathered->rows.regions[0].measurement_count, 1);
     gathered->count = 0;
     struct store_measurement_filter filter = {.limit = 10};
-    assert_int_equal(opened->store->each_measurement(opened->handle, &filter, gather_measurement, gathered), STATUS_OK);
+    assert_int_equal(opened->store->each_measurement(opened->handle, &filter, gather_measurement, gathered),
+                     STATUS_OK);
     assert_int_equal(gathered->count, 1);
     free(gathered);
 }

@@ -24,8 +24,8 @@ static void line_add(int64_t day, int n, struct buffer *out)
                                 .time_us = FIXTURE_TIME_US + day * DAY_US + n * 90 * US_PER_S,
                                 .n = (int)day * 1000 + n};
     if (n % 5 == 0) {
-        line.verdict =
-            (struct verdict){OUTCOME_BLOCKED, LAYER_TLS, "connection_reset", n % 10 ? CONFIDENCE_WEAK : CONFIDENCE_STRONG};
+        line.verdict = (struct verdict){OUTCOME_BLOCKED, LAYER_TLS, "connection_reset",
+                                        n % 10 ? CONFIDENCE_WEAK : CONFIDENCE_STRONG};
     } else if (n % 5 == 1) {
         line.state = n % 3 ? CONNECTIVITY_WORKING : CONNECTIVITY_FULL_SHUTDOWN;
     }
@@ -33,7 +33,8 @@ static void line_add(int64_t day, int n, struct buffer *out)
 }
 
 /* One signed bundle a day, as the collector takes them in. */
-static enum status day_put(struct collector_folder *folder, const struct secret_key *key, int64_t day, int first)
+static enum status day_put(struct collector_folder *folder, const struct secret_key *key, int64_t day,
+                           int first)
 {
     struct buffer lines = {0};
     struct store_put_result result;
@@ -54,7 +55,8 @@ static enum status day_put(struct collector_folder *folder, const struct secret_
                                    .minisig = (const char *)minisig.bytes,
                                    .minisig_count = minisig.count,
                                    .key = &key->public_key};
-    enum status status = ingest_bundle(folder, &bundle, FIXTURE_TIME_US + (day + 1) * DAY_US, hash, &result, &why);
+    enum status status =
+        ingest_bundle(folder, &bundle, FIXTURE_TIME_US + (day + 1) * DAY_US, hash, &result, &why);
     buffer_free(&lines);
     buffer_free(&packed);
     buffer_free(&minisig);
@@ -77,16 +79,18 @@ static char *folder_with_days(int64_t day_count)
 
 static enum status presence_tell(const struct presence *row, void *arg)
 {
-    buffer_printf(arg, "presence %lld %s %u %u %u %u %lld %02x\n", (long long)row->bin_s, row->probe, row->ok_count,
-                  row->fail_count, row->local_count, row->other_count, (long long)row->first_ok_us, row->example[0]);
+    buffer_printf(arg, "presence %lld %s %u %u %u %u %lld %02x\n", (long long)row->bin_s, row->probe,
+                  row->ok_count, row->fail_count, row->local_count, row->other_count,
+                  (long long)row->first_ok_us, row->example[0]);
     return STATUS_OK;
 }
 
 static enum status sighting_tell(const struct sighting *row, void *arg)
 {
-    buffer_printf(arg, "sighting %lld %s %s %u %u %u %d %s %lld %02x\n", (long long)row->bin_s, row->subject, row->probe,
-                  row->ok_count, row->blocked_count[CONFIDENCE_WEAK], row->blocked_count[CONFIDENCE_STRONG], row->layer,
-                  row->method, (long long)row->last_blocked_us, row->example[0]);
+    buffer_printf(arg, "sighting %lld %s %s %u %u %u %d %s %lld %02x\n", (long long)row->bin_s, row->subject,
+                  row->probe, row->ok_count, row->blocked_count[CONFIDENCE_WEAK],
+                  row->blocked_count[CONFIDENCE_STRONG], row->layer, row->method,
+                  (long long)row->last_blocked_us, row->example[0]);
     return STATUS_OK;
 }
 
@@ -99,7 +103,8 @@ static enum status region_tell(const struct store_region *row, void *arg)
 
 static enum status log_tell(const struct store_bundle *row, const struct store_put_result *result, void *arg)
 {
-    buffer_printf(arg, "bundle %s %lld %02x%02x\n", row->log, (long long)result->log_index, row->hash[0], row->hash[1]);
+    buffer_printf(arg, "bundle %s %lld %02x%02x\n", row->log, (long long)result->log_index, row->hash[0],
+                  row->hash[1]);
     return STATUS_OK;
 }
 
@@ -265,7 +270,8 @@ static void write_days(const char *path)
     }
 }
 
-static enum status bundle_count(const struct store_bundle *row, const struct store_put_result *result, void *arg)
+static enum status bundle_count(const struct store_bundle *row, const struct store_put_result *result,
+                                void *arg)
 {
     (void)row;
     (void)result;
@@ -400,14 +406,15 @@ static void test_damage_is_named(void **state)
         {NULL, "printf x >> $(ls bundles/*.zst | head -n 1)", "is not what was taken in", 1, 0},
         {NULL, "rm $(ls bundles/*.zst | head -n 1)", "is missing", 1, 0},
         {NULL, "rm $(ls bundles/*.minisig | head -n 1)", "minisig is missing", 1, 0},
-        {NULL, "touch bundles/0000000000000000000000000000000000000000000000000000000000000000.jsonl.zst", "leftover", 0, 1},
+        {NULL, "touch bundles/0000000000000000000000000000000000000000000000000000000000000000.jsonl.zst",
+         "leftover", 0, 1},
         {NULL, "touch bundles/noise", "leftover", 0, 1},
         {"DELETE FROM bundles WHERE log_index = 1", "true", "goes from 0 to 2", 1, 2},
         {"UPDATE bundles SET log_index = 9 WHERE log_index = 2", "true", "goes from 1 to 9", 1, 0},
         {"DELETE FROM measurements WHERE id = 4", "true", "names a row that is not there", 1, 0},
         {"DELETE FROM places WHERE measurement_id = 4", "true", "stand at", 1, 0},
-        {"UPDATE presence SET ok_count = ok_count + 1 WHERE bin_s = (SELECT MIN(bin_s) FROM presence)", "true",
-         "is not what its measurements say", 1, 0},
+        {"UPDATE presence SET ok_count = ok_count + 1 WHERE bin_s = (SELECT MIN(bin_s) FROM presence)",
+         "true", "is not what its measurements say", 1, 0},
         {"DELETE FROM presence WHERE bin_s = (SELECT MIN(bin_s) FROM presence)", "true", "cells:", 1, 0},
         {"UPDATE regions SET measurement_count = 1", "true", "counts 1 measurements", 1, 0},
         {"UPDATE measurements SET bundle_id = 77 WHERE id = 2", "true", "names bundle 77", 1, 0},

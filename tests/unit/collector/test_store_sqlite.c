@@ -1,6 +1,5 @@
-/* What only the SQLite store can get wrong: an upgrade in place, files that are not its own, places that are taken.
- * Owner: each test has a folder of its own.
- * Why: a store outlives the program that wrote it. */
+/* What only the SQLite store can get wrong: an upgrade in place, files that are not its own, places that are
+ * taken. Owner: each test has a folder of its own. Why: a store outlives the program that wrote it. */
 #include "tests/unit/collector/store_fixture.h"
 
 #include <signal.h>
@@ -103,7 +102,8 @@ static void first_layout_check(const char *folder, const struct store *store, st
     assert_int_equal(count, 215);
     assert_int_equal(sql_number(folder, "SELECT COUNT(*) FROM states"), 529);
     assert_int_equal(sql_number(folder, "SELECT COUNT(*) FROM regions"), 7);
-    assert_int_equal(sql_number(folder, "SELECT measurement_count FROM regions WHERE region = 'XS' AND asn = 0"), 190);
+    assert_int_equal(
+        sql_number(folder, "SELECT measurement_count FROM regions WHERE region = 'XS' AND asn = 0"), 190);
     assert_int_equal(sql_number(folder, "SELECT COUNT(*) FROM measurements WHERE is_counted"), 214);
     assert_int_equal(sql_number(folder, "SELECT COUNT(*) FROM sqlite_master WHERE name LIKE 'first_%'"), 0);
 }
@@ -189,11 +189,13 @@ static void test_files_of_others(void **state)
     }
 }
 
-static int64_t found_count(struct opened *opened, const uint8_t identity[SHA256_BYTES], struct store_span span)
+static int64_t found_count(struct opened *opened, const uint8_t identity[SHA256_BYTES],
+                           struct store_span span)
 {
     int64_t count = 0;
     struct store_measurement_filter filter = {.identity = identity, .limit = 10, .span = span};
-    assert_int_equal(opened->store->each_measurement(opened->handle, &filter, measurement_sum, &count), STATUS_OK);
+    assert_int_equal(opened->store->each_measurement(opened->handle, &filter, measurement_sum, &count),
+                     STATUS_OK);
     return count;
 }
 
@@ -222,8 +224,14 @@ static void test_places_that_are_taken(void **state)
 static void test_blocks_of_time(void **state)
 {
     struct opened *opened = *state;
-    static const int64_t times_us[] = {INT64_MIN, -1, 0, 1, FIXTURE_TIME_US, FIXTURE_TIME_US + 3600 * US_PER_S,
-                                       FIXTURE_TIME_US + INT64_C(86400000) * US_PER_S, INT64_MAX};
+    static const int64_t times_us[] = {INT64_MIN,
+                                       -1,
+                                       0,
+                                       1,
+                                       FIXTURE_TIME_US,
+                                       FIXTURE_TIME_US + 3600 * US_PER_S,
+                                       FIXTURE_TIME_US + INT64_C(86400000) * US_PER_S,
+                                       INT64_MAX};
     enum { ROW_COUNT = sizeof times_us / sizeof times_us[0] };
     struct observation rows[ROW_COUNT];
     for (int i = 0; i < ROW_COUNT; i++) {
@@ -236,7 +244,8 @@ static void test_blocks_of_time(void **state)
     }
     struct gathered *gathered = calloc(1, sizeof *gathered);
     struct store_measurement_filter filter = {.region = "XD", .limit = 64};
-    assert_int_equal(opened->store->each_measurement(opened->handle, &filter, gather_measurement, gathered), STATUS_OK);
+    assert_int_equal(opened->store->each_measurement(opened->handle, &filter, gather_measurement, gathered),
+                     STATUS_OK);
     assert_int_equal(gathered->count, ROW_COUNT);
     for (int i = 0; i < ROW_COUNT; i++) {
         assert_int_equal(gathered->rows.measurements[i].observation.time_us, times_us[ROW_COUNT - 1 - i]);
