@@ -93,7 +93,7 @@ static double a_year(const struct score *score)
 static void show(struct bench_table *table, const char *name, const char *what, double figure, const char *unit,
                  enum bench_sense sense, double bar)
 {
-    char label[96];
+    char label[160];
     snprintf(label, sizeof label, "%s: %s", name, what);
     bench_row(table, label, isnan(figure) ? 0 : figure, unit, sense, bar);
 }
