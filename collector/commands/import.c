@@ -87,16 +87,12 @@ static enum exit_status files_import(struct collector_folder *folder, const stru
 /* The counts on stdout are what callers rely on; what followed from them is told beside. */
 static void summary_print(const struct import_counts *counts, const struct detect_counts *judged, bool is_json)
 {
-    printf(is_json ? "{\"accepted\":%zu,\"duplicate\":%zu,\"rejected\":%zu}\n"
-                   : "accepted %zu, duplicate %zu, rejected %zu\n",
-           counts->accepted_count, counts->duplicate_count, counts->rejected_count);
-    if (judged->region_count > 0) {
-        fprintf(stderr, "judged %zu regions, rescored_bins=%zu\n", judged->region_count, judged->rescored_bin_count);
-    }
-    if (counts->kept_count > 0) {
-        fprintf(stderr, "%zu sealed bundles are kept as they came: open them with dialtone-collector decrypt\n",
-                counts->kept_count);
-    }
+    const char *format = is_json ? "{\"accepted\":%zu,\"duplicate\":%zu,\"rejected\":%zu}\n"
+                                 : "accepted %zu, duplicate %zu, rejected %zu\n";
+    printf(format, counts->accepted_count, counts->duplicate_count, counts->rejected_count);
+    /* Beside the one JSON object, not in its way. */
+    fprintf(is_json ? stderr : stdout, "judged %zu regions, rescored_bins=%zu\n", judged->region_count,
+            judged->rescored_bin_count);
 }
 
 static enum exit_status import_into(struct collector_folder *folder, const struct cli_arguments *arguments,
