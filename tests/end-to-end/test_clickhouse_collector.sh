@@ -86,6 +86,11 @@ while [ $round -lt $rounds ]; do
         done
     ) &
     poster=$!
+    waited=0
+    until [ -e "$work/$((round * each + 1)).receipt" ] || [ $waited -ge 100 ]; do # a slow machine's first one
+        waited=$((waited + 1))
+        sleep 0.1
+    done
     sleep "0.$((round * 7 % 5 + 1))"
     if [ $round = 2 ]; then
         kill -9 "$database"
