@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* A buffer of its own mapping costs microseconds, and takes memory only page by page as it is written. */
-#define MAPPED_BYTES_LEAST 20480 /* above a TLS record, which is read into a new buffer each time */
+#define MAPPED_BYTES_LEAST 12288
 #define TRIM_BYTES_LEAST   (512 << 10) /* at the end of the heap before it is given back: less, and it is taken again at once */
 
 #if defined(__SANITIZE_ADDRESS__)
