@@ -111,7 +111,7 @@ static enum status daemon_start(struct fleet *fleet, int number, const char *tar
         "--targets", targets, "--web-interval", web, "--ladder-interval", ladder, "--upload-interval", upload,
         "--timeout", limit, "--ca-file", ca, "--anchors", anchors, "--resolver", place->client.resolver,
         "--country", FLEET_COUNTRY, "--subdivision", place->subdivision, "--asn", asn, "--network", network,
-        "--access", "fixed", "--channels-interval", "24h" /* the services are not in this Internet */, NULL};
+        "--access", "fixed", "--risk", "high" /* news is on the list */, "--channels-interval", "24h" /* the services are not in this Internet */, NULL};
     /* clang-format on */
     struct child_plan plan = lab_child(lab, number);
     plan.argv = argv;
