@@ -7,16 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC   "dialtone walk 1"
+#define MAGIC   "dialtone walk 1" /* another number where rules change what a walk remembers */
 #define PARTS   9
 
 struct head {
     char magic[16];
+    char version[32]; /* of the program */
     uint32_t sizes[PARTS]; /* of the structures below: another build has others */
     int64_t next_bin;
     uint64_t name_count;
     struct watch watch; /* its pointers are not used */
 };
+
+static void version_set(char version[32])
+{
+    memset(version, 0, 32);
+    memcpy(version, DIALTONE_VERSION, sizeof DIALTONE_VERSION < 32 ? sizeof DIALTONE_VERSION : 31);
+}
 
 static void sizes_set(uint32_t sizes[PARTS])
 {
@@ -62,6 +69,7 @@ enum status checkpoint_save(const struct watch *watch, const struct probe_names 
     if (head == NULL)
         return STATUS_NO_MEMORY;
     memcpy(head->magic, MAGIC, sizeof MAGIC);
+    version_set(head->version);
     sizes_set(head->sizes);
     head->next_bin = next_bin;
     head->name_count = names->count;
@@ -90,11 +98,13 @@ static bool head_read(const uint8_t *bytes, size_t count, struct head *out)
 {
     uint8_t hash[SHA256_BYTES];
     uint32_t sizes[PARTS];
+    char version[32];
     if (count < sizeof *out + sizeof hash)
         return false;
     memcpy(out, bytes, sizeof *out);
     sizes_set(sizes);
-    if (memcmp(out->magic, MAGIC, sizeof MAGIC) != 0 || memcmp(out->sizes, sizes, sizeof sizes) != 0)
+    version_set(version);
+    if (memcmp(out->magic, MAGIC, sizeof MAGIC) != 0 || memcmp(out->version, version, sizeof version) != 0 || memcmp(out->sizes, sizes, sizeof sizes) != 0)
         return false;
     sha256(bytes, count - sizeof hash, hash);
     return memcmp(hash, bytes + count - sizeof hash, sizeof hash) == 0;
