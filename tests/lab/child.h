@@ -10,15 +10,16 @@
 #include "measurement/base/status.h"
 
 struct child_plan {
-    const char *const *argv;   /* argv[0] is a path, or a name looked for in PATH and the sbin folders */
-    int network_fd;            /* -1: the caller's */
-    const char *folder;        /* working folder; NULL: the caller's */
-    const char *output;        /* file for standard output; NULL: the caller's */
-    const char *error;         /* file for standard error; NULL: the caller's */
-    const char *resolv_conf;   /* stands in for /etc/resolv.conf where mounting is allowed; NULL: none */
-    const char *clock_library; /* preloaded; NULL: the clock is right */
-    const char *clock_file;    /* by how many microseconds it is wrong (clock/clock_skew.c) */
-    bool needs_resolv_conf;    /* UNSUPPORTED where it cannot stand in */
+    const char *const *argv; /* argv[0] is a path, or a name looked for in PATH and the sbin folders */
+    int network_fd;          /* -1: the caller's */
+    const char *folder;      /* working folder; NULL: the caller's */
+    const char *output;      /* file for standard output; NULL: the caller's */
+    const char *error;       /* file for standard error; NULL: the caller's */
+    const char *resolv_conf; /* stands in for /etc/resolv.conf where mounting is allowed; NULL: none */
+    /* Holds liblab-clock.so, preloaded, and "skew", by how many microseconds the clock is wrong
+     * (clock/clock_skew.c); NULL: it is right. */
+    const char *clock_folder;
+    bool needs_resolv_conf; /* UNSUPPORTED where it cannot stand in */
 };
 
 /* IO, NOT_FOUND or UNSUPPORTED with a reason. The child dies with the caller. */

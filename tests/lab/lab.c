@@ -23,12 +23,13 @@
 #define CLIENT_PREFIX6_BITS 64
 #define DEVICE              "lab0"
 #define CLOCK_LIBRARY       "liblab-clock.so"
+#define CLOCK_LIBRARY_BYTES (1u << 20)
 
 struct client_network {
     int network_fd;
     struct device device;
     char *resolv_conf;
-    char *clock_file; /* NULL: its clock is right */
+    char *clock_folder; /* NULL: its clock is right */
 };
 
 struct lab {
@@ -36,7 +37,6 @@ struct lab {
     struct client_network clients[PATH_CLIENTS_MAX];
     struct device world;
     bool has_ipv6;
-    char *clock_library;
     struct box *box;
     struct servers *servers;
 };
@@ -169,22 +169,28 @@ static enum status client_setup_inside(void *arg, struct why *why)
     return status;
 }
 
+/* A folder with the library that shifts the clock, and by how much. */
 static enum status clock_setup(struct lab *lab, int number, struct why *why)
 {
     char name[32];
-    snprintf(name, sizeof name, "clock-%d", number);
+    struct buffer bytes = {0};
     if (!lab->plan.clients[number].has_own_clock)
         return STATUS_OK;
-    lab->clients[number].clock_file = lab_file(lab, name);
-    if (!lab->clock_library)
-        lab->clock_library = lab_program(lab, CLOCK_LIBRARY);
-    if (!lab->clients[number].clock_file || !lab->clock_library)
-        return STATUS_NO_MEMORY;
-    if (access(lab->clock_library, R_OK) != 0) {
-        why_set(why, "there is no %s; build the target lab-clock", lab->clock_library);
-        return STATUS_UNSUPPORTED;
-    }
-    return lab_clock_set(lab, number, lab->plan.clients[number].clock_skew_us, why);
+    snprintf(name, sizeof name, "clock-%d", number);
+    char *folder = lab->clients[number].clock_folder = lab_file(lab, name);
+    char *library = lab_program(lab, CLOCK_LIBRARY);
+    char *copy = folder ? path_join(folder, CLOCK_LIBRARY) : NULL;
+    enum status status = library && copy ? folder_make(folder, 0755, why) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = file_read(library, CLOCK_LIBRARY_BYTES, &bytes, why);
+    if (status == STATUS_OK)
+        status = file_publish(copy, bytes.bytes, bytes.count, 0755, why);
+    if (status == STATUS_OK)
+        status = lab_clock_set(lab, number, lab->plan.clients[number].clock_skew_us, why);
+    buffer_free(&bytes);
+    free(copy);
+    free(library);
+    return status;
 }
 
 static enum status client_setup(struct lab *lab, int number, struct why *why)
@@ -306,9 +312,8 @@ void lab_close(struct lab *lab)
         if (lab->clients[i].network_fd >= 0)
             close(lab->clients[i].network_fd);
         free(lab->clients[i].resolv_conf);
-        free(lab->clients[i].clock_file);
+        free(lab->clients[i].clock_folder);
     }
-    free(lab->clock_library);
     device_close(&lab->world);
     free(lab);
 }
@@ -335,21 +340,22 @@ struct child_plan lab_child(const struct lab *lab, int client)
     return (struct child_plan){
         .network_fd = lab->clients[client].network_fd,
         .resolv_conf = lab->clients[client].resolv_conf,
-        .clock_library = lab->clients[client].clock_file ? lab->clock_library : NULL,
-        .clock_file = lab->clients[client].clock_file,
+        .clock_folder = lab->clients[client].clock_folder,
     };
 }
 
 /* Written in place: programs that run have the file mapped. */
 enum status lab_clock_set(struct lab *lab, int client, int64_t skew_us, struct why *why)
 {
-    const char *path = lab->clients[client].clock_file;
+    const char *folder = lab->clients[client].clock_folder;
+    char *path = folder ? path_join(folder, "skew") : NULL;
     int fd = path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
     bool is_written = fd >= 0 && pwrite(fd, &skew_us, sizeof skew_us, 0) == (ssize_t)sizeof skew_us;
     if (!is_written)
         why_set(why, "cannot set a client's clock in %s: %s", path ? path : "(it has none)", strerror(errno));
     if (fd >= 0)
         close(fd);
+    free(path);
     return is_written ? STATUS_OK : STATUS_IO;
 }
 
