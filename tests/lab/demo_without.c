@@ -148,7 +148,7 @@ static enum status probe_run(struct local_demo *demo, const char *log, struct wh
                                "--targets", targets,   "--rounds",   "1",           "--allow-private-targets",
                                "--timeout", "2s",      "--country",  "XD",          "--subdivision",
                                "XD-N",      "--asn",   "64500",      "--access",    "fixed",
-                               "--anchors", anchors,   "--resolver", "127.0.0.1:9", NULL};
+                               "--anchors", anchors,   "--resolver", "127.0.0.1:9", "--risk", "high", NULL};
     enum status status =
         state && targets && anchors ? file_put(demo, "targets.csv", text, why) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
