@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/array.h"
 #include "reports/services.h"
+#include "reports/signals.h"
 #include "reports/words.h"
 
 #define FEED_EVENTS_MAX     1000
@@ -16,21 +18,6 @@
 struct report_settings report_settings_default(int64_t now_us)
 {
     return (struct report_settings){.now_us = now_us, .service_bins = 4320, .recent_limit = 20};
-}
-
-/* Appends a zeroed element to a growing array; NULL without memory. */
-static void *array_grow(void **array, size_t *count, size_t element_bytes)
-{
-    if ((*count & (*count - 1)) == 0) {
-        size_t room = *count ? *count * 2 : 1;
-        void *grown = reallocarray(*array, room, element_bytes);
-        if (!grown)
-            return NULL;
-        *array = grown;
-    }
-    char *element = (char *)*array + (*count)++ * element_bytes;
-    memset(element, 0, element_bytes);
-    return element;
 }
 
 static bool region_is_open(const struct report_region *region)
@@ -252,40 +239,6 @@ static enum status networks_build(struct build *build)
     if (region->network_count == 0)
         return STATUS_OK;
     return query_network_timelines(build->query, region->code, 0, span_of_services(build), network_bin_row, build);
-}
-
-/* Outside signals */
-
-static struct report_region *region_of_code(struct report_model *model, const char *code)
-{
-    const struct report_region *found = report_region_find(model, code);
-    return found ? &model->regions[found - model->regions] : NULL;
-}
-
-static enum status signal_row(const struct signal_sample *row, void *arg)
-{
-    struct build *build = arg;
-    struct report_region *region = region_of_code(build->model, row->region);
-    if (!region)
-        return STATUS_OK;
-    struct report_signal *signal = region->signal_count > 0 ? &region->signals[region->signal_count - 1] : NULL;
-    if (!signal || strcmp(signal->name, row->name) != 0) {
-        signal = array_grow((void **)&region->signals, &region->signal_count, sizeof *signal);
-        if (!signal)
-            return STATUS_NO_MEMORY;
-        snprintf(signal->name, sizeof signal->name, "%s", row->name);
-    }
-    struct report_signal_sample *sample = array_grow((void **)&signal->samples, &signal->count, sizeof *sample);
-    if (!sample)
-        return STATUS_NO_MEMORY;
-    *sample = (struct report_signal_sample){row->time_s, row->value};
-    return STATUS_OK;
-}
-
-static enum status signals_build(struct build *build)
-{
-    struct store_span all = {0};
-    return query_signals(build->query, NULL, all, signal_row, build);
 }
 
 /* Evidence and recent measurements */
@@ -571,7 +524,7 @@ enum status report_model_build(struct query *query, const struct report_settings
         status = region_build(&build);
     }
     if (status == STATUS_OK)
-        status = signals_build(&build);
+        status = signals_gather(query, model);
     if (status == STATUS_OK)
         status = events_build(&build);
     if (status == STATUS_OK)
