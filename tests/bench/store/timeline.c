@@ -74,8 +74,8 @@ static void row_make(struct observation *out, int64_t probe, int64_t bin, int64_
         memcpy(out->subject, SUBJECT_CONNECTIVITY, sizeof SUBJECT_CONNECTIVITY - 1);
         out->ladder = (struct ladder_result){.state = CONNECTIVITY_WORKING, .controls_ok_count = 4};
         out->ladder.monotonic_s = (double)bin * 600;
-        snprintf(out->ladder.boot_id, sizeof out->ladder.boot_id, "%08llx-0000-4000-8000-%012llx",
-                 (unsigned long long)probe, (unsigned long long)bin / 1000);
+        snprintf(out->ladder.boot_id, sizeof out->ladder.boot_id, "%08x-0000-4000-8000-%012x",
+                 (unsigned)probe, (unsigned)(bin / 1000));
         return;
     }
     unsigned site = (unsigned)((bin * 3 + n + probe * 31) % SITE_COUNT);
