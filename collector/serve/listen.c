@@ -8,6 +8,7 @@
 #include <event2/listener.h>
 #include <event2/util.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <string.h>
 #include <unistd.h>
@@ -125,6 +126,14 @@ static bool is_taken(const struct sockaddr_storage *address, int address_bytes)
     return is_in_use;
 }
 
+/* An answer is two writes, head and body: the second must not wait until the far end has acknowledged the first. What
+ * the listening socket has, its connections inherit. */
+static void delay_forbid(evutil_socket_t fd)
+{
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
 static enum status address_judge(const struct server *server, const struct sockaddr_storage *address,
                                  int address_bytes, struct why *why)
 {
@@ -166,6 +175,7 @@ enum status listen_open(struct server *server, struct why *why)
                 server->config->listen, strerror(errno));
         return STATUS_IO;
     }
+    delay_forbid(evconnlistener_get_fd(server->listener));
     server->service->port = port_of(evconnlistener_get_fd(server->listener));
     evhttp_set_bevcb(server->http, connection_make, server);
     if (!evhttp_bind_listener(server->http, server->listener)) {
