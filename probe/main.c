@@ -1,7 +1,7 @@
 /* dialtone-probe: measures what works here, and hosts a probe.
  * Owner: nothing; each command owns what it opens.
  * Why: one program for the volunteer's machine and the mission's desk. */
-#include "probe/commands.h"
+#include "probe/commands/commands.h"
 
 int main(int argc, char **argv)
 {

@@ -1,7 +1,7 @@
 /* dialtone-probe-daemon: the inside of `dialtone-probe run`.
  * Owner: nothing.
  * Why: a program of its own, so that it links little and stays small for months. */
-#include "probe/daemon.h"
+#include "probe/daemon/daemon.h"
 
 int main(int argc, char **argv)
 {

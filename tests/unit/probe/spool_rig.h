@@ -23,8 +23,8 @@
 
 #include "measurement/base/file.h"
 #include "measurement/base/random.h"
-#include "probe/spool.h"
-#include "probe/spool_chain.h"
+#include "probe/spool/spool.h"
+#include "probe/spool/spool_chain.h"
 
 #define BOOT_ID   "00000000-0000-4000-8000-000000000000"
 #define LINES_MAX (1 << 19)

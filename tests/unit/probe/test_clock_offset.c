@@ -9,7 +9,7 @@
 
 #include "measurement/base/clock.h"
 #include "measurement/base/random.h"
-#include "probe/clock_offset.h"
+#include "probe/state/clock_offset.h"
 
 #define HOUR_US (3600 * US_PER_S)
 #define TRUE_OFFSET_US (INT64_C(1795000000) * US_PER_S + 123456)

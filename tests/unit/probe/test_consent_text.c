@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "probe/consent_text.h"
+#include "probe/consent/consent_text.h"
 
 static bool holds(const struct reader *part, const char *text)
 {

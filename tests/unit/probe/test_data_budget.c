@@ -14,7 +14,7 @@
 
 #include "measurement/base/clock.h"
 #include "measurement/base/json.h"
-#include "probe/data_budget.h"
+#include "probe/state/data_budget.h"
 
 #define DAY_US (86400 * US_PER_S)
 #define NOON_US (INT64_C(1767355200) * US_PER_S) /* 2026-01-02 12:00 */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "probe/location.h"
+#include "probe/measuring/location.h"
 
 #define HOUR_US (INT64_C(3600) * 1000000)
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "probe/measure_queue.h"
+#include "probe/measuring/measure_queue.h"
 
 struct nettest_run {
     const struct nettest_context *context;

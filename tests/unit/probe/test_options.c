@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "measurement/base/clock.h"
-#include "probe/options.h"
+#include "probe/settings/options.h"
 
 static const struct cli_option table[] = {{"format", "FORMAT", ""}, OPTIONS_MEASURING, {0}};
 static const struct cli_command command = {.name = "test", .summary = "", .help = ""};

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "probe/risk.h"
+#include "probe/consent/risk.h"
 
 static void categories_are_judged(void **state)
 {

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "probe/routes.h"
+#include "probe/upload/routes.h"
 
 #define URL "https://collector.example:8443/base/"
 

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "measurement/base/file.h"
-#include "probe/sandbox.h"
+#include "probe/sandbox/sandbox.h"
 #include "tests/unit/skipped.h"
 
 struct fixture {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "probe/schedule.h"
+#include "probe/daemon/schedule.h"
 
 #define INTERVAL_US INT64_C(1000000)
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "measurement/base/json.h"
-#include "probe/scrub.h"
+#include "probe/measuring/scrub.h"
 
 static struct scrub_addresses own(void)
 {

@@ -1,7 +1,7 @@
 /* The spool in its daily work: lines become signed, chained bundles; limits and keys hold.
  * Owner: each test has a folder of its own, removed at the end.
  * Why: the collector refuses a chain with a hole, and a volunteer's disk is not ours to fill. */
-#include "probe/spool_inner.h"
+#include "probe/spool/spool_inner.h"
 #include "tests/unit/probe/spool_rig.h"
 
 /* One record's worth of bytes that hardly compress. */

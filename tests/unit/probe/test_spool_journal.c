@@ -1,7 +1,7 @@
 /* The journal under power cuts and failing disks: every truncation, random damage, and journals from before the sums.
  * Owner: each test has a folder of its own, removed at the end.
  * Why: at most the entry that was being written may be lost. */
-#include "probe/spool_line.h"
+#include "probe/spool/spool_line.h"
 #include "tests/unit/probe/spool_rig.h"
 
 #define LINE_COUNT 4

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "measurement/base/file.h"
-#include "probe/state.h"
+#include "probe/state/state.h"
 
 static int setup_folder(void **state)
 {

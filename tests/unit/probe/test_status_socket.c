@@ -18,9 +18,9 @@
 
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
-#include "probe/notify.h"
-#include "probe/state.h"
-#include "probe/status_socket.h"
+#include "probe/daemon/notify.h"
+#include "probe/state/state.h"
+#include "probe/daemon/status_socket.h"
 
 static int entry_remove(const char *path, const struct stat *info, int kind, struct FTW *where)
 {

@@ -14,8 +14,8 @@
 #include "measurement/base/file.h"
 #include "measurement/base/random.h"
 #include "measurement/minisig.h"
-#include "probe/state.h"
-#include "probe/target_store.h"
+#include "probe/state/state.h"
+#include "probe/state/target_store.h"
 
 struct fixture {
     char folder[64];

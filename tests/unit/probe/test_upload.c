@@ -15,9 +15,9 @@
 
 #include "measurement/base/file.h"
 #include "measurement/minisig.h"
-#include "probe/receipt.h"
-#include "probe/state.h"
-#include "probe/upload_send.h"
+#include "probe/upload/receipt.h"
+#include "probe/state/state.h"
+#include "probe/upload/upload_send.h"
 
 #define BOOT_ID "00000000-0000-4000-8000-000000000000"
 

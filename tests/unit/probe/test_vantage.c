@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "probe/vantage.h"
+#include "probe/measuring/vantage.h"
 #include "tests/unit/skipped.h"
 
 #define CITY_DB SHARED_DATA "/mmdb/GeoIP2-City-Test.mmdb"

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "measurement/base/file.h"
-#include "probe/spool.h"
-#include "probe/state.h"
-#include "probe/wipe.h"
+#include "probe/spool/spool.h"
+#include "probe/state/state.h"
+#include "probe/state/wipe.h"
 
 #define BOOT_ID "00000000-0000-4000-8000-000000000000"
 

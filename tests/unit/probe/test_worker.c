@@ -13,9 +13,9 @@
 #include <cmocka.h>
 
 #include "measurement/base/clock.h"
-#include "probe/worker.h"
-#include "probe/worker_line.h"
-#include "probe/worker_task.h"
+#include "probe/worker/worker.h"
+#include "probe/worker/worker_line.h"
+#include "probe/worker/worker_task.h"
 
 struct fixture {
     struct loop *loop;

@@ -1,0 +1,100 @@
+/* Intervals for the difference between true time and the time since boot.
+ * Owner: nothing is kept.
+ * Why: a shutdown is dated by when it was measured, so that a clock that jumps must not move it. */
+#include "probe/state/clock_offset.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "measurement/base/clock.h"
+
+#define ROUND_TRIP_MAX_US (600 * US_PER_S)
+#define YEAR_LEAST        2020
+#define YEAR_MOST         2200
+
+struct clock_offset clock_offset_start(int64_t wall_us, int64_t boot_us)
+{
+    int64_t offset_us = wall_us - boot_us;
+    return (struct clock_offset){.least_us = offset_us, .most_us = offset_us, .seen_boot_us = boot_us};
+}
+
+static int64_t drift_us(const struct clock_offset *offset, int64_t boot_us)
+{
+    int64_t age_us = boot_us > offset->seen_boot_us ? boot_us - offset->seen_boot_us : 0;
+    return age_us / US_PER_S * CLOCK_DRIFT_PPM;
+}
+
+bool clock_offset_note(struct clock_offset *offset, const struct clock_sight *sight, bool is_signed)
+{
+    int64_t wait_us = sight->received_boot_us - sight->sent_boot_us;
+    if (sight->server_us <= 0 || wait_us < 0 || wait_us > ROUND_TRIP_MAX_US)
+        return false;
+    int64_t least_us = sight->server_us - sight->received_boot_us;
+    int64_t most_us = sight->server_us + US_PER_S - sight->sent_boot_us;
+    int64_t widened_us = drift_us(offset, sight->received_boot_us);
+    int64_t known_least_us = offset->least_us - widened_us, known_most_us = offset->most_us + widened_us;
+    bool is_overlapping = least_us <= known_most_us && known_least_us <= most_us;
+    if (offset->is_seen && !is_overlapping && offset->is_signed && !is_signed) {
+        offset->conflict_count++;
+        return false;
+    }
+    if (offset->is_seen && is_overlapping) {
+        least_us = least_us > known_least_us ? least_us : known_least_us;
+        most_us = most_us < known_most_us ? most_us : known_most_us;
+        is_signed = is_signed || offset->is_signed;
+    }
+    offset->least_us = least_us;
+    offset->most_us = most_us;
+    offset->seen_boot_us = sight->received_boot_us;
+    offset->is_seen = true;
+    offset->is_signed = is_signed;
+    return true;
+}
+
+int64_t clock_offset_best_us(const struct clock_offset *offset)
+{
+    return offset->least_us + (offset->most_us - offset->least_us) / 2;
+}
+
+int64_t clock_offset_bound_us(const struct clock_offset *offset, int64_t boot_us)
+{
+    if (!offset->is_seen)
+        return -1;
+    return (offset->most_us - offset->least_us + 1) / 2 + drift_us(offset, boot_us);
+}
+
+int64_t clock_offset_boot_us(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
+}
+
+static int month_of(const char *name)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    for (int i = 0; i < 12; i++) {
+        if (strncmp(months + (size_t)i * 3, name, 3) == 0)
+            return i;
+    }
+    return -1;
+}
+
+int64_t clock_offset_http_date_us(const char *text)
+{
+    struct tm parts = {0};
+    char month[4] = "";
+    int used = 0;
+    if (!text || strlen(text) != 29 ||
+        sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &parts.tm_mday, month, &parts.tm_year,
+               &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &used) != 6 ||
+        used != 29)
+        return 0;
+    parts.tm_mon = month_of(month);
+    if (parts.tm_mon < 0 || parts.tm_year < YEAR_LEAST || parts.tm_year > YEAR_MOST || parts.tm_mday < 1 ||
+        parts.tm_mday > 31 || parts.tm_hour > 23 || parts.tm_min > 59 || parts.tm_sec > 60)
+        return 0;
+    parts.tm_year -= 1900;
+    return (int64_t)timegm(&parts) * US_PER_S;
+}
