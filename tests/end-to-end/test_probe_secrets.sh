@@ -26,7 +26,8 @@ fi
 ip link set lo up
 WORK=$(mktemp -d)
 PIDS=
-trap 'for pid in $PIDS; do kill -9 "$pid" 2>/dev/null || true; done; [ -n "${KEEP:-}" ] || rm -rf "$WORK"' EXIT
+# The web server ends its workers where it is asked to, and leaves them where it is killed.
+trap 'for pid in $PIDS; do kill "$pid" 2>/dev/null || true; done; sleep 0.3; for pid in $PIDS; do kill -9 "$pid" 2>/dev/null || true; done; [ -n "${KEEP:-}" ] || rm -rf "$WORK"' EXIT
 fail() { echo "FAIL: $*" >&2; exit 1; }
 STATE=$WORK/state
 OWN=203.0.113.77
@@ -53,9 +54,9 @@ http {
     }
 }
 END
-nginx -c "$WORK/nginx.conf" 2>>"$WORK/nginx.log" &
+nginx -c "$WORK/nginx.conf" >>"$WORK/nginx.log" 2>&1 &
 PIDS="$PIDS $!"
-"$BIN/dialtone-collector" serve --data "$WORK/data" --listen 127.0.0.1:8047 2>"$WORK/collector.log" &
+"$BIN/dialtone-collector" serve --data "$WORK/data" --listen 127.0.0.1:8047 >"$WORK/collector.log" 2>&1 &
 PIDS="$PIDS $!"
 for _ in $(seq 100); do
     grep -q event=listening "$WORK/collector.log" && break
@@ -69,7 +70,7 @@ TRACER=
 probe() {
     exec $TRACER "$BIN/dialtone-probe" run --state "$STATE" --collector http://127.0.0.1:8080 --anchors "$WORK/anchors.csv" \
         --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --no-capture --allow-private-targets --country XD \
-        --ladder-interval 1h --channels-interval 1d "$@" 2>>"$WORK/probe.log"
+        --ladder-interval 1h --channels-interval 1d "$@" >>"$WORK/probe.log" 2>&1
 }
 # 1. The parser is looked into while it reads the slow page, after it has read the one that tells the address.
 probe --timeout 20s --web-interval 5m --upload-interval 1h &
