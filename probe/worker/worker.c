@@ -121,9 +121,11 @@ static void output_end(struct worker *worker)
     on_reap(worker);
 }
 
+/* With all that it started: a child left over would hold its output open. Where it has no group of its own yet, it has no
+ * children either. */
 static void worker_kill(struct worker *worker)
 {
-    if (worker->pid > 0)
+    if (worker->pid > 0 && kill(-worker->pid, SIGKILL) != 0)
         (void)kill(worker->pid, SIGKILL);
 }
 
