@@ -23,7 +23,7 @@
 /* Measurements ask the same control side by side, and each for a part of its time: these are kept, so that a question
  * costs no handshake; who finds none free waits for one. */
 #define HOST_CONNECTIONS_MAX 48L
-#define IDLE_CONNECTIONS_MAX 64L
+#define IDLE_CONNECTIONS_MAX 160L /* fewer, and connections to targets push out those to the control */
 #define UPLOAD_BUFFER_BYTES  16384L /* curl holds 64 KiB for each request otherwise */
 #define RECEIVE_BUFFER_BYTES 4096L  /* and 16 KiB for what arrives */
 #define HTTP2_BUFFER_BYTES   32768L /* as much as it takes in of HTTP/2 at once: with less it must pause, and 7.88 forgets
