@@ -12,7 +12,7 @@
 #include "tests-network/target.h"
 
 #define TARGETS_BYTES_MAX      (64u << 20)
-#define PARALLEL_COUNT_DEFAULT 128
+#define PARALLEL_COUNT_DEFAULT 150
 
 static const struct cli_option options_table[] = {
     {"targets", "FILE", "measure the URLs of this list: CSV with a column url, as Citizen Lab's lists"},
