@@ -109,6 +109,7 @@ struct walk {
     double hour_sum;
     size_t hour_count;
     size_t onset, alarm, low_count, return_count;
+    double return_ratio; /* what counts as back, of the event that is open */
     bool is_open;
     struct outage outage;
 };
@@ -238,7 +239,7 @@ static enum status outage_add(struct walk *walk, size_t last)
 
 static enum status step_open(struct walk *walk, size_t i, double ratio)
 {
-    walk->return_count = ratio >= RATIO_RETURN ? walk->return_count + 1 : 0;
+    walk->return_count = ratio >= walk->return_ratio ? walk->return_count + 1 : 0;
     size_t end = i + 1 - walk->return_count;
     int64_t back_s = walk->return_count > 0 ? walk->series->samples[i].time_s - walk->series->samples[end].time_s : 0;
     if (walk->return_count < RETURN_SAMPLES || back_s < RETURN_LEAST_S)
@@ -258,6 +259,12 @@ static double alarm_ratio(const struct walk *walk, size_t i, double raw_sigma)
     return fmax(RATIO_ALARM, fmin(RATIO_QUIET, 1 - RATIO_SIGMAS * raw_sigma));
 }
 
+/* A shallow fall of a quiet series is over only when most of it is made good. */
+static double return_ratio(double alarm)
+{
+    return alarm > RATIO_RETURN ? (1 + alarm) / 2 : RATIO_RETURN;
+}
+
 static void step_closed(struct walk *walk, size_t i, double ratio, double raw_sigma)
 {
     double sigma = fmax(SIGMA_LEAST, raw_sigma);
@@ -269,7 +276,8 @@ static void step_closed(struct walk *walk, size_t i, double ratio, double raw_si
     walk->doubtful_since_s = !is_high                      ? 0
                              : walk->doubtful_since_s != 0 ? walk->doubtful_since_s
                                                            : walk->series->samples[i].time_s;
-    walk->low_count = ratio <= alarm_ratio(walk, i, raw_sigma) ? walk->low_count + 1 : 0;
+    double low = alarm_ratio(walk, i, raw_sigma);
+    walk->low_count = ratio <= low ? walk->low_count + 1 : 0;
     size_t wanted = ratio <= RATIO_DEEP ? ALARM_SAMPLES : ALARM_SAMPLES + 1;
     int64_t low_s = walk->low_count > 0 ? walk->series->samples[i].time_s -
                                               walk->series->samples[i + 1 - walk->low_count].time_s
@@ -277,6 +285,7 @@ static void step_closed(struct walk *walk, size_t i, double ratio, double raw_si
     if (walk->score <= ALARM || walk->low_count < wanted || low_s < LOW_LEAST_S)
         return;
     walk->is_open = true;
+    walk->return_ratio = return_ratio(low);
     walk->alarm = i;
     walk->score_peak = walk->score;
     walk->return_count = 0;

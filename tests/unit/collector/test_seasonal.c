@@ -54,6 +54,8 @@ static const struct shape shapes[] = {
     {"holidays", HOUR_S, 60, .base = 1000, .diurnal = 0.4, .weekend = 0.85, .noise = 0.05, .level_share = 1,
      .holiday_share = 0.8},
     {"another zone", HOUR_S, 60, USUAL, .zone_s = 34200},
+    {"routes, every five minutes", 300, 60, .base = 11000, .weekend = 1, .noise = 0.0005, .level_share = 1,
+     .holiday_share = 1},
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
@@ -134,6 +136,7 @@ static void test_outages(void **state)
         {1, 487.5, 6, 0.05, 1}, {2, 4800, 120, 0.1, 24}, {3, 1209, 24, 0.1, 1}, {4, 1209, 24, 0.1, 1},
         {5, 967, 12, 0.1, 1},  {6, 962, 10, 0, 1},     {7, 482, 10, 0.6, 1}, {11, 969, 8, 0.03, 1},
         {12, 969, 14, 0.05, 3}, {13, 968, 12, 0.03, 2}, {15, 967, 12, 0.1, 1}, {16, 967, 12, 0.05, 1},
+        {17, 967, 12, 0.86, 1}, {17, 967, 240, 0.86, 1}, {17, 967, 12, 0.5, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct outage outage = {0};
