@@ -50,7 +50,7 @@ static enum status line_take(const struct reading *reading, char *line)
 {
     char *fields[4], *end;
     struct signal_sample sample = {.name = reading->name};
-    if (!line_cut(line, fields) || signal_time_parse(fields[0], &sample.time_s) != STATUS_OK)
+    if (!line_cut(line, fields) || signal_time_parse(fields[0], ORDER_MONTH_FIRST, &sample.time_s) != STATUS_OK)
         return STATUS_OK;
     sample.word = fields[1];
     sample.region = fields[2];

@@ -38,6 +38,8 @@ struct reading_state {
     char default_region[SIGNAL_REGION_BYTES];
     size_t last_series; /* rows of one region often stand together */
     size_t line_number;
+    enum date_order order;
+    size_t other_order_count; /* rows whose time is one in the other order only */
 };
 
 /* A field in quotes may hold commas and doubled quotes; line ends inside quotes are not supported. */
@@ -89,6 +91,34 @@ static int find_header(const struct columns *columns, const char *const *names)
     return COLUMN_NONE;
 }
 
+/* The words of "Serie: main.timestamps", by anything that is no letter or figure. */
+static bool header_has_word(const char *header, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = header; *at != '\0';) {
+        size_t run = 0;
+        while (isalnum((unsigned char)at[run]))
+            run++;
+        if (run == length && strncasecmp(at, word, length) == 0)
+            return true;
+        at += run > 0 ? run : 1;
+    }
+    return false;
+}
+
+/* Where no header is one of the names: one that holds a name among its words. */
+static int find_worded_header(const struct columns *columns, const char *const *names)
+{
+    int exact = find_header(columns, names);
+    if (exact != COLUMN_NONE)
+        return exact;
+    for (; *names != NULL; names++)
+        for (size_t i = 0; i < columns->count; i++)
+            if (header_has_word(columns->headers[i], *names))
+                return (int)i;
+    return COLUMN_NONE;
+}
+
 /* Best names first: of several that fit, the first in the list is taken. */
 static const char *const time_names[] = {"time",   "timestamp", "timestamps", "datetime",    "date_time", "time_e",
                                          "epoch",  "ts",        "unixtime",   "measured_at", "post date", "post_date",
@@ -106,7 +136,7 @@ static bool headers_fit(struct columns *columns, struct why *why)
 {
     static const char *const dns[] = {"dns", NULL}, *const http[] = {"http", NULL}, *const tls[] = {"tls", NULL};
     static const char *const ok[] = {"ok", "ok_count", NULL};
-    columns->time = find_header(columns, time_names);
+    columns->time = find_worded_header(columns, time_names);
     columns->ok = find_header(columns, ok);
     columns->region = find_header(columns, region_names);
     columns->value = find_header(columns, value_names);
@@ -122,6 +152,8 @@ static bool headers_fit(struct columns *columns, struct why *why)
         return true;
     columns->anomalies[0] = COLUMN_NONE;
     bool reports = find_header(columns, ushahidi_names) != COLUMN_NONE;
+    if (columns->value == COLUMN_NONE && columns->count == 2)
+        columns->value = find_worded_header(columns, value_names);
     columns->is_wide = columns->value == COLUMN_NONE && columns->region == COLUMN_NONE && !reports;
     if (columns->value == COLUMN_NONE && !columns->is_wide && !reports) {
         why_set(why, "No column tells the value; name one \"value\".");
@@ -257,6 +289,13 @@ static double row_total(const struct reading_state *state, struct row *row, doub
     return is_told ? anomalies + ok : 0;
 }
 
+static bool is_in_other_order(const struct reading_state *state, const struct row *row)
+{
+    enum date_order other = state->order == ORDER_MONTH_FIRST ? ORDER_DAY_FIRST : ORDER_MONTH_FIRST;
+    int64_t ignored_s;
+    return signal_time_parse(trimmed(row->fields[state->columns.time]), other, &ignored_s) == STATUS_OK;
+}
+
 static enum status row_take(struct reading_state *state, struct row *row)
 {
     const struct columns *columns = &state->columns;
@@ -265,7 +304,8 @@ static enum status row_take(struct reading_state *state, struct row *row)
     double value;
     state->table->row_count++;
     if ((size_t)columns->time >= row->count ||
-        signal_time_parse(trimmed(row->fields[columns->time]), &time_s) != STATUS_OK) {
+        signal_time_parse(trimmed(row->fields[columns->time]), state->order, &time_s) != STATUS_OK) {
+        state->other_order_count += (size_t)columns->time < row->count && is_in_other_order(state, row);
         row_skip(state, "no time", (size_t)columns->time < row->count ? row->fields[columns->time] : "");
         return STATUS_OK;
     }
@@ -381,6 +421,30 @@ static enum status lines_read(struct reading_state *state, struct reader reader,
     return status;
 }
 
+static void reading_start(struct reading_state *state, const char *name, enum date_order order,
+                          struct signal_table *out)
+{
+    signal_table_free(out);
+    *state = (struct reading_state){.table = out, .order = order};
+    region_of_name(name, state->default_region);
+}
+
+/* 13/01/2026 anywhere tells that the whole file has the day first; a file that has both orders has neither. */
+static enum status ordered_read(struct reading_state *state, const char *name, struct reader reader,
+                                struct signal_table *out, struct why *why)
+{
+    reading_start(state, name, ORDER_MONTH_FIRST, out);
+    enum status status = lines_read(state, reader, why);
+    if (status != STATUS_OK || state->other_order_count == 0)
+        return status;
+    reading_start(state, name, ORDER_DAY_FIRST, out);
+    status = lines_read(state, reader, why);
+    if (status != STATUS_OK || state->other_order_count == 0)
+        return status;
+    why_set(why, "Some dates have the day first and some the month (%s); write them as 2026-01-31.", out->skipped_example);
+    return STATUS_MALFORMED;
+}
+
 enum status signal_table_read(const char *name, const void *bytes, size_t count, struct signal_table *out,
                               struct why *why)
 {
@@ -388,9 +452,7 @@ enum status signal_table_read(const char *name, const void *bytes, size_t count,
     *out = (struct signal_table){0};
     if (state == NULL)
         return STATUS_NO_MEMORY;
-    state->table = out;
-    region_of_name(name, state->default_region);
-    enum status status = lines_read(state, reader_of(bytes, count), why);
+    enum status status = ordered_read(state, name, reader_of(bytes, count), out, why);
     bool is_empty = out->count == 0;
     bool sums = state->columns.value == COLUMN_NONE && !state->columns.is_wide && !out->counts_anomalies;
     for (size_t i = 0; i < out->count; i++)

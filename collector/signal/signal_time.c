@@ -54,8 +54,8 @@ struct date {
     int year, month, day;
 };
 
-/* 2019-11-30, 2019/11/30, 20191130, 30-Nov-2019, 11/30/2019. */
-static bool take_date(struct cursor *cursor, struct date *out)
+/* 2019-11-30, 2019/11/30, 20191130, 30-Nov-2019, 11/30/2019 or 30/11/2019. */
+static bool take_date(struct cursor *cursor, enum date_order order, struct date *out)
 {
     int first, second;
     const char *start = cursor->at;
@@ -75,8 +75,8 @@ static bool take_date(struct cursor *cursor, struct date *out)
     }
     if (!take_char(cursor, '/') || !take_number(cursor, 2, &second) || !take_char(cursor, '/'))
         return false;
-    out->month = first;
-    out->day = second;
+    out->month = order == ORDER_MONTH_FIRST ? first : second;
+    out->day = order == ORDER_MONTH_FIRST ? second : first;
     return take_number(cursor, 4, &out->year);
 }
 
@@ -159,7 +159,7 @@ static bool is_plain_number(const char *text)
     return digits > 8;
 }
 
-enum status signal_time_parse(const char *text, int64_t *out_s)
+enum status signal_time_parse(const char *text, enum date_order order, int64_t *out_s)
 {
     struct cursor cursor = {text};
     struct date date;
@@ -175,7 +175,7 @@ enum status signal_time_parse(const char *text, int64_t *out_s)
         *out_s = (int64_t)seconds;
         return STATUS_OK;
     }
-    if (!take_date(&cursor, &date) || !date_is_good(&date))
+    if (!take_date(&cursor, order, &date) || !date_is_good(&date))
         return STATUS_MALFORMED;
     bool has_clock = *cursor.at == 'T' || *cursor.at == 't' || *cursor.at == ' ';
     if (has_clock) {

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     char text[64] = "";
     int64_t time_s;
     memcpy(text, bytes, count < sizeof text - 1 ? count : sizeof text - 1);
-    if (signal_time_parse(text, &time_s) == STATUS_OK)
+    if (signal_time_parse(text, ORDER_DAY_FIRST, &time_s) == STATUS_OK)
         FUZZ_REQUIRE(time_s > -86400 && time_s < INT64_C(7258204800));
     return 0;
 }

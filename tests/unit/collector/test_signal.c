@@ -52,7 +52,7 @@ static void test_times(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t time_s = -1;
-        enum status status = signal_time_parse(cases[i].text, &time_s);
+        enum status status = signal_time_parse(cases[i].text, ORDER_MONTH_FIRST, &time_s);
         assert_int_equal(status, cases[i].time_s < 0 ? STATUS_MALFORMED : STATUS_OK);
         assert_int_equal(time_s, cases[i].time_s);
     }
@@ -79,6 +79,9 @@ static void test_tables(void **state)
         {"a.csv", "time,region,value\n2019-11-11,IR,nan\nx,IR,1\n2019-11-11,,1\n2019-11-11,IR,3\n", "IR", 1, 1, 3, 3},
         {"a.csv", "datetime,IR,SY\n2019-11-11,1,2\n2019-11-12,,4\n", "IR", 2, 1, 0, 1},
         {"ooni-data-mm.csv", ",ok,dns,http,tls,error,date,total\n0,3,1,2,3,9,2021-01-01,18\n", "MM", 1, 1, 0, 6},
+        {"a.csv", "date,value\n11/12/2019,1\n13/11/2019,2\n", "", 1, 2, 0, 2},
+        {"a.csv", "date,value\n11/12/2019,1\n11/13/2019,2\n", "", 1, 2, 0, 1},
+        {"a.csv", "Serie: main.timestamps,main.values\n2019-11-11T00:00:00Z,7\n", "", 1, 1, 0, 7},
         {"a.csv", "Post ID,Survey,Post Date,Location\n1,x,2019-11-11,Kabul\n2,x,2019-11-11,Kabul\n", "Kabul", 1, 1, 0, 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -105,6 +108,7 @@ static void test_refused_tables(void **state)
         "time,region\n2019-11-11,IR\n",
         "time,region,value\n",
         "time,region,value\nx,y,z\n",
+        "time,region,value\n13/01/2026,IR,1\n01/14/2026,IR,2\n",
     };
     struct signal_table table;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
