@@ -10,12 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "collector/detect/array.h"
+#include "collector/signal/signal_columns.h"
 #include "collector/signal/signal_time.h"
-
-#define COLUMN_NONE (-1)
 
 /* One line cut into fields; quotes undone in place. */
 struct row {
@@ -23,18 +21,9 @@ struct row {
     size_t count;
 };
 
-struct columns {
-    int time, region, value;
-    int anomalies[3]; /* dns, http, tls */
-    int ok;           /* beside them */
-    bool is_wide;     /* every other numeric column is a region of its own */
-    char headers[SIGNAL_COLUMNS_MOST][SIGNAL_REGION_BYTES];
-    size_t count;
-};
-
 struct reading_state {
     struct signal_table *table;
-    struct columns columns;
+    struct signal_columns columns;
     char default_region[SIGNAL_REGION_BYTES];
     size_t last_series; /* rows of one region often stand together */
     size_t line_number;
@@ -80,86 +69,6 @@ static char *trimmed(char *text)
     while (length > 0 && isspace((unsigned char)text[length - 1]))
         text[--length] = '\0';
     return text;
-}
-
-static int find_header(const struct columns *columns, const char *const *names)
-{
-    for (; *names != NULL; names++)
-        for (size_t i = 0; i < columns->count; i++)
-            if (strcasecmp(columns->headers[i], *names) == 0)
-                return (int)i;
-    return COLUMN_NONE;
-}
-
-/* The words of "Serie: main.timestamps", by anything that is no letter or figure. */
-static bool header_has_word(const char *header, const char *word)
-{
-    size_t length = strlen(word);
-    for (const char *at = header; *at != '\0';) {
-        size_t run = 0;
-        while (isalnum((unsigned char)at[run]))
-            run++;
-        if (run == length && strncasecmp(at, word, length) == 0)
-            return true;
-        at += run > 0 ? run : 1;
-    }
-    return false;
-}
-
-/* Where no header is one of the names: one that holds a name among its words. */
-static int find_worded_header(const struct columns *columns, const char *const *names)
-{
-    int exact = find_header(columns, names);
-    if (exact != COLUMN_NONE)
-        return exact;
-    for (; *names != NULL; names++)
-        for (size_t i = 0; i < columns->count; i++)
-            if (header_has_word(columns->headers[i], *names))
-                return (int)i;
-    return COLUMN_NONE;
-}
-
-/* Best names first: of several that fit, the first in the list is taken. */
-static const char *const time_names[] = {"time",   "timestamp", "timestamps", "datetime",    "date_time", "time_e",
-                                         "epoch",  "ts",        "unixtime",   "measured_at", "post date", "post_date",
-                                         "date",   "day",       "hour",       "from",        "start",     "serie_0 timestamps",
-                                         "time_e_str", "post date (utc)", "created", NULL};
-static const char *const region_names[] = {"region",   "subdivision", "province", "state",   "name_1",  "admin1", "adm1_name",
-                                           "location", "area",        "country",  "cc",      "probe_cc", "entity", "code",
-                                           "iso",      NULL};
-static const char *const value_names[] = {"value",   "values",     "connectivity", "signal",  "traffic",    "score",
-                                          "rate",    "percent",    "count",        "volume",  "normalized", "fraction",
-                                          "requests", "ping-slash24", "bgp",       "serie_0 values", "severity", NULL};
-static const char *const ushahidi_names[] = {"post id", "post_id", "survey", NULL};
-
-static bool headers_fit(struct columns *columns, struct why *why)
-{
-    static const char *const dns[] = {"dns", NULL}, *const http[] = {"http", NULL}, *const tls[] = {"tls", NULL};
-    static const char *const ok[] = {"ok", "ok_count", NULL};
-    columns->time = find_worded_header(columns, time_names);
-    columns->ok = find_header(columns, ok);
-    columns->region = find_header(columns, region_names);
-    columns->value = find_header(columns, value_names);
-    columns->anomalies[0] = find_header(columns, dns);
-    columns->anomalies[1] = find_header(columns, http);
-    columns->anomalies[2] = find_header(columns, tls);
-    if (columns->time == COLUMN_NONE) {
-        why_set(why, "No column tells the time; name one \"time\" (found: %s%s%s).", columns->headers[0],
-                columns->count > 1 ? ", " : "", columns->count > 1 ? columns->headers[1] : "");
-        return false;
-    }
-    if (columns->anomalies[0] >= 0 && columns->anomalies[1] >= 0 && columns->anomalies[2] >= 0)
-        return true;
-    columns->anomalies[0] = COLUMN_NONE;
-    bool reports = find_header(columns, ushahidi_names) != COLUMN_NONE;
-    if (columns->value == COLUMN_NONE && columns->count == 2)
-        columns->value = find_worded_header(columns, value_names);
-    columns->is_wide = columns->value == COLUMN_NONE && columns->region == COLUMN_NONE && !reports;
-    if (columns->value == COLUMN_NONE && !columns->is_wide && !reports) {
-        why_set(why, "No column tells the value; name one \"value\".");
-        return false;
-    }
-    return true;
 }
 
 /* "ooni-data-mm.csv" speaks of MM: two letters at the end of the name. */
@@ -261,7 +170,7 @@ static enum status wide_take(struct reading_state *state, struct row *row, int64
 /* The value of a row; false where it holds none. */
 static bool row_value(const struct reading_state *state, struct row *row, double *out)
 {
-    const struct columns *columns = &state->columns;
+    const struct signal_columns *columns = &state->columns;
     if (columns->anomalies[0] == COLUMN_NONE) {
         if (columns->value == COLUMN_NONE) { /* a witness report: each counts as one */
             *out = 1;
@@ -298,7 +207,7 @@ static bool is_in_other_order(const struct reading_state *state, const struct ro
 
 static enum status row_take(struct reading_state *state, struct row *row)
 {
-    const struct columns *columns = &state->columns;
+    const struct signal_columns *columns = &state->columns;
     const char *region = state->default_region;
     int64_t time_s;
     double value;
@@ -362,7 +271,7 @@ static int series_compare(const void *left, const void *right)
 
 static enum status header_take(struct reading_state *state, struct row *row, struct why *why)
 {
-    struct columns *columns = &state->columns;
+    struct signal_columns *columns = &state->columns;
     columns->count = row->count;
     for (size_t i = 0; i < row->count; i++) {
         const char *header = trimmed(row->fields[i]);
@@ -370,7 +279,7 @@ static enum status header_take(struct reading_state *state, struct row *row, str
             header += 3;
         snprintf(columns->headers[i], sizeof columns->headers[i], "%s", header);
     }
-    if (!headers_fit(columns, why))
+    if (!signal_columns_fit(columns, why))
         return STATUS_MALFORMED;
     state->table->counts_anomalies = columns->anomalies[0] != COLUMN_NONE;
     return STATUS_OK;

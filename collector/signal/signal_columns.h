@@ -1,0 +1,22 @@
+/* Which column of a signal's CSV file holds what, told by the header's names. */
+#ifndef COLLECTOR_SIGNAL_SIGNAL_COLUMNS_H
+#define COLLECTOR_SIGNAL_SIGNAL_COLUMNS_H
+
+#include "collector/signal/signal_table.h"
+
+#define COLUMN_NONE (-1)
+
+struct signal_struct columns {
+    int time, region, value;
+    int anomalies[3]; /* dns, http, tls */
+    int ok;           /* beside them */
+    bool is_wide;     /* every other numeric column is a region of its own */
+    char headers[SIGNAL_COLUMNS_MOST][SIGNAL_REGION_BYTES];
+    size_t count;
+};
+
+/* Finds the columns by `headers` and `count`, which the caller filled; false with a reason where none tells the time or
+ * the value. */
+bool signal_columns_fit(struct signal_columns *columns, struct why *why);
+
+#endif
