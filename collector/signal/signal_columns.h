@@ -6,7 +6,7 @@
 
 #define COLUMN_NONE (-1)
 
-struct signal_struct columns {
+struct signal_columns {
     int time, region, value;
     int anomalies[3]; /* dns, http, tls */
     int ok;           /* beside them */
