@@ -74,7 +74,7 @@ struct daemon {
     int64_t watchdog_us;
     int64_t awake_us; /* time since boot less time awake, at the last look */
     int64_t slept_us; /* since the start */
-    int64_t skew_us;  /* the machine's clock less ours, at the last look */
+    int64_t machine_offset_us; /* its wall clock less time since boot, at the last look */
     int64_t clock_jump_count;
     struct status_socket *socket;
     struct data_budget budget;

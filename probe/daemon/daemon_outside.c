@@ -123,6 +123,12 @@ static void on_watchdog(void *arg)
     daemon_timer_set(daemon, &daemon->watchdog_timer, daemon->watchdog_us, on_watchdog);
 }
 
+/* Of the machine's own clock, which nobody corrects: it changes where somebody sets that clock, and only there. */
+static int64_t machine_offset_us(const struct daemon *daemon)
+{
+    return clock_wall_us(&daemon->system) - clock_offset_boot_us();
+}
+
 enum status daemon_outside_open(struct daemon *daemon)
 {
     daemon->reload = evsignal_new(loop_base(daemon->loop), SIGHUP, on_reload, daemon);
@@ -132,7 +138,7 @@ enum status daemon_outside_open(struct daemon *daemon)
     if (daemon->watchdog_us > 0)
         daemon_timer_set(daemon, &daemon->watchdog_timer, daemon->watchdog_us, on_watchdog);
     daemon->awake_us = clock_offset_boot_us() - daemon_now_us(daemon);
-    daemon->skew_us = clock_wall_us(&daemon->system) - clock_wall_us(&daemon->clock);
+    daemon->machine_offset_us = machine_offset_us(daemon);
     notify("READY=1");
     return STATUS_OK;
 }
@@ -172,19 +178,17 @@ static bool is_kernel_synchronised(int64_t wall_us)
  * kernel says that somebody keeps its clock: a machine without a battery gets its first right time so. */
 static void jump_check(struct daemon *daemon)
 {
-    int64_t skew_us = clock_wall_us(&daemon->system) - clock_wall_us(&daemon->clock);
-    int64_t jump_us = skew_us - daemon->skew_us;
-    daemon->skew_us = skew_us;
+    int64_t offset_us = machine_offset_us(daemon);
+    int64_t jump_us = offset_us - daemon->machine_offset_us;
+    daemon->machine_offset_us = offset_us;
     if (llabs(jump_us) < JUMP_LEAST_US)
         return;
     bool is_followed = !daemon->offset.is_seen && is_kernel_synchronised(clock_wall_us(&daemon->system));
     log_event(&daemon->log, LOG_LEVEL_WARN, "clock_jumped", "seconds=%.1f followed=%s",
               (double)jump_us / (double)US_PER_S, is_followed ? "yes" : "no");
     daemon->clock_jump_count++;
-    if (is_followed) {
+    if (is_followed)
         daemon->offset = clock_offset_start(clock_wall_us(&daemon->system), clock_offset_boot_us());
-        daemon->skew_us = 0;
-    }
 }
 
 static void sleep_check(struct daemon *daemon)

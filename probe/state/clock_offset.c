@@ -10,13 +10,15 @@
 #include "measurement/base/clock.h"
 
 #define ROUND_TRIP_MAX_US (600 * US_PER_S)
+#define NARROW_US         (8 * US_PER_S)
 #define YEAR_LEAST        2020
 #define YEAR_MOST         2200
 
 struct clock_offset clock_offset_start(int64_t wall_us, int64_t boot_us)
 {
     int64_t offset_us = wall_us - boot_us;
-    return (struct clock_offset){.least_us = offset_us, .most_us = offset_us, .seen_boot_us = boot_us};
+    return (struct clock_offset){
+        .least_us = offset_us, .most_us = offset_us, .best_us = offset_us, .seen_boot_us = boot_us};
 }
 
 static int64_t drift_us(const struct clock_offset *offset, int64_t boot_us)
@@ -46,6 +48,8 @@ bool clock_offset_note(struct clock_offset *offset, const struct clock_sight *si
     }
     offset->least_us = least_us;
     offset->most_us = most_us;
+    if (most_us - least_us <= NARROW_US || offset->best_us < least_us || offset->best_us > most_us)
+        offset->best_us = least_us + (most_us - least_us) / 2;
     offset->seen_boot_us = sight->received_boot_us;
     offset->is_seen = true;
     offset->is_signed = is_signed;
@@ -54,14 +58,15 @@ bool clock_offset_note(struct clock_offset *offset, const struct clock_sight *si
 
 int64_t clock_offset_best_us(const struct clock_offset *offset)
 {
-    return offset->least_us + (offset->most_us - offset->least_us) / 2;
+    return offset->best_us;
 }
 
 int64_t clock_offset_bound_us(const struct clock_offset *offset, int64_t boot_us)
 {
     if (!offset->is_seen)
         return -1;
-    return (offset->most_us - offset->least_us + 1) / 2 + drift_us(offset, boot_us);
+    int64_t above_us = offset->most_us - offset->best_us, below_us = offset->best_us - offset->least_us;
+    return (above_us > below_us ? above_us : below_us) + drift_us(offset, boot_us);
 }
 
 int64_t clock_offset_boot_us(void)

@@ -3,7 +3,8 @@
  * CLOCK_BOOTTIME runs evenly, through sleep too. The offset is wall time less boot time. Each answer of a collector gives
  * an interval for it: the server read its clock, which tells whole seconds, between our sending and our receiving (as in
  * NTP, RFC 5905 section 8). Intervals that overlap narrow each other; between sights the interval widens by the drift that
- * a quartz may have. */
+ * a quartz may have. The best offset is the middle; but an answer that was long on its way says little, and must not move
+ * a good clock to the middle of its half minute: what was held stays where a wide interval allows it. */
 #ifndef PROBE_STATE_CLOCK_OFFSET_H
 #define PROBE_STATE_CLOCK_OFFSET_H
 
@@ -22,6 +23,7 @@ struct clock_sight {
 struct clock_offset {
     int64_t least_us; /* the offset lies in [least_us, most_us] at seen_boot_us */
     int64_t most_us;
+    int64_t best_us; /* in it */
     int64_t seen_boot_us;
     bool is_seen;   /* false: only the machine's own clock, whose error is not known */
     bool is_signed; /* the last sight was in a signed receipt */

@@ -97,6 +97,32 @@ static void the_unsigned_cannot_move_the_signed(void **state)
     assert_true(llabs(clock_offset_best_us(&offset) - (TRUE_OFFSET_US - HOUR_US)) <= US_PER_S);
 }
 
+/* Sent as the network goes, received as it is back: the collector's clock was read at either end of the wait. */
+static void a_slow_answer_leaves_a_good_clock(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t there_us, back_us;
+    } waits[] = {{39 * US_PER_S, 1000}, {1000, 39 * US_PER_S}, {300 * US_PER_S, 299 * US_PER_S}};
+    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+        struct clock_offset offset = clock_offset_start(TRUE_OFFSET_US + US_PER_S, US_PER_S);
+        const struct clock_sight sight = sight_at(US_PER_S, waits[i].there_us, waits[i].back_us);
+        assert_true(clock_offset_note(&offset, &sight, true));
+        assert_int_equal(clock_offset_best_us(&offset), TRUE_OFFSET_US);
+        int64_t waited_us = waits[i].there_us + waits[i].back_us;
+        int64_t bound_us = clock_offset_bound_us(&offset, sight.received_boot_us);
+        assert_true(bound_us >= waited_us / 2 && bound_us <= waited_us + 2 * US_PER_S);
+        /* A clock that is an hour off is moved by it all the same. */
+        offset = clock_offset_start(TRUE_OFFSET_US + US_PER_S - HOUR_US, US_PER_S);
+        assert_true(clock_offset_note(&offset, &sight, true));
+        assert_true(llabs(clock_offset_best_us(&offset) - TRUE_OFFSET_US) <= waited_us / 2 + US_PER_S);
+        /* A quick one then tells more. */
+        const struct clock_sight quick = sight_at(700 * US_PER_S, 1000, 1000);
+        assert_true(clock_offset_note(&offset, &quick, true));
+        assert_true(llabs(clock_offset_best_us(&offset) - TRUE_OFFSET_US) <= US_PER_S);
+    }
+}
+
 static void impossible_sights_are_left_out(void **state)
 {
     (void)state;
@@ -135,6 +161,7 @@ int main(void)
         cmocka_unit_test(nothing_is_known_at_first),       cmocka_unit_test(one_sight_bounds_the_truth),
         cmocka_unit_test(many_sights_narrow_it),           cmocka_unit_test(the_unsigned_cannot_move_the_signed),
         cmocka_unit_test(impossible_sights_are_left_out),  cmocka_unit_test(dates_are_read),
+        cmocka_unit_test(a_slow_answer_leaves_a_good_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
