@@ -19,6 +19,7 @@ struct upload {
     struct public_key pinned;
     bool is_pinned;
     bool has_recipient;
+    bool is_pin_unwritten, is_recipient_unwritten; /* known here alone: the disk was full */
     const char *unsealed_reason;
     int64_t keys_due_us; /* monotonic: not asked before */
     size_t working;      /* the route that worked last; ROUTES_MAX: none */
@@ -42,6 +43,17 @@ static enum status pin_open(struct upload *upload, struct why *why)
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+/* A full disk leaves those open that it has no room to seal: they go as they are, and make room. */
+static enum status bundles_seal(struct upload *upload, const struct age_recipient *recipient, struct why *why)
+{
+    enum status status = spool_seal_to(upload->config.spool, recipient, why);
+    if (status != STATUS_FULL)
+        return status;
+    log_event(upload->config.log, LOG_LEVEL_WARN, "bundles_not_sealed", "status=%s why=\"%s\"", status_name(status),
+              why->text);
+    return STATUS_OK;
+}
+
 static enum status recipient_open(struct upload *upload, struct why *why)
 {
     struct age_recipient recipient;
@@ -57,8 +69,7 @@ static enum status recipient_open(struct upload *upload, struct why *why)
     if (status != STATUS_OK)
         return status;
     upload->has_recipient = true;
-    status = spool_seal_to(upload->config.spool, &recipient, why);
-    return status == STATUS_FULL ? STATUS_OK : status;
+    return bundles_seal(upload, &recipient, why);
 }
 
 static size_t route_count(const struct upload *upload)
@@ -157,30 +168,35 @@ static void upload_next(struct upload *upload)
     }
 }
 
+/* On a full disk it holds for as long as this process lives, and is written when there is room. */
 static enum status collector_pin(struct upload *upload, const struct public_key *key, struct why *why)
 {
-    enum status status =
-        upload->is_pinned ? STATUS_OK : state_collector_publish(upload->config.state_folder, key, why);
-    if (status == STATUS_OK) {
+    if (upload->is_pinned && !upload->is_pin_unwritten)
+        return STATUS_OK;
+    enum status status = state_collector_publish(upload->config.state_folder, key, why);
+    if (status == STATUS_OK || status == STATUS_FULL) {
         upload->pinned = *key;
         upload->is_pinned = true;
+        upload->is_pin_unwritten = status == STATUS_FULL;
     }
     return status;
 }
 
-/* From here on everything is sealed, what waits already too. */
+/* From here on everything is sealed, what waits already too. A full disk stands against none of it. */
 static enum status keys_keep(struct upload *upload, const struct collector_keys *keys, struct why *why)
 {
     enum status status = collector_pin(upload, &keys->key, why);
-    if (status != STATUS_OK || !keys->has_recipient)
+    if (status == STATUS_FULL)
+        status = STATUS_OK;
+    if (status != STATUS_OK || !keys->has_recipient || upload->config.recipient)
         return status;
     status = state_recipient_publish(upload->config.state_folder, &keys->recipient, why);
-    if (status == STATUS_OK) {
-        upload->has_recipient = true;
-        upload->unsealed_reason = NULL;
-        status = spool_seal_to(upload->config.spool, &keys->recipient, why);
-    }
-    return status;
+    if (status != STATUS_OK && status != STATUS_FULL)
+        return status;
+    upload->is_recipient_unwritten = status == STATUS_FULL;
+    upload->has_recipient = true;
+    upload->unsealed_reason = NULL;
+    return bundles_seal(upload, &keys->recipient, why);
 }
 
 /* The collector of a route with a key of its own; what was sealed to the first one it may not be able to open. */
@@ -218,16 +234,21 @@ static void on_keys(const struct upload_answer *answer, void *arg)
         upload->unsealed_reason = "the collector does not say whom to seal to";
     else if (status != STATUS_OK && !upload->has_recipient)
         upload->unsealed_reason = "whom to seal to was not told under the collector's signature";
-    if (status != STATUS_OK)
-        log_event(upload->config.log, LOG_LEVEL_WARN, "keys_not_learnt", "status=%s code=%ld why=\"%s\"",
-                  status_name(status), answer->code, why.text);
+    bool is_unwritten = upload->is_pin_unwritten || upload->is_recipient_unwritten;
+    if (is_unwritten)
+        upload->keys_due_us = 0;
+    if (status != STATUS_OK || is_unwritten)
+        log_event(upload->config.log, LOG_LEVEL_WARN, is_unwritten ? "keys_not_kept" : "keys_not_learnt",
+                  "status=%s code=%ld why=\"%s\"",
+                  is_unwritten ? status_name(STATUS_FULL) : status_name(status), answer->code, why.text);
     upload_next(upload);
 }
 
-/* Asked before anything is sent, until somebody is named. */
+/* Asked before anything is sent, until somebody is named and remembered. */
 static bool keys_are_due(const struct upload *upload)
 {
-    return !upload->has_recipient && clock_monotonic_us(&upload->config.log->clock) >= upload->keys_due_us &&
+    bool is_known = upload->has_recipient && !upload->is_pin_unwritten && !upload->is_recipient_unwritten;
+    return !is_known && clock_monotonic_us(&upload->config.log->clock) >= upload->keys_due_us &&
            spool_count(upload->config.spool).bundle_count > 0;
 }
 
@@ -252,7 +273,21 @@ static enum status receipt_keep(struct upload *upload, const struct upload_answe
                                 const struct public_key *key, struct why *why)
 {
     enum status status = is_others(upload, answer->route) ? STATUS_OK : collector_pin(upload, key, why);
-    return status == STATUS_OK ? receipt_append(upload, answer, why) : status;
+    return status == STATUS_OK || status == STATUS_FULL ? receipt_append(upload, answer, why) : status;
+}
+
+/* A full disk has no room for the receipt while the bundle is there: it makes room once more before it is given up. */
+static enum status bundle_release(struct upload *upload, const struct upload_answer *answer,
+                                  const struct public_key *key, struct why *why)
+{
+    enum status kept = receipt_keep(upload, answer, key, why);
+    if (kept != STATUS_OK && kept != STATUS_FULL)
+        return kept;
+    enum status status = spool_remove(upload->config.spool, upload->bundle.name, why);
+    if (status == STATUS_OK && kept == STATUS_FULL && receipt_keep(upload, answer, key, why) != STATUS_OK)
+        log_event(upload->config.log, LOG_LEVEL_WARN, "receipt_not_written", "bundle=%s why=\"%s\"", upload->bundle.name,
+                  why->text);
+    return status;
 }
 
 /* Whose receipts count on a route: its own collector's, or the pinned one's; NULL: nobody is pinned yet. */
@@ -291,9 +326,7 @@ static enum status accepted(struct upload *upload, const struct upload_answer *a
     if (status == STATUS_OK && answer->code == 201)
         clock_tell(upload, answer, true);
     if (status == STATUS_OK)
-        status = receipt_keep(upload, answer, &key, &why);
-    if (status == STATUS_OK)
-        status = spool_remove(upload->config.spool, upload->bundle.name, &why);
+        status = bundle_release(upload, answer, &key, &why);
     if (status != STATUS_OK) {
         log_event(upload->config.log, LOG_LEVEL_ERROR, "receipt_not_kept", "bundle=%s status=%s why=\"%s\"",
                   upload->bundle.name, status_name(status), why.text);
