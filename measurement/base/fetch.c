@@ -400,12 +400,17 @@ static void exchange_set(struct fetch *fetch, const struct fetch_request *reques
 {
     CURL *easy = fetch->easy;
     long timeout_ms = (long)((request->timeout_us + US_PER_MS - 1) / US_PER_MS);
+    long connect_ms = (long)((request->connect_timeout_us + US_PER_MS - 1) / US_PER_MS);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, socket_close);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, fetch->fetcher->meter);
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->sent_headers);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms > 0 ? connect_ms : timeout_ms);
+    if (request->stall_timeout_us > 0) {
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)((request->stall_timeout_us + US_PER_S - 1) / US_PER_S));
+    }
     if (!request->no_default_headers)
         curl_easy_setopt(easy, CURLOPT_USERAGENT, "dialtone/" DIALTONE_VERSION);
     if (request->ca_file)

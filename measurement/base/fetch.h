@@ -27,6 +27,8 @@ struct fetch_request {
     const void *body; /* borrowed until the callback */
     size_t body_bytes;
     int64_t timeout_us;       /* whole request */
+    int64_t connect_timeout_us; /* until TLS and proxy are spoken; 0: as timeout_us */
+    int64_t stall_timeout_us; /* so long without a byte either way, at least a second; 0: as timeout_us */
     size_t body_limit_bytes;  /* the response body is cut there, and `is_truncated` set */
     const char *ca_file;      /* NULL: the system's */
     const char *proxy;        /* NULL: none; libcurl's form, "socks5h://127.0.0.1:9050" */

@@ -13,6 +13,10 @@
 #include "probe/state/clock_offset.h"
 
 #define TIMEOUT_DEFAULT_US (120 * US_PER_S)
+/* What is dropped in silence must not cost the whole time: there may be another route. Tor builds a circuit first. */
+#define CONNECT_TIMEOUT_US       (12 * US_PER_S)
+#define CONNECT_PROXY_TIMEOUT_US (40 * US_PER_S)
+#define STALL_TIMEOUT_US         (30 * US_PER_S)
 #define RETRY_AFTER_MAX_US (3600 * US_PER_S)
 
 struct upload_send {
@@ -105,6 +109,14 @@ static void on_response(const struct fetch_response *response, void *arg)
     send->callback(&send->answer, send->arg);
 }
 
+/* One route has nothing to make room for. */
+static int64_t connect_timeout_us(const struct upload_send *send, const struct route *route)
+{
+    if (send->config.routes->count < 2)
+        return 0;
+    return route->proxy ? CONNECT_PROXY_TIMEOUT_US : CONNECT_TIMEOUT_US;
+}
+
 static enum status attempt_start(struct upload_send *send)
 {
     const struct spool_bundle *bundle = send->order.bundle;
@@ -128,6 +140,8 @@ static enum status attempt_start(struct upload_send *send)
         .body = bundle ? bundle->packed.bytes : NULL,
         .body_bytes = bundle ? bundle->packed.count : 0,
         .timeout_us = send->config.timeout_us > 0 ? send->config.timeout_us : TIMEOUT_DEFAULT_US,
+        .connect_timeout_us = connect_timeout_us(send, route),
+        .stall_timeout_us = STALL_TIMEOUT_US,
         .body_limit_bytes = send->order.is_long ? UPLOAD_LIST_BYTES_MAX : UPLOAD_ANSWER_BYTES_MAX,
         .ca_file = send->config.ca_file,
         .proxy = route->proxy,
