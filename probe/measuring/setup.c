@@ -13,6 +13,7 @@
 #include "measurement/base/frugal.h"
 #include "measurement/base/json.h"
 #include "probe/capture/capture.h"
+#include "probe/capture/tampering.h"
 #include "probe/measuring/vantage.h"
 #include "tests-network/ladder/ladder.h"
 #include "tests-network/ladder/machine_facts.h"
@@ -380,6 +381,8 @@ enum status setup_encode(struct probe_setup *setup, const struct nettest *test, 
 {
     enum status status =
         scrub_add_resolvers(&setup->own, setup->context.resolvers, setup->context.resolver_count);
+    if (status == STATUS_OK)
+        status = tampering_add(result->test_keys);
     if (status == STATUS_OK)
         status = scrub_json(&setup->own, result->test_keys);
     if (status != STATUS_OK)
