@@ -25,6 +25,7 @@ struct presence {
     int64_t first_ok_us, last_ok_us;     /* 0: none */
     int64_t first_fail_us, last_fail_us; /* 0: none */
     uint8_t example[SHA256_BYTES]; /* identity of the earliest failing climb: the evidence link; zeros: none */
+    double discount; /* 0 to 1: how much of its word is not counted (trust/weights.h). Stores leave it 0 */
 };
 
 /* What one probe's tests showed of one subject in one bin. */
@@ -46,6 +47,7 @@ struct sighting {
     int64_t first_ok_us, last_ok_us;   /* 0: none */
     int64_t first_blocked_us, last_blocked_us;
     uint8_t example[SHA256_BYTES]; /* identity of the strongest blocked one: the evidence link */
+    double discount; /* as of presence */
 };
 
 /* Folds one observation into a row of its bin; the row is zeroed when it is new. Pure and order-independent: any

@@ -13,7 +13,7 @@
 #include "collector/detect/adopt.h"
 #include "collector/detect/array.h"
 #include "collector/receipts.h"
-#include "collector/trust/voids.h"
+#include "collector/trust/weights.h"
 #include "collector/walk_cache.h"
 #include "measurement/base/clock.h"
 
@@ -116,7 +116,7 @@ struct judging {
     enum detect_scope scope;
     size_t country_count; /* of the whole store, by whose silence a fault of the collector shows */
     struct receipts *receipts;
-    const struct voids *voids; /* whose word counts no more; NULL: nobody's */
+    const struct weights *weights; /* how far whose word goes; NULL: all of it */
     struct detect_settings settings;
     struct walk_cache cache;
     int64_t now_s;
@@ -136,27 +136,6 @@ static bool is_of_service(const struct event *event)
     return event->kind == EVENT_SERVICE_BLOCKING || event->kind == EVENT_THROTTLING;
 }
 
-/* What revoked keys measured is not read. */
-static void voids_drop(const struct voids *voids, struct row_list *presence, struct row_list *sightings)
-{
-    struct presence *climbs = presence->rows;
-    struct sighting *tests = sightings->rows;
-    size_t kept_count = 0;
-    for (size_t i = 0; i < presence->count && voids; i++) {
-        if (!voids_has(voids, climbs[i].probe, climbs[i].bin_s)) {
-            climbs[kept_count++] = climbs[i];
-        }
-    }
-    presence->count = voids ? kept_count : presence->count;
-    kept_count = 0;
-    for (size_t i = 0; i < sightings->count && voids; i++) {
-        if (!voids_has(voids, tests[i].probe, tests[i].bin_s)) {
-            tests[kept_count++] = tests[i];
-        }
-    }
-    sightings->count = voids ? kept_count : sightings->count;
-}
-
 static enum status rows_read(const struct judging *judging, int64_t presence_from_s, struct row_list *presence,
                              struct row_list *sightings, struct why *why)
 {
@@ -172,7 +151,10 @@ static enum status rows_read(const struct judging *judging, int64_t presence_fro
     if (status != STATUS_OK) {
         why_set(why, "the rows of %s cannot be read (%s)", region, status_name(status));
     }
-    voids_drop(judging->voids, presence, sightings);
+    if (judging->weights) {
+        presence->count = weights_presence(judging->weights, presence->rows, presence->count);
+        sightings->count = weights_sightings(judging->weights, sightings->rows, sightings->count);
+    }
     return status;
 }
 
@@ -363,7 +345,7 @@ static enum status judge_and_put(struct judging *judging, int64_t now_s, struct 
 
 static enum status region_judge(struct collector_folder *folder, const struct region_span *region,
                                 enum detect_scope scope, size_t country_count, struct receipts *receipts,
-                                const struct voids *voids, int64_t now_s, struct detect_counts *counts, struct why *why)
+                                const struct weights *weights, int64_t now_s, struct detect_counts *counts, struct why *why)
 {
     struct judging judging = {.folder = folder,
                               .region = region,
@@ -371,7 +353,7 @@ static enum status region_judge(struct collector_folder *folder, const struct re
                               .country_count = country_count,
                               .now_s = now_s,
                               .receipts = receipts,
-                              .voids = voids,
+                              .weights = weights,
                               .settings = detect_settings_default(folder->bin_length_s),
                               .earlier = {.row_bytes = sizeof(struct event)}};
     int64_t length_s = folder->bin_length_s;
@@ -467,8 +449,8 @@ enum status detect_run(struct collector_folder *folder, enum detect_scope scope,
     struct receipts receipts = {0};
     struct detect_counts counts = {0};
     int64_t active_s = detect_settings_default(folder->bin_length_s).active_s;
-    struct voids *voids = NULL;
-    enum status status = voids_read(folder, &voids, why);
+    struct weights *weights = NULL;
+    enum status status = weights_read(folder, &weights, why);
     if (status == STATUS_OK) {
         status = regions_list(folder, &list, why);
     }
@@ -476,12 +458,12 @@ enum status detect_run(struct collector_folder *folder, enum detect_scope scope,
     for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
         const struct region_span *region = &list.rows[i];
         if (is_chosen(region, scope, now_s, active_s)) {
-            status = region_judge(folder, region, scope, country_count, &receipts, voids, now_s, &counts,
+            status = region_judge(folder, region, scope, country_count, &receipts, weights, now_s, &counts,
                                   why);
         }
     }
     receipts_free(&receipts);
-    voids_free(voids);
+    weights_free(weights);
     free(list.rows);
     if (out) {
         *out = counts;

@@ -21,7 +21,7 @@ static const struct cli_option options[] = {
     {"uses", "N", "invite: how many keys may enrol with it (1)"},
     {"for", "DURATION", "invite: how long it holds, such as 72h (30 days)"},
     {"from", "UTC", "revoke: what was measured from then on counts no more (now)"},
-    {"reason", "TEXT", "revoke: why, for your own list"},
+    {"reason", "TEXT", "revoke, weigh: why, for your own list"},
     {0},
 };
 
@@ -35,6 +35,7 @@ struct probes_call {
     struct collector_folder *folder;
     struct trust *trust;
     const char *operand; /* NULL: none was given */
+    const char *value;   /* the operand after it */
     bool is_json;
 };
 
@@ -136,6 +137,51 @@ static enum status action_restore(struct probes_call *call, struct why *why)
     return status;
 }
 
+/* "AS64500"; 0: it is none. */
+static uint32_t network_read(const char *text)
+{
+    bool is_network = text && (text[0] == 'A' || text[0] == 'a') && (text[1] == 'S' || text[1] == 's');
+    char *end = NULL;
+    unsigned long long asn = is_network && text[2] >= '0' && text[2] <= '9' ? strtoull(text + 2, &end, 10) : 0;
+    return asn > 0 && asn <= UINT32_MAX && *end == '\0' ? (uint32_t)asn : 0;
+}
+
+static enum status percent_read(const char *text, int *out, struct why *why)
+{
+    char *end = NULL;
+    double weight = text && text[0] >= '0' && text[0] <= '9' ? strtod(text, &end) : -1;
+    if (!(weight >= 0 && weight <= 1) || *end != '\0') {
+        why_set(why, "give a weight from 0 (kept, and not counted) to 1 (counted whole), such as 0.5");
+        return STATUS_USAGE;
+    }
+    *out = (int)(weight * 100 + 0.5);
+    return STATUS_OK;
+}
+
+static enum status action_weigh(struct probes_call *call, struct why *why)
+{
+    uint32_t asn = network_read(call->operand);
+    int percent = 0;
+    enum status status = asn != 0 ? STATUS_OK : name_check(call->operand, NULL);
+    if (status != STATUS_OK) {
+        why_set(why, "name a probe by the 16 hexadecimal digits of its key, or a network as AS64500");
+        return status;
+    }
+    status = percent_read(call->value, &percent, why);
+    if (status == STATUS_OK) {
+        status = trust_weigh(call->trust, asn != 0 ? NULL : call->operand, asn, percent,
+                             cli_value(call->arguments, "reason"), why);
+    }
+    if (status == STATUS_OK) {
+        printf(call->is_json ? "{\"%s\":\"%s\",\"weight\":%.2f}\n" : "%s %s weighs %.2f\n",
+               asn != 0 ? "network" : "probe", call->operand, percent / 100.0);
+        fprintf(stderr, "It counts from the next judgement on. To judge again what was judged before, run\n"
+                        "  dialtone-collector detect --data %s\n",
+                call->folder->path);
+    }
+    return status;
+}
+
 /* STATE/rotations/OLD-NEW.json of a probe, with its .minisig beside it. */
 static enum status action_rotate(struct probes_call *call, struct why *why)
 {
@@ -185,14 +231,14 @@ static enum status action_rotate(struct probes_call *call, struct why *why)
 
 struct action {
     const char *name;
-    bool wants_operand;
+    size_t operand_count; /* at most */
     enum status (*run)(struct probes_call *call, struct why *why);
 };
 
 static const struct action actions[] = {
-    {"list", false, action_list},     {"show", true, action_show},     {"invite", false, action_invite},
-    {"enrol", true, action_enrol},    {"revoke", true, action_revoke}, {"restore", true, action_restore},
-    {"rotate", true, action_rotate},
+    {"list", 0, action_list},       {"show", 1, action_show},     {"invite", 0, action_invite},
+    {"enrol", 1, action_enrol},     {"revoke", 1, action_revoke}, {"restore", 1, action_restore},
+    {"rotate", 1, action_rotate},   {"weigh", 2, action_weigh},
 };
 
 static const struct action *action_find(const struct cli_arguments *arguments)
@@ -200,11 +246,11 @@ static const struct action *action_find(const struct cli_arguments *arguments)
     const char *name = cli_operand_count(arguments) > 0 ? cli_operand(arguments, 0) : "list";
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         if (strcmp(name, actions[i].name) == 0 &&
-            cli_operand_count(arguments) <= (actions[i].wants_operand ? 2u : 1u)) {
+            cli_operand_count(arguments) <= 1 + actions[i].operand_count) {
             return &actions[i];
         }
     }
-    cli_fail(EXIT_USAGE, "probes: type list, show, invite, enrol, revoke, restore or rotate, not \"%.80s\"", name);
+    cli_fail(EXIT_USAGE, "probes: type list, show, invite, enrol, revoke, restore, rotate or weigh, not \"%.80s\"", name);
     return NULL;
 }
 
@@ -216,6 +262,7 @@ static enum exit_status act(const struct action *action, const struct cli_argume
     struct probes_call call = {.arguments = arguments,
                                .folder = &folder,
                                .operand = cli_operand_count(arguments) > 1 ? cli_operand(arguments, 1) : NULL,
+                               .value = cli_operand_count(arguments) > 2 ? cli_operand(arguments, 2) : NULL,
                                .is_json = is_json};
     struct why why = {""};
     enum status status = collector_folder_open(data, 0, &folder, &why);
@@ -258,7 +305,7 @@ static enum exit_status run(int argc, char **argv)
 
 const struct cli_command command_probes = {
     .name = "probes",
-    .summary = "list the probes, invite and enrol them, revoke keys",
+    .summary = "list the probes, invite, enrol and weigh them, revoke keys",
     .help = "usage: dialtone-collector probes --data DIR [list]\n"
             "       dialtone-collector probes --data DIR show NAME\n"
             "       dialtone-collector probes --data DIR invite [--label TEXT] [--uses N] [--for DURATION]\n"
@@ -266,20 +313,24 @@ const struct cli_command command_probes = {
             "       dialtone-collector probes --data DIR revoke NAME [--from UTC] [--reason TEXT]\n"
             "       dialtone-collector probes --data DIR restore NAME\n"
             "       dialtone-collector probes --data DIR rotate FILE.json\n"
+            "       dialtone-collector probes --data DIR weigh NAME|ASNUMBER WEIGHT [--reason TEXT]\n"
             "\n"
             "A probe is named by the 16 hexadecimal digits of its key. The list tells when each was first and last\n"
             "heard, how many bundles and measurements came, how many numbers are missing between them, how often\n"
-            "the chain of bundles is broken, and how far its word goes (its weight, from 0 to 1).\n"
+            "the chain of bundles is broken, how often two bundles have one number (forks: a copied key, or a lie), how\n"
+            "far its word goes (its weight, from 0 to 1), and the weight that its record suggests.\n"
             "\n"
             "invite prints a code, once; it is kept nowhere. revoke refuses all that a key sends from now on, and\n"
             "what it measured from --from on counts no more. A running collector heeds it within seconds.\n"
-            "rotate takes the statement by which an old key named a new one.\n"
+            "rotate takes the statement by which an old key named a new one. weigh says how far the word of a probe, or of\n"
+            "all probes in a network, goes where outages are judged: 1 whole, 0 kept and not counted.\n"
             "\n"
             "Exit status: 0 done; 1 a statement is not as it was signed; 2 usage, or refused; 3 our own failure.\n"
             "\n"
             "Examples:\n"
             "  dialtone-collector probes --data /var/lib/dialtone\n"
             "  dialtone-collector probes --data /var/lib/dialtone invite --label Goma --uses 5\n"
-            "  dialtone-collector probes --data /var/lib/dialtone revoke 0123456789abcdef --reason 'machine seized'\n",
+            "  dialtone-collector probes --data /var/lib/dialtone revoke 0123456789abcdef --reason 'machine seized'\n"
+            "  dialtone-collector probes --data /var/lib/dialtone weigh AS64500 0.5 --reason 'one owner'\n",
     .run = run,
 };

@@ -80,10 +80,10 @@ static void expectation_sum(struct baseline *baseline, const struct roster *rost
         const struct roster_probe *probe = &roster->probes[i];
         if (!baseline_is_warm(baseline, probe, bin, tick))
             continue;
-        double presence = baseline_presence(baseline, probe);
+        double presence = baseline_presence(baseline, probe), weight = roster_weight(probe);
         struct baseline_cell *cell = &baseline->cells[probe->network * CLASS_COUNT + probe->is_mobile];
-        cell->expected += presence;
-        cell->variance += presence * (1.0 - presence);
+        cell->expected += weight * presence;
+        cell->variance += weight * weight * presence * (1.0 - presence);
     }
 }
 
@@ -105,7 +105,7 @@ enum status baseline_bin(struct baseline *baseline, struct roster *roster, int64
     if (is_new || is_grown)
         expectation_sum(baseline, roster, bin, tick);
     for (size_t i = 0; i < baseline->network_count * CLASS_COUNT; i++)
-        baseline->cells[i].working_count = 0;
+        baseline->cells[i].working = 0;
     baseline->slot_bins++;
     return STATUS_OK;
 }

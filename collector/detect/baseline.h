@@ -7,11 +7,11 @@
 
 enum access_class { CLASS_FIXED, CLASS_MOBILE, CLASS_COUNT };
 
-/* Expectation and presence of the warm probes of one network and access class in one bin. */
+/* Expectation and presence of the warm probes of one network and access class in one bin, each by its weight w. */
 struct baseline_cell {
-    double expected; /* E: sum of pi */
-    double variance; /* V: sum of pi (1 - pi) */
-    uint32_t working_count; /* N: warm probes whose network worked in the bin */
+    double expected; /* E: sum of w pi */
+    double variance; /* V: sum of w^2 pi (1 - pi) */
+    double working; /* N: warm probes whose network worked in the bin */
 };
 
 struct baseline {

@@ -33,6 +33,7 @@ struct subject_probe {
     enum subject_status status;
     int64_t status_bin;
     int64_t last_ok_us;
+    double weight; /* how far its word goes */
     struct bound onset, end; /* of the last run */
     uint32_t counts[CONFIDENCE_COUNT]; /* of that run */
     const struct sighting *best;       /* strongest of that run */
@@ -119,8 +120,9 @@ static void probe_take(struct subject_probe *probe, const struct sighting *row, 
 }
 
 struct subject_sums {
-    uint32_t blocked, working;
-    uint32_t blocked_networks;
+    double blocked, working; /* probes, each by its weight */
+    uint32_t working_count;
+    double blocked_networks; /* a network of light probes alone is less than one */
     uint32_t strong, measurements;
     uint32_t places_blocked, places_known;
 };
@@ -139,10 +141,11 @@ static void counts_of(const struct blocking_walk *walk, int64_t bin, uint32_t as
             (place != NULL && strcmp(place, probe->place) != 0))
             continue;
         if (probe->status == SUBJECT_WORKS) {
-            out->working++;
+            out->working += probe->weight;
+            out->working_count++;
             continue;
         }
-        out->blocked++;
+        out->blocked += probe->weight;
         out->strong += probe->counts[CONFIDENCE_STRONG] + probe->counts[CONFIDENCE_CERTAIN];
         for (int confidence = CONFIDENCE_MEDIUM; confidence < CONFIDENCE_COUNT; confidence++)
             out->measurements += probe->counts[confidence];
@@ -160,7 +163,7 @@ static void spread_of(const struct blocking_walk *walk, int64_t bin, struct subj
     for (size_t i = 1; i < walk->track_count; i++) {
         struct subject_sums network = {0};
         counts_of(walk, bin, walk->tracks[i].asn, NULL, &network);
-        out->blocked_networks += mostly_blocked(&network);
+        out->blocked_networks += mostly_blocked(&network) ? fmin(1.0, network.blocked) : 0;
     }
     for (size_t i = 0; i < walk->touched_count; i++) {
         const char *place = walk->probes[walk->touched[i]].place;
@@ -205,7 +208,7 @@ static bool told_elsewhere(const struct blocking_walk *walk, uint32_t asn)
 static bool network_rule(const struct blocking_walk *walk, uint32_t asn, const struct subject_sums *sums)
 {
     return mostly_blocked(sums) && !told_elsewhere(walk, asn) &&
-           (sums->blocked >= QUORUM_PROBES || (sums->strong >= SUSPECT_REPEAT && sums->working == 0));
+           (sums->blocked >= QUORUM_PROBES || (sums->strong >= SUSPECT_REPEAT && sums->working <= 0));
 }
 
 static bool belongs(const struct subject_probe *probe, const struct subject_track *track, int64_t bin_length_s)
@@ -248,22 +251,47 @@ static double confidence_of(const struct blocking_walk *walk, const struct subje
         for (size_t i = 0; i < walk->touched_count; i++) {
             const struct subject_probe *probe = &walk->probes[walk->touched[i]];
             if (probe->asn == walk->tracks[network].asn && belongs(probe, track, walk->settings->bin_length_s))
-                odds += probe_log_odds(probe);
+                odds += probe->weight * probe_log_odds(probe);
         }
         sum += fmin(LOG_ODDS_MOST, odds);
     }
     return conclude_sigmoid(sum);
 }
 
-static void state_set(struct event *event, const struct subject_track *track)
+/* The weight of the probes that show it: of all of them, and of networks, of which none is more than one. */
+static double weight_of(const struct blocking_walk *walk, const struct subject_track *track, double *out_networks)
 {
+    int64_t length_s = walk->settings->bin_length_s;
+    double sum = 0;
+    *out_networks = 0;
+    for (size_t i = 0; i < walk->touched_count; i++) {
+        const struct subject_probe *probe = &walk->probes[walk->touched[i]];
+        double of_network = 0;
+        bool known = false;
+        for (size_t j = 0; j < walk->touched_count; j++) {
+            const struct subject_probe *other = &walk->probes[walk->touched[j]];
+            bool is_same = other->asn == probe->asn && belongs(other, track, length_s);
+            of_network += is_same ? other->weight : 0;
+            known = known || (is_same && j < i);
+        }
+        if (!belongs(probe, track, length_s))
+            continue;
+        sum += probe->weight;
+        *out_networks += known ? 0 : fmin(1.0, of_network);
+    }
+    return sum;
+}
+
+static void state_set(const struct blocking_walk *walk, struct event *event, const struct subject_track *track)
+{
+    double networks, weight = weight_of(walk, track, &networks);
     uint32_t strong = event->evidence_count[CONFIDENCE_STRONG] + event->evidence_count[CONFIDENCE_CERTAIN];
     uint32_t all = strong + event->evidence_count[CONFIDENCE_MEDIUM];
-    bool quorum = event->probe_count >= QUORUM_PROBES && event->network_count >= QUORUM_NETWORKS;
+    bool quorum = weight >= QUORUM_PROBES && networks >= QUORUM_NETWORKS;
     if (track->asn == 0 && quorum && (strong > 0 || all >= REPEATED_LEAST))
         event->state = REGION_CONFIRMED;
     else
-        event->state = event->probe_count >= QUORUM_PROBES ? REGION_PROBABLE : REGION_SUSPECTED;
+        event->state = weight >= QUORUM_PROBES ? REGION_PROBABLE : REGION_SUSPECTED;
 }
 
 /* Writes the event of a track anew from its probes' runs; done whenever the track is open or closes. */
@@ -310,7 +338,7 @@ static void event_write(struct blocking_walk *walk, const struct subject_track *
     if (event->verdict.layer == LAYER_THROTTLING)
         event->kind = EVENT_THROTTLING;
     event->confidence = confidence_of(walk, track);
-    state_set(event, track);
+    state_set(walk, event, track);
     conclude_id(event, walk->settings->bin_length_s);
     explain_blocking(event, track->working_count);
 }
@@ -328,7 +356,7 @@ static enum status track_step(struct blocking_walk *walk, struct subject_track *
             track->is_open = false;
             event_write(walk, track, subject, scratch);
         } else {
-            track->working_count = sums.working;
+            track->working_count = sums.working_count;
         }
         return STATUS_OK;
     }
@@ -341,7 +369,7 @@ static enum status track_step(struct blocking_walk *walk, struct subject_track *
         (struct conclusion){.alarm_us = (bin + 1) * walk->settings->bin_length_s * US_PER_S};
     track->is_open = true;
     track->first_bin = track->last_bin = track->alarm_bin = bin;
-    track->working_count = sums.working;
+    track->working_count = sums.working_count;
     event_write(walk, track, subject, scratch);
     return STATUS_OK;
 }
@@ -355,6 +383,7 @@ static enum status row_take(struct blocking_walk *walk, const struct blocking_ro
     }
     probe->asn = row->sighting->asn;
     memcpy(probe->place, row->sighting->subdivision, REGION_BYTES);
+    probe->weight = 1.0 - row->sighting->discount;
     probe_take(probe, row->sighting, bin);
     if (probe->asn == 0)
         return STATUS_OK; /* an unknown network is no witness of its own */

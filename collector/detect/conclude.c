@@ -20,6 +20,8 @@
 #define LOG_ODDS_MORE      1.1 /* each further failing climb of the same probe */
 #define LOG_ODDS_WITNESS   4.0 /* against it: a probe that went on working, beyond one in two, which may be spared */
 #define WITNESS_ALLOWED    2u
+#define QUORUM_PROBES      2
+#define QUORUM_NETWORKS    2
 #define LOG_ODDS_MOST      6.0 /* of one probe, and of one network */
 #define CONFIRMED_LEAST    0.99
 #define CONFIRMED_SHORT    0.995 /* of two probes, in less than an hour */
@@ -75,6 +77,9 @@ struct tally {
     struct share *shares; /* by probe */
     struct bound *bounds;
     double *log_odds;       /* by network */
+    double *weights;        /* of the failing probes that are counted, by network */
+    double weight;          /* of all of them */
+    double doubtful_weight; /* of those that are not counted */
     uint32_t *probe_counts; /* failing, by network */
     uint64_t kind_counts[SIGN_COUNT];
 };
@@ -84,6 +89,7 @@ static void tally_free(struct tally *tally)
     free(tally->shares);
     free(tally->bounds);
     free(tally->log_odds);
+    free(tally->weights);
     free(tally->probe_counts);
 }
 
@@ -92,8 +98,10 @@ static enum status tally_make(const struct roster *roster, struct tally *out)
     *out = (struct tally){.shares = calloc(roster->probe_count + 1, sizeof *out->shares),
                           .bounds = calloc(roster->probe_count + 1, sizeof *out->bounds),
                           .log_odds = calloc(roster->network_count + 1, sizeof *out->log_odds),
+                          .weights = calloc(roster->network_count + 1, sizeof *out->weights),
                           .probe_counts = calloc(roster->network_count + 1, sizeof *out->probe_counts)};
-    if (out->shares != NULL && out->bounds != NULL && out->log_odds != NULL && out->probe_counts != NULL)
+    if (out->shares != NULL && out->bounds != NULL && out->log_odds != NULL && out->weights != NULL &&
+        out->probe_counts != NULL)
         return STATUS_OK;
     tally_free(out);
     return STATUS_NO_MEMORY;
@@ -159,14 +167,18 @@ static uint32_t evidence_sum(const struct watch *watch, const struct span *span,
     uint32_t doubtful_count = 0;
     for (size_t i = 0; i < roster->probe_count; i++) {
         uint32_t count = tally->shares[i].fail_count;
+        double weight = roster_weight(&roster->probes[i]);
         if (count == 0)
             continue;
         if (tally->shares[i].is_doubtful) {
             doubtful_count++;
+            tally->doubtful_weight += weight;
             continue;
         }
         uint32_t network = roster->probes[i].network;
-        tally->log_odds[network] += fmin(LOG_ODDS_MOST, LOG_ODDS_FAILURE + LOG_ODDS_MORE * (count - 1.0));
+        tally->weights[network] += weight;
+        tally->weight += weight;
+        tally->log_odds[network] += weight * fmin(LOG_ODDS_MOST, LOG_ODDS_FAILURE + LOG_ODDS_MORE * (count - 1.0));
         event->network_count += tally->probe_counts[network]++ == 0;
         event->probe_count++;
         event->evidence_count[CONFIDENCE_STRONG] += count;
@@ -175,7 +187,7 @@ static uint32_t evidence_sum(const struct watch *watch, const struct span *span,
     double most = span->network == NETWORK_ANY ? LOG_ODDS_MOST : 2 * LOG_ODDS_MOST;
     for (size_t i = 0; i < roster->network_count; i++)
         log_odds += fmin(most, tally->log_odds[i]);
-    uint32_t against = span->witness_count + doubtful_count, spared = event->probe_count / WITNESS_ALLOWED;
+    double against = span->witness_weight + tally->doubtful_weight, spared = floor(tally->weight / WITNESS_ALLOWED);
     if (against > spared)
         log_odds -= LOG_ODDS_WITNESS * (against - spared);
     event->confidence = conclude_sigmoid(log_odds + LOG_ODDS_PRIOR - LOG_ODDS_QUORUM);
@@ -297,16 +309,25 @@ static bool is_short(const struct span *span)
     return span->last_bin >= 0 && span->last_bin - span->first_bin < SHORT_BINS;
 }
 
+/* Two probes in two networks, each by its weight: light ones must be more, in each network too. */
+static bool quorum_holds(const struct roster *roster, const struct tally *tally)
+{
+    double networks = 0;
+    for (size_t i = 0; i < roster->network_count; i++)
+        networks += fmin(1.0, tally->weights[i]);
+    return tally->weight >= QUORUM_PROBES && networks >= QUORUM_NETWORKS;
+}
+
 /* Two thirds of those heard of it must say so. A third may collude, and hold both phones that are awake: a claim too short
  * for its receipts to contradict it takes no word against it. */
-static bool majority_holds(const struct span *span, const struct event *event, uint32_t doubtful_count)
+static bool majority_holds(const struct span *span, const struct tally *tally)
 {
     /* Failing names leave a way out, so no receipt contradicts who claims them: most of the fleet must. */
     if (span->family == FAMILY_DNS)
-        return 2 * event->probe_count > span->established && WITNESS_STRICT * span->witness_count <= event->probe_count &&
-               (event->probe_count > FEW_PHONES || span->established == 0);
-    uint32_t against = doubtful_count + (span->mobile_only ? span->witness_count : 0);
-    return event->probe_count > FEW_PHONES || !is_short(span) ? WITNESS_ALLOWED * against <= event->probe_count : against == 0;
+        return 2 * tally->weight > span->established && WITNESS_STRICT * span->witness_weight <= tally->weight &&
+               (tally->weight > FEW_PHONES || span->established <= 0);
+    double against = tally->doubtful_weight + (span->mobile_only ? span->witness_weight : 0);
+    return tally->weight > FEW_PHONES || !is_short(span) ? WITNESS_ALLOWED * against <= tally->weight : against <= 0;
 }
 
 static enum status conclude_failure(const struct watch *watch, const struct span *span, struct event *event,
@@ -318,16 +339,16 @@ static enum status conclude_failure(const struct watch *watch, const struct span
         return status;
     runs_gather(watch, span, &tally);
     doubt_note(watch, &tally);
-    uint32_t doubtful_count = *out_doubtful_count = evidence_sum(watch, span, &tally, event);
+    *out_doubtful_count = evidence_sum(watch, span, &tally, event);
     dates_estimate(watch, span, &tally, event);
     event->kind = kind_of(span, &tally, event);
-    bool quorum = event->probe_count >= 2 && event->network_count >= 2;
-    bool agreed = quorum && majority_holds(span, event, doubtful_count) && onsets_agree(watch, &tally, event->probe_count) && !looks_like_power(watch, span, &tally);
+    bool quorum = quorum_holds(&watch->roster, &tally);
+    bool agreed = quorum && majority_holds(span, &tally) && onsets_agree(watch, &tally, event->probe_count) && !looks_like_power(watch, span, &tally);
     if (span->network != NETWORK_ANY) {
         event->asn = watch->roster.networks[span->network];
         event->confidence = fmin(event->confidence, OPERATOR_MOST);
     }
-    double least = is_short(span) && event->probe_count <= FEW_PHONES ? CONFIRMED_SHORT : CONFIRMED_LEAST;
+    double least = is_short(span) && tally.weight <= FEW_PHONES ? CONFIRMED_SHORT : CONFIRMED_LEAST;
     event->state = agreed && event->confidence >= least          ? REGION_CONFIRMED
                    : quorum || event->confidence >= PROBABLE_LEAST         ? REGION_PROBABLE
                                                                            : REGION_SUSPECTED;

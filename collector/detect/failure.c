@@ -32,11 +32,11 @@ static enum status tally_fit(struct failure_tally *tally, const struct roster *r
     }
     size_t places = roster->place_count + 1;
     if (places > tally->place_room) {
-        uint32_t *working = realloc(tally->place_working, 2 * places * sizeof *working);
+        double *working = realloc(tally->place_working, 2 * places * sizeof *working);
         if (working == NULL)
             return STATUS_NO_MEMORY;
         tally->place_working = working;
-        uint32_t *failed = realloc(tally->place_failed, 2 * places * sizeof *failed);
+        double *failed = realloc(tally->place_failed, 2 * places * sizeof *failed);
         if (failed == NULL)
             return STATUS_NO_MEMORY;
         tally->place_failed = failed;
@@ -58,35 +58,36 @@ enum status failure_count(struct failure_tally *tally, const struct roster *rost
     for (size_t i = 0; i < roster->probe_count; i++) {
         const struct roster_probe *probe = &roster->probes[i];
         int64_t age = bin - probe->status_bin;
+        double weight = roster_weight(probe);
         struct failure_cell *cell = &tally->cells[probe->network * CLASS_COUNT + probe->is_mobile];
         if (probe->status == SIGN_OK && age < WORKING_FRESH_BINS) {
-            cell->working_count++;
-            tally->place_working[probe->place]++;
+            cell->working += weight;
+            tally->place_working[probe->place] += weight;
         } else if (probe->status >= SIGN_DNS && age < FAILURE_FRESH_BINS) {
-            if (cell->cut_count + cell->dns_count == 0)
+            if (cell->cut + cell->dns <= 0)
                 cell->failed_place = probe->place;
             cell->several_places = cell->several_places || cell->failed_place != probe->place;
             if (probe->status == SIGN_DNS)
-                cell->dns_count++;
+                cell->dns += weight;
             else
-                cell->cut_count++;
-            tally->place_failed[probe->place]++;
+                cell->cut += weight;
+            tally->place_failed[probe->place] += weight;
         }
     }
     return STATUS_OK;
 }
 
-uint32_t failure_of_network(const struct failure_tally *tally, uint32_t network)
+double failure_of_network(const struct failure_tally *tally, uint32_t network)
 {
     if (network >= tally->network_count)
         return 0;
     const struct failure_cell *cells = &tally->cells[network * CLASS_COUNT];
-    return cells[CLASS_FIXED].cut_count + cells[CLASS_MOBILE].cut_count;
+    return cells[CLASS_FIXED].cut + cells[CLASS_MOBILE].cut;
 }
 
 struct failure_sums {
     double failed, working, lost;
-    int failed_networks;
+    double failed_networks; /* a network of light probes alone is less than one */
     double class_failed[CLASS_COUNT], class_expected[CLASS_COUNT];
     double fixed_failed, fixed_working, fixed_expected;
     double other_failed, other_working; /* in networks that the track is not about */
@@ -95,7 +96,7 @@ struct failure_sums {
 
 static double cell_failed(const struct failure_cell *cell, enum failure_family family)
 {
-    return family == FAMILY_CUT ? cell->cut_count : cell->dns_count;
+    return family == FAMILY_CUT ? cell->cut : cell->dns;
 }
 
 static void network_sum(const struct failure_track *track, const struct failure_tally *tally,
@@ -106,12 +107,12 @@ static void network_sum(const struct failure_track *track, const struct failure_
         const struct failure_cell *cell = &tally->cells[network * CLASS_COUNT + class];
         if (track->network != NETWORK_ANY && track->network != network) {
             sums->other_failed += cell_failed(cell, track->family);
-            sums->other_working += cell->working_count;
+            sums->other_working += cell->working;
             continue;
         }
         if (class == CLASS_FIXED) {
             sums->fixed_failed += cell_failed(cell, track->family);
-            sums->fixed_working += cell->working_count;
+            sums->fixed_working += cell->working;
             if (network < baseline->network_count)
                 sums->fixed_expected += baseline->cells[network * CLASS_COUNT + class].expected;
             if (track->mobile_only)
@@ -122,14 +123,14 @@ static void network_sum(const struct failure_track *track, const struct failure_
             sums->class_expected[class] += baseline->cells[network * CLASS_COUNT + class].expected;
         sums->several_places = sums->several_places || cell->several_places;
         failed += cell_failed(cell, track->family);
-        working += cell->working_count;
+        working += cell->working;
         if (network < baseline->network_count)
             sums->lost += baseline->cells[network * CLASS_COUNT + class].expected;
     }
     sums->failed += failed;
     sums->working += working;
     if (failed > 0 && failed >= SHARE_OF_NETWORK * (failed + working))
-        sums->failed_networks++;
+        sums->failed_networks += fmin(1.0, failed);
 }
 
 /* Of a country of several subdivisions, most must be failing: one of them, however many probes it has, is not it. */
@@ -137,7 +138,7 @@ static bool places_agree(const struct failure_tally *tally)
 {
     double failed = 0, known = 0;
     for (size_t i = 0; i < tally->place_count; i++) {
-        if (tally->place_failed[i] + tally->place_working[i] == 0)
+        if (tally->place_failed[i] + tally->place_working[i] <= 0)
             continue;
         known += 1;
         failed += tally->place_failed[i] >= tally->place_working[i];

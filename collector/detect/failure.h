@@ -5,11 +5,11 @@
 
 #include "collector/detect/baseline.h"
 
-/* Statuses that are fresh in a bin, of one network and access class. */
+/* Statuses that are fresh in a bin, of one network and access class: probes, each by its weight. */
 struct failure_cell {
-    uint32_t working_count;
-    uint32_t cut_count; /* CUT, DOMESTIC or TLS */
-    uint32_t dns_count;
+    double working;
+    double cut; /* CUT, DOMESTIC or TLS */
+    double dns;
     uint32_t failed_place; /* of the first failing probe */
     bool several_places;   /* failing probes stand in more than one */
 };
@@ -17,7 +17,7 @@ struct failure_cell {
 struct failure_tally {
     struct failure_cell *cells; /* network_count x CLASS_COUNT */
     size_t network_count;
-    uint32_t *place_working, *place_failed;
+    double *place_working, *place_failed;
     size_t place_count;
     size_t cell_room, place_room;
     int64_t last_failure_bin; /* -1: none yet; nothing is counted while this is long ago */
@@ -41,7 +41,7 @@ enum failure_step { FAILURE_QUIET, FAILURE_OPENED, FAILURE_CLOSED };
 
 enum status failure_count(struct failure_tally *tally, const struct roster *roster, int64_t bin);
 /* Fresh CUT statuses of one network. */
-uint32_t failure_of_network(const struct failure_tally *tally, uint32_t network);
+double failure_of_network(const struct failure_tally *tally, uint32_t network);
 enum failure_step failure_bin(struct failure_track *track, const struct failure_tally *tally,
                               const struct baseline *baseline, int64_t bin);
 void failure_tally_free(struct failure_tally *tally);

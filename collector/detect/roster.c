@@ -30,7 +30,8 @@ void sign_of_presence(const struct presence *row, int64_t bin_length_s, struct s
                          .first_ok_us = row->first_ok_us,
                          .last_ok_us = row->last_ok_us,
                          .first_fail_us = row->first_fail_us,
-                         .last_fail_us = row->last_fail_us};
+                         .last_fail_us = row->last_fail_us,
+                         .discount = row->discount};
     bool works = row->ok_count > 0 && (row->fail_count == 0 || row->last_ok_us > row->last_fail_us);
     if (row->fail_count > 0)
         out->fail_kind = failure_kind(row->worst_state);
@@ -162,6 +163,7 @@ enum status roster_take(struct roster *roster, const struct sign *sign, int64_t 
     enum status status = STATUS_OK;
     if (sign->kind == SIGN_NONE)
         return status;
+    probe->discount = sign->discount;
     if (probe->first_bin < 0)
         probe->first_bin = bin;
     if (probe->heard_bin != bin)

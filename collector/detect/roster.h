@@ -29,6 +29,7 @@ struct sign {
     int64_t first_ok_us, last_ok_us;
     int64_t first_fail_us, last_fail_us;
     int64_t received_us; /* when it reached the collector */
+    double discount;     /* of its row */
 };
 /* `probe` is left to the caller. A row in which the network worked last is OK, with its failures still in it. */
 void sign_of_presence(const struct presence *row, int64_t bin_length_s, struct sign *out);
@@ -60,10 +61,17 @@ struct roster_probe {
     int64_t final_bin;       /* of the last row there is of it; -1 unknown: then absence is silence */
     int64_t last_ok_us;
     int64_t ahead_us; /* how far its clock was seen ahead of the collector's, at most: rows told of times to come */
+    double discount;   /* of its newest row: how much of its word is not counted */
     uint32_t open_run;
     uint32_t slot_heard_count; /* bins of the slot under way */
     float presence[SLOT_COUNT];
 };
+
+/* How far its word goes: 1 for most. Never more, so that no key has more than one voice. */
+static inline double roster_weight(const struct roster_probe *probe)
+{
+    return 1.0 - probe->discount;
+}
 
 struct roster {
     struct roster_probe *probes;

@@ -37,10 +37,10 @@ void silence_sum(const struct baseline *baseline, enum silence_scope scope, doub
                 continue;
             const struct baseline_cell *cell = &baseline->cells[network * CLASS_COUNT + (size_t)class];
             expected += cell->expected;
-            working += cell->working_count;
+            working += cell->working;
             out->variance += cell->variance;
             out->class_expected[class] += cell->expected;
-            out->class_working[class] += cell->working_count;
+            out->class_working[class] += cell->working;
         }
         out->expected += expected;
         out->working += working;

@@ -92,6 +92,7 @@ enum status watch_bin_begin(struct watch *watch, int64_t bin)
     int64_t bin_s = bin * watch->settings.bin_length_s;
     watch->state = (struct bin_state){.bin_s = bin_s, .state = REGION_BLIND};
     watch->worked_networks = 0;
+    watch->worked_weight = 0;
     enum status status = baseline_bin(&watch->baseline, &watch->roster, bin, bin_s, watch->tick);
     watch->baseline.slot_frozen = watch->baseline.slot_frozen || frozen;
     return status;
@@ -134,11 +135,13 @@ enum status watch_take(struct watch *watch, const struct sign *sign)
     size_t cell = probe->network * CLASS_COUNT + probe->is_mobile;
     if (probe->worked_bin == watch->bin && !worked_before && is_warm &&
         probe->network < watch->baseline.network_count)
-        watch->baseline.cells[cell].working_count++;
+        watch->baseline.cells[cell].working += roster_weight(probe);
     if (is_first)
         watch->state.seen_count++;
-    if (sign->kind == SIGN_OK)
+    if (sign->kind == SIGN_OK) {
         watch->state.ok_count++;
+        watch->worked_weight += roster_weight(probe);
+    }
     if (sign->fail_count > 0) {
         watch->tally.last_failure_bin = watch->bin;
         watch->state.fail_count += sign->fail_kind != SIGN_DNS;
@@ -169,7 +172,7 @@ static void evidence_weigh(const struct watch *watch, const struct span *span, u
         double presence = baseline_presence(&watch->baseline, probe);
         if (probe->worked_bin > span->first_bin && probe->worked_bin > watch->bin - RECENT_BINS) {
             out->working_count++;
-            log_odds -= LOG_ODDS_WORKING;
+            log_odds -= roster_weight(probe) * LOG_ODDS_WORKING;
             continue;
         }
         if (presence < 0.05)
@@ -177,12 +180,12 @@ static void evidence_weigh(const struct watch *watch, const struct span *span, u
         *(probe->is_mobile ? &out->mobile_lost_count : &out->fixed_lost_count) += 1;
         if (probe->heard_bin >= span->first_bin && probe->status >= SIGN_DNS) {
             out->failed_count++;
-            log_odds += 3.8;
+            log_odds += roster_weight(probe) * 3.8;
         } else if (probe->final_bin > watch->bin) {
             out->off_count++;
         } else {
             out->silent_count++;
-            log_odds += fmin(1.0, -log(fmax(1e-9, 1.0 - presence)));
+            log_odds += roster_weight(probe) * fmin(1.0, -log(fmax(1e-9, 1.0 - presence)));
         }
     }
     out->network_count += out->fixed_lost_count + out->mobile_lost_count > lost_before;
@@ -280,9 +283,10 @@ static enum status worked_note(const struct watch *watch, struct span *span)
     for (size_t i = 0; i < watch->roster.probe_count; i++) {
         const struct roster_probe *probe = &watch->roster.probes[i];
         span->worked_before[i] = probe->worked_count;
-        span->established +=
-            span_holds(span, probe) && baseline_is_warm(&watch->baseline, probe, watch->bin, watch->tick);
-        span->fixed_before += !probe->is_mobile && watch->bin - probe->worked_bin < RECENT_BINS;
+        if (span_holds(span, probe) && baseline_is_warm(&watch->baseline, probe, watch->bin, watch->tick))
+            span->established += roster_weight(probe);
+        if (!probe->is_mobile && watch->bin - probe->worked_bin < RECENT_BINS)
+            span->fixed_before += roster_weight(probe);
     }
     return STATUS_OK;
 }
@@ -297,8 +301,12 @@ static void witnesses_count(const struct watch *watch, struct span *span)
         int64_t worked = probe->worked_count - span->worked_before[i];
         if (probe->failed_bin >= span->first_bin)
             continue;
-        span->witness_count += span_holds(span, probe) && worked >= (span->mobile_only ? stayed_bins : WITNESS_BINS);
-        span->fixed_stayed += !probe->is_mobile && worked >= stayed_bins;
+        if (span_holds(span, probe) && worked >= (span->mobile_only ? stayed_bins : WITNESS_BINS)) {
+            span->witness_count++;
+            span->witness_weight += roster_weight(probe);
+        }
+        if (!probe->is_mobile && worked >= stayed_bins)
+            span->fixed_stayed += roster_weight(probe);
     }
     free(span->worked_before);
     span->worked_before = NULL;
@@ -316,15 +324,18 @@ void watch_finish(struct watch *watch)
 static enum status contradiction_find(const struct watch *watch, const struct span *span, bool *out)
 {
     const struct roster *roster = &watch->roster;
-    size_t failed = 0, witnesses = 0;
+    size_t failed = 0;
+    double failed_weight = 0, witness_weight = 0;
     int64_t *onsets = malloc((roster->probe_count + 1) * sizeof *onsets);
     if (onsets == NULL)
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < roster->probe_count; i++) {
         const struct roster_probe *probe = &roster->probes[i];
         if (span_holds(span, probe) && probe->status >= SIGN_DNS && probe->open_run != RUN_NONE &&
-            watch->bin - probe->status_bin < FAILURE_FRESH_BINS)
+            watch->bin - probe->status_bin < FAILURE_FRESH_BINS) {
             onsets[failed++] = roster->runs[probe->open_run].onset_by_us / US_PER_S / watch->settings.bin_length_s;
+            failed_weight += roster_weight(probe);
+        }
     }
     if (failed > 0)
         qsort(onsets, failed, sizeof *onsets, bin_compare);
@@ -332,9 +343,10 @@ static enum status contradiction_find(const struct watch *watch, const struct sp
     free(onsets);
     for (size_t i = 0; i < roster->probe_count; i++) {
         const struct roster_probe *probe = &roster->probes[i];
-        witnesses += span_holds(span, probe) && probe->worked_bin > onset_bin + 1 && probe->failed_bin < onset_bin;
+        if (span_holds(span, probe) && probe->worked_bin > onset_bin + 1 && probe->failed_bin < onset_bin)
+            witness_weight += roster_weight(probe);
     }
-    *out = witnesses > failed / WITNESS_ALLOWED;
+    *out = witness_weight > floor(failed_weight / WITNESS_ALLOWED);
     return STATUS_OK;
 }
 
@@ -379,9 +391,9 @@ static void state_judge(struct watch *watch)
     double working = 0;
     for (size_t i = 0; i < watch->roster.network_count && i < watch->baseline.network_count; i++)
         for (size_t class = 0; class < CLASS_COUNT; class++)
-            working += watch->baseline.cells[i * CLASS_COUNT + class].working_count;
+            working += watch->baseline.cells[i * CLASS_COUNT + class].working;
     bool expected = state->expected >= watch->settings.expected_least && working >= 1;
-    bool quorum = state->ok_count >= POSITIVE_PROBES && watch->worked_networks >= POSITIVE_NETWORKS;
+    bool quorum = watch->worked_weight >= POSITIVE_PROBES && watch->worked_networks >= POSITIVE_NETWORKS;
     if (expected || quorum)
         watch->positive_bin = watch->bin;
     /* A bin in which nobody was heard is never green, however well the last one looked. */

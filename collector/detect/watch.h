@@ -27,11 +27,12 @@ struct span {
     int64_t first_bin, alarm_bin;
     int64_t last_bin; /* in which it closed; -1: still open */
     uint32_t *worked_before; /* of failures: worked_count of each probe when it opened; owned */
-    uint32_t established;    /* probes of its scope that were usually heard when it opened */
+    double established;      /* probes of its scope that were usually heard when it opened */
     uint32_t known_before;   /* probes that the roster held then */
-    uint32_t fixed_before;   /* fixed probes that worked when it opened */
-    uint32_t fixed_stayed;   /* of all fixed probes, those that worked on */
+    double fixed_before;     /* fixed probes that worked when it opened */
+    double fixed_stayed;     /* of all fixed probes, those that worked on */
     uint32_t witness_count;  /* probes of its scope that went on working all along */
+    double witness_weight;   /* of them; as of the three above, each counts by its weight */
     double lost, expected;
     struct silence_evidence evidence;
 };
@@ -61,6 +62,7 @@ struct watch {
     bool is_masked;           /* the collector itself was not reached: silence in this bin says nothing */
     struct bin_state state;   /* of the bin under way */
     uint32_t worked_networks;
+    double worked_weight; /* of the probes whose network worked in the bin under way */
 };
 
 enum status watch_start(struct watch *watch, const struct detect_settings *settings, int64_t judged_until_s);

@@ -10,6 +10,7 @@ void ledger_free(struct ledger *ledger)
 {
     free(ledger->probes);
     free(ledger->invitations);
+    free(ledger->networks);
     *ledger = (struct ledger){.probes = NULL};
 }
 
@@ -62,7 +63,7 @@ static struct trust_probe *probe_row(struct ledger *ledger, const char *probe, c
         }
         memmove(&ledger->probes[place + 1], &ledger->probes[place],
                 (ledger->probe_count - place) * sizeof *ledger->probes);
-        ledger->probes[place] = (struct trust_probe){.standing = TRUST_UNKNOWN};
+        ledger->probes[place] = (struct trust_probe){.standing = TRUST_UNKNOWN, .weight = 1};
         memcpy(ledger->probes[place].name, probe, KEY_NAME_BYTES);
         ledger->probe_count++;
     }
@@ -94,6 +95,24 @@ static struct trust_invitation *invitation_row(struct ledger *ledger, const char
     return row;
 }
 
+/* Of those that were let in by an invitation before it was known how many it lets in, the last. */
+static bool last_user_drop(struct ledger *ledger, const struct trust_invitation *invitation)
+{
+    struct trust_probe *last = NULL;
+    for (size_t i = 0; i < ledger->probe_count; i++) {
+        struct trust_probe *probe = &ledger->probes[i];
+        if (strcmp(probe->invitation, invitation->code_hash) == 0 && (!last || probe->enrolled_us >= last->enrolled_us)) {
+            last = probe;
+        }
+    }
+    if (last) {
+        last->standing = last->standing == TRUST_ENROLLED ? TRUST_UNKNOWN : last->standing;
+        last->enrolled_us = 0;
+        last->invitation[0] = '\0';
+    }
+    return last != NULL;
+}
+
 static enum status invite(struct ledger *ledger, const struct trust_statement *statement)
 {
     struct trust_invitation *row = invitation_row(ledger, statement->invitation);
@@ -104,6 +123,9 @@ static enum status invite(struct ledger *ledger, const struct trust_statement *s
     row->until_us = statement->until_us;
     row->use_count = statement->use_count;
     memcpy(row->label, statement->label, sizeof row->label);
+    while (row->used_count > row->use_count && last_user_drop(ledger, row)) {
+        row->used_count--;
+    }
     for (size_t i = 0; row->used_count > 0 && i < ledger->probe_count; i++) {
         struct trust_probe *probe = &ledger->probes[i];
         if (strcmp(probe->invitation, row->code_hash) == 0 && probe->standing != TRUST_REVOKED) {
@@ -115,10 +137,14 @@ static enum status invite(struct ledger *ledger, const struct trust_statement *s
 
 static enum status enrol(struct ledger *ledger, struct trust_probe *row, const struct trust_statement *statement)
 {
-    if (statement->invitation[0]) {
+    bool is_known = statement->invitation[0] && strcmp(row->invitation, statement->invitation) == 0;
+    if (statement->invitation[0] && !is_known) {
         struct trust_invitation *invitation = invitation_row(ledger, statement->invitation);
         if (!invitation) {
             return STATUS_NO_MEMORY;
+        }
+        if (invitation->made_us != 0 && invitation->used_count >= invitation->use_count) {
+            return STATUS_OK; /* at another collector somebody was quicker */
         }
         invitation->used_count++;
         memcpy(row->label, invitation->label, sizeof row->label);
@@ -148,12 +174,56 @@ static enum status rotate(struct ledger *ledger, const struct trust_statement *s
     return STATUS_OK;
 }
 
+static enum status network_weigh(struct ledger *ledger, const struct trust_statement *statement)
+{
+    size_t place = 0;
+    while (place < ledger->network_count && ledger->networks[place].asn != statement->asn) {
+        place++;
+    }
+    if (place == ledger->network_room) {
+        size_t room = ledger->network_room * 2 + 16;
+        struct trust_network *networks = reallocarray(ledger->networks, room, sizeof *networks);
+        if (!networks) {
+            return STATUS_NO_MEMORY;
+        }
+        ledger->networks = networks;
+        ledger->network_room = room;
+    }
+    ledger->network_count += place == ledger->network_count;
+    ledger->networks[place] = (struct trust_network){.asn = statement->asn, .weight = statement->weight_percent / 100.0};
+    memcpy(ledger->networks[place].label, statement->label, sizeof ledger->networks[place].label);
+    return STATUS_OK;
+}
+
+double ledger_weight(const struct ledger *ledger, const char *probe)
+{
+    const struct trust_probe *row = ledger_find(ledger, probe);
+    size_t steps = 0;
+    while (row && !row->is_weighed && row->before[0] && steps++ < ledger->probe_count) {
+        row = ledger_find(ledger, row->before);
+    }
+    return row && row->is_weighed ? row->weight : 1;
+}
+
+double ledger_network_weight(const struct ledger *ledger, uint32_t asn)
+{
+    for (size_t i = 0; i < ledger->network_count; i++) {
+        if (ledger->networks[i].asn == asn) {
+            return ledger->networks[i].weight;
+        }
+    }
+    return 1;
+}
+
 enum status ledger_add(struct ledger *ledger, const struct trust_statement *statement)
 {
     ledger->statement_count++;
     ledger->newest_us = statement->time_us > ledger->newest_us ? statement->time_us : ledger->newest_us;
     if (statement->kind == STATEMENT_INVITE) {
         return invite(ledger, statement);
+    }
+    if (statement->kind == STATEMENT_WEIGH && statement->asn != 0) {
+        return network_weigh(ledger, statement);
     }
     struct trust_probe *row = probe_row(ledger, statement->probe, statement->key);
     if (!row) {
@@ -176,6 +246,10 @@ enum status ledger_add(struct ledger *ledger, const struct trust_statement *stat
         break;
     case STATEMENT_ROTATE:
         return rotate(ledger, statement);
+    case STATEMENT_WEIGH:
+        row->is_weighed = true;
+        row->weight = statement->weight_percent / 100.0;
+        break;
     case STATEMENT_INVITE:
         break;
     }

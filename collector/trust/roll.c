@@ -59,7 +59,35 @@ static int entry_compare(const void *a, const void *b)
     const struct entry *left = a;
     const struct entry *right = b;
     int order = strcmp(left->probe, right->probe);
-    return order ? order : (left->sequence > right->sequence) - (left->sequence < right->sequence);
+    if (order == 0) {
+        order = (left->sequence > right->sequence) - (left->sequence < right->sequence);
+    }
+    return order ? order : memcmp(left->hash, right->hash, SHA256_BYTES);
+}
+
+/* Whether the entry is the first of its number, and the number has different bundles. */
+static bool is_fork(const struct entry *entries, size_t count, size_t at)
+{
+    if (at > 0 && entries[at - 1].sequence == entries[at].sequence) {
+        return false;
+    }
+    for (size_t i = at + 1; i < count && entries[i].sequence == entries[at].sequence; i++) {
+        if (memcmp(entries[i].hash, entries[at].hash, SHA256_BYTES) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the entry names one of the bundles with the number before it. */
+static bool follows_any(const struct entry *entries, size_t at)
+{
+    for (size_t i = at; i-- > 0 && entries[i].sequence == entries[at - 1].sequence;) {
+        if (memcmp(entries[at].previous_hash, entries[i].hash, SHA256_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void row_fill(struct roll_row *row, const struct entry *entries, size_t count)
@@ -73,12 +101,12 @@ static void row_fill(struct roll_row *row, const struct entry *entries, size_t c
         row->last_us = entry->received_us > row->last_us ? entry->received_us : row->last_us;
         row->bundle_count++;
         row->measurement_count += entry->measurement_count;
+        row->fork_count += is_fork(entries, count, i);
         if (i == 0 || entry->sequence == entries[i - 1].sequence) {
-            continue; /* in the logs of two collectors */
+            continue; /* in the logs of two collectors, or a fork */
         }
         row->missing_count += entry->sequence - entries[i - 1].sequence - 1;
-        row->break_count += entry->sequence == entries[i - 1].sequence + 1 &&
-                            memcmp(entry->previous_hash, entries[i - 1].hash, SHA256_BYTES) != 0;
+        row->break_count += entry->sequence == entries[i - 1].sequence + 1 && !follows_any(entries, i);
     }
 }
 
@@ -162,7 +190,18 @@ void roll_gaps(const struct roll *roll, size_t n, void (*callback)(const struct 
     }
 }
 
-double roll_weight(const struct roll_row *row, const struct trust_probe *said, int64_t now_us)
+void roll_forks(const struct roll *roll, size_t n, void (*callback)(int64_t sequence, void *arg), void *arg)
+{
+    const struct entry *entries = &roll->entries[roll->begins[n]];
+    size_t count = roll->begins[n + 1] - roll->begins[n];
+    for (size_t i = 0; i < count; i++) {
+        if (is_fork(entries, count, i)) {
+            callback(entries[i].sequence, arg);
+        }
+    }
+}
+
+double roll_suggest(const struct roll_row *row, const struct trust_probe *said, int64_t now_us)
 {
     int64_t since_us = row->first_us;
     if (said && said->enrolled_us != 0 && said->enrolled_us < since_us) {
@@ -174,5 +213,5 @@ double roll_weight(const struct roll_row *row, const struct trust_probe *said, i
     double age = now_us > since_us ? (double)(now_us - since_us) / (double)FULL_AGE_US : 0;
     double sure = age < WEIGHT_LEAST ? WEIGHT_LEAST : age > 1 ? 1 : age;
     double missing = (double)row->missing_count / (double)(row->missing_count + row->bundle_count + 1);
-    return sure * (1 - (missing > 0.5 ? 0.5 : missing));
+    return sure * (1 - (missing > 0.5 ? 0.5 : missing)) * (row->fork_count > 0 ? 0.5 : 1);
 }

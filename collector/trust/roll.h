@@ -16,6 +16,8 @@ struct roll_row {
     int64_t last_sequence;
     int64_t missing_count; /* between these two */
     int64_t break_count;   /* bundles that do not name the one before them as it is here */
+    int64_t fork_count;    /* numbers under which the key signed several bundles: it was copied, or it lies. One collector
+                            * refuses the second; two may each take one in the same moment */
 };
 
 struct roll_gap {
@@ -35,9 +37,12 @@ const struct roll_row *roll_at(const struct roll *roll, size_t n);
 void roll_gaps(const struct roll *roll, size_t n, void (*callback)(const struct roll_gap *gap, void *arg),
                  void *arg);
 
-/* How far a key's word goes, from 0 to 1, so that many fresh keys do not outweigh few old ones: a tenth on its first day and
- * all after a week, less by the share of its bundles that is missing (by half at most), 0 once it is revoked. A key that
- * follows another has that one's age. Pure. */
-double roll_weight(const struct roll_row *row, const struct trust_probe *said, int64_t now_us);
+/* Calls back for each number that several bundles have. */
+void roll_forks(const struct roll *roll, size_t n, void (*callback)(int64_t sequence, void *arg), void *arg);
+
+/* The weight that a key's record suggests to its operator, from 0 to 1, so that many fresh keys do not outweigh few old ones: a tenth on its first day and
+ * all after a week, less by the share of its bundles that is missing (by half at most) and
+ * by half where two bundles have one number, 0 once it is revoked. A key that follows another has that one's age. Pure. */
+double roll_suggest(const struct roll_row *row, const struct trust_probe *said, int64_t now_us);
 
 #endif

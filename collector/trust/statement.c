@@ -10,7 +10,7 @@
 
 static const char *const kind_names[] = {
     [STATEMENT_ENROL] = "enrol",   [STATEMENT_REVOKE] = "revoke", [STATEMENT_RESTORE] = "restore",
-    [STATEMENT_ROTATE] = "rotate", [STATEMENT_INVITE] = "invite",
+    [STATEMENT_ROTATE] = "rotate", [STATEMENT_INVITE] = "invite", [STATEMENT_WEIGH] = "weigh",
 };
 
 /* A text as it may stand in JSON and in a terminal. */
@@ -30,7 +30,10 @@ enum status statement_write(const struct trust_statement *statement, struct buff
         statement->successor, "successor_key", statement->successor_key, "invitation", statement->invitation, "label",
         text_of(statement->label), "from_us", (json_int_t)statement->from_us, "until_us",
         (json_int_t)statement->until_us, "uses", (json_int_t)statement->use_count);
-    enum status status = root ? json_write(root, out) : STATUS_NO_MEMORY;
+    bool is_made = root && (statement->kind != STATEMENT_WEIGH ||
+                            (json_object_set_new(root, "asn", json_integer(statement->asn)) == 0 &&
+                             json_object_set_new(root, "percent", json_integer(statement->weight_percent)) == 0));
+    enum status status = is_made ? json_write(root, out) : STATUS_NO_MEMORY;
     json_decref(root);
     if (status == STATUS_OK && !out->failed) {
         sha256(out->bytes + begin, out->count - begin, hash);
@@ -43,6 +46,19 @@ static void member_copy(const json_t *root, const char *name, char *out, size_t 
 {
     const char *text = json_member_text(root, name);
     snprintf(out, out_bytes, "%s", text ? text : "");
+}
+
+/* A weight that is none says nothing. */
+static bool weight_read(const json_t *root, struct trust_statement *out)
+{
+    int64_t asn = json_member_int(root, "asn", 0);
+    int64_t percent = json_member_int(root, "percent", -1);
+    if (asn < 0 || asn > UINT32_MAX || percent < 0 || percent > 100 || (asn == 0) != (out->probe[0] != 0)) {
+        return false;
+    }
+    out->asn = (uint32_t)asn;
+    out->weight_percent = (int)percent;
+    return true;
 }
 
 enum status statement_read(const char *text, size_t count, struct trust_statement *out)
@@ -69,6 +85,9 @@ enum status statement_read(const char *text, size_t count, struct trust_statemen
         member_copy(root, "successor_key", statement.successor_key, sizeof statement.successor_key);
         member_copy(root, "invitation", statement.invitation, sizeof statement.invitation);
         member_copy(root, "label", statement.label, sizeof statement.label);
+        status = statement.kind != STATEMENT_WEIGH || weight_read(root, &statement) ? STATUS_OK : STATUS_MALFORMED;
+    }
+    if (status == STATUS_OK) {
         *out = statement;
     }
     json_decref(root);

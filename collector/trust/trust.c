@@ -243,13 +243,14 @@ enum status trust_admit_file(void *arg, const struct public_key *key, const stru
 
 void trust_find(struct trust *trust, const char *probe, struct trust_probe *out)
 {
-    *out = (struct trust_probe){.standing = TRUST_UNKNOWN};
+    *out = (struct trust_probe){.standing = TRUST_UNKNOWN, .weight = 1};
     snprintf(out->name, sizeof out->name, "%s", probe);
     pthread_mutex_lock(&trust->lock);
     const struct trust_probe *row =
         ledger_fresh(trust, NULL) == STATUS_OK ? ledger_find(&trust->ledger, probe) : NULL;
     if (row) {
         *out = *row;
+        out->weight = ledger_weight(&trust->ledger, probe);
     }
     pthread_mutex_unlock(&trust->lock);
 }
@@ -272,6 +273,17 @@ enum status trust_each_invitation(struct trust *trust, trust_invitation_callback
     enum status status = ledger_fresh(trust, why);
     for (size_t i = 0; status == STATUS_OK && i < trust->ledger.invitation_count; i++) {
         callback(&trust->ledger.invitations[i], arg);
+    }
+    pthread_mutex_unlock(&trust->lock);
+    return status;
+}
+
+enum status trust_each_network(struct trust *trust, trust_network_callback callback, void *arg, struct why *why)
+{
+    pthread_mutex_lock(&trust->lock);
+    enum status status = ledger_fresh(trust, why);
+    for (size_t i = 0; status == STATUS_OK && i < trust->ledger.network_count; i++) {
+        callback(&trust->ledger.networks[i], arg);
     }
     pthread_mutex_unlock(&trust->lock);
     return status;

@@ -51,6 +51,15 @@ struct trust_probe {
     char after[KEY_NAME_BYTES];  /* its own successor */
     char label[STATEMENT_LABEL_BYTES]; /* of the invitation, or why it was revoked */
     char invitation[2 * SHA256_BYTES + 1]; /* SHA-256 of the code it enrolled with; "" none */
+    bool is_weighed; /* the operator has said its weight; else it has that of the key before it, or 1 */
+    double weight;   /* from 0 to 1: how far its word goes where outages are judged */
+};
+
+/* A network whose weight the operator has said. */
+struct trust_network {
+    uint32_t asn;
+    double weight;
+    char label[STATEMENT_LABEL_BYTES]; /* why */
 };
 
 struct trust_invitation {
@@ -99,6 +108,9 @@ enum status trust_revoke(struct trust *trust, const char *probe, int64_t from_us
                          struct why *why);
 /* NOT_FOUND where it is not revoked. */
 enum status trust_restore(struct trust *trust, const char *probe, struct why *why);
+/* How far the word of a key goes, or, where `probe` is NULL, of all probes in a network: 0 to 100 percent. */
+enum status trust_weigh(struct trust *trust, const char *probe, uint32_t asn, int weight_percent, const char *reason,
+                        struct why *why);
 /* Makes a code that `use_count` keys may enrol with. It is told once, and kept nowhere. */
 enum status trust_invite(struct trust *trust, const char *label, int64_t use_count, int64_t until_us,
                          const struct random_source *random, char out_code[TRUST_CODE_BYTES], struct why *why);
@@ -111,6 +123,8 @@ typedef void (*trust_invitation_callback)(const struct trust_invitation *invitat
 enum status trust_each(struct trust *trust, trust_probe_callback callback, void *arg, struct why *why);
 enum status trust_each_invitation(struct trust *trust, trust_invitation_callback callback, void *arg,
                                   struct why *why);
+typedef void (*trust_network_callback)(const struct trust_network *network, void *arg);
+enum status trust_each_network(struct trust *trust, trust_network_callback callback, void *arg, struct why *why);
 /* Whether what the key measured at that time counts. */
 bool trust_counts(struct trust *trust, const char *probe, int64_t time_us);
 

@@ -67,6 +67,19 @@ static enum status said_check(struct trust *trust, bool by_operator, struct why 
     return STATUS_BUSY;
 }
 
+/* Two collectors may have let in the last user of an invitation in the same moment: who said so first is in, by time, then by
+ * the statement's id, and all collectors come to the same. */
+static enum status winner_check(struct trust *trust, const char *name, struct why *why)
+{
+    enum status status = trust_ledger_read(trust, why);
+    const struct trust_probe *row = status == STATUS_OK ? ledger_find(&trust->ledger, name) : NULL;
+    if (status == STATUS_OK && (!row || row->standing != TRUST_ENROLLED)) {
+        why_set(why, "the invitation was used up by another in the same moment; ask for another");
+        status = STATUS_REFUSED;
+    }
+    return status;
+}
+
 static enum status enrol(struct trust *trust, const char *name, const char *code, bool by_operator,
                          struct trust_statement *statement, struct why *why)
 {
@@ -94,7 +107,10 @@ static enum status enrol(struct trust *trust, const char *name, const char *code
     if (status == STATUS_OK) {
         status = said_check(trust, by_operator, why);
     }
-    return status == STATUS_OK ? say(trust, statement, why) : status;
+    if (status == STATUS_OK) {
+        status = say(trust, statement, why);
+    }
+    return status == STATUS_OK && code ? winner_check(trust, name, why) : status;
 }
 
 enum status trust_enrol(struct trust *trust, const struct public_key *key, const char *code, bool by_operator,
@@ -208,6 +224,21 @@ enum status trust_restore(struct trust *trust, const char *probe, struct why *wh
         why_set(why, "%s is not revoked", probe);
         status = STATUS_NOT_FOUND;
     }
+    if (status == STATUS_OK) {
+        status = say(trust, &statement, why);
+    }
+    pthread_mutex_unlock(&trust->lock);
+    return status;
+}
+
+enum status trust_weigh(struct trust *trust, const char *probe, uint32_t asn, int weight_percent, const char *reason,
+                        struct why *why)
+{
+    struct trust_statement statement = {.kind = STATEMENT_WEIGH, .asn = asn, .weight_percent = weight_percent};
+    snprintf(statement.probe, sizeof statement.probe, "%s", probe ? probe : "");
+    snprintf(statement.label, sizeof statement.label, "%s", reason ? reason : "");
+    pthread_mutex_lock(&trust->lock);
+    enum status status = trust_ledger_read(trust, why);
     if (status == STATUS_OK) {
         status = say(trust, &statement, why);
     }

@@ -9,6 +9,7 @@
 #include "collector/detect_run.h"
 #include "collector/ingest/import.h"
 #include "collector/simulate/fleet_bundles.h"
+#include "collector/trust/trust.h"
 #include "tests/unit/skipped.h"
 
 #define NOW_US (FIXTURE_TIME_US + INT64_C(13) * 86400 * US_PER_S)
@@ -296,6 +297,35 @@ static void fleet_import(struct pair *pair, const char *folder)
     free(path);
 }
 
+static enum status network_find(const struct store_region *row, void *arg)
+{
+    uint32_t *asn = arg;
+    *asn = row->asn > *asn ? row->asn : *asn;
+    return STATUS_OK;
+}
+
+static uint32_t weighed_network(struct pair *pair, int i)
+{
+    uint32_t asn = 0;
+    const struct collector_folder *folder = &pair->folder[i];
+    assert_int_equal(folder->store->each_region(folder->handle, network_find, &asn), STATUS_OK);
+    assert_true(asn != 0);
+    return asn;
+}
+
+/* What is kept stays; what is judged is another thing where a network's word is not counted. */
+static void network_weigh(struct pair *pair)
+{
+    for (int i = 0; i < 2; i++) {
+        struct trust_config config = trust_config_default();
+        struct trust *trust = NULL;
+        struct why why = {""};
+        assert_int_equal(trust_open(&pair->folder[i], &config, false, &trust, &why), STATUS_OK);
+        assert_int_equal(trust_weigh(trust, NULL, weighed_network(pair, i), 0, "", &why), STATUS_OK);
+        trust_free(trust);
+    }
+}
+
 static void test_a_fleet(void **state)
 {
     struct pair *pair = *state;
@@ -328,6 +358,11 @@ static void test_a_fleet(void **state)
     assert_true(lines_count(told, "measurement ") > 10000);
     assert_true(lines_count(told, "event ") > 5);
     assert_true(lines_count(told, "state ") > 1000);
+    network_weigh(pair);
+    both_judge(pair, DETECT_ALL, NOW_US);
+    char *weighed = same_assert(pair);
+    assert_true(lines_count(weighed, "event ") > lines_count(told, "event ")); /* revisions */
+    free(weighed);
     free(told);
     fixture_folder_free(folder);
 }

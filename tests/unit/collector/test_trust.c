@@ -6,7 +6,6 @@
 #include "collector/trust/enrolment.h"
 #include "collector/trust/ledger.h"
 #include "collector/trust/trust.h"
-#include "collector/trust/voids.h"
 #include "measurement/base/json.h"
 
 struct rig {
@@ -370,23 +369,26 @@ static void test_use_before_invitation(void **state)
     ledger_free(&ledger);
 }
 
-static void test_voids(void **state)
+/* Two collectors let in the last user at once: every collector comes to the same, whichever statement it reads first. */
+static void test_the_first_user_wins(void **state)
 {
-    struct rig *rig = *state;
-    struct voids *voids = NULL;
-    struct why why = {""};
-    assert_int_equal(voids_read(&rig->folder, &voids, &why), STATUS_OK);
-    assert_null(voids);
-    assert_false(voids_has(voids, "0123456789abcdef", 100));
-    assert_int_equal(trust_revoke(rig->trust, "0123456789abcdef", 100 * US_PER_S, "", &why), STATUS_OK);
-    assert_int_equal(voids_read(&rig->folder, &voids, &why), STATUS_OK);
-    assert_false(voids_has(voids, "0123456789abcdef", 99));
-    assert_true(voids_has(voids, "0123456789abcdef", 100));
-    assert_false(voids_has(voids, "fedcba9876543210", 100));
-    voids_free(voids);
-    assert_int_equal(trust_restore(rig->trust, "0123456789abcdef", &why), STATUS_OK);
-    assert_int_equal(voids_read(&rig->folder, &voids, &why), STATUS_OK);
-    assert_null(voids);
+    struct trust_statement invite = {.kind = STATEMENT_INVITE, .time_us = 1, .invitation = "c0de", .use_count = 1};
+    struct trust_statement first = {.kind = STATEMENT_ENROL, .time_us = 5, .probe = "fedcba9876543210", .invitation = "c0de"};
+    struct trust_statement second = {.kind = STATEMENT_ENROL, .time_us = 6, .probe = "0123456789abcdef", .invitation = "c0de"};
+    struct trust_statement late = invite;
+    late.time_us = 7; /* on a clock that is ahead */
+    const struct trust_statement *const orders[2][4] = {{&invite, &first, &first, &second}, {&first, &first, &second, &late}};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct ledger ledger = {.probes = NULL};
+        for (size_t j = 0; j < 4; j++) {
+            assert_int_equal(ledger_add(&ledger, orders[i][j]), STATUS_OK);
+        }
+        assert_int_equal(ledger_find(&ledger, first.probe)->standing, TRUST_ENROLLED);
+        assert_int_equal(ledger_find(&ledger, second.probe)->standing, TRUST_UNKNOWN);
+        assert_int_equal(ledger_invitation(&ledger, "c0de")->used_count, 1);
+        ledger_free(&ledger);
+    }
 }
 
 static void test_statements_read_back(void **state)
@@ -422,7 +424,7 @@ int main(void)
         TEST(test_limiter_is_bounded),
         TEST(test_what_probes_say),
         TEST(test_use_before_invitation),
-        TEST(test_voids),
+        TEST(test_the_first_user_wins),
         TEST(test_statements_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
