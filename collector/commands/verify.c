@@ -8,6 +8,7 @@
 
 #include "collector/commands/commands.h"
 #include "collector/commands/verify_log.h"
+#include "collector/commands/verify_split.h"
 #include "collector/ingest/import_key.h"
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
@@ -19,7 +20,7 @@ static const struct cli_option options[] = {
     {"log", NULL, "check the evidence log: of --data, or of --collector"},
     {"collector", "URL", "with --log: ask this collector, and believe only what it proves"},
     {"bundle", "FILE", "with --collector: prove that this .zst is in the log; may be repeated"},
-    {"checkpoint", "FILE", "with --collector: prove that the log extends this older checkpoint"},
+    {"checkpoint", "FILE", "with --log: hold this checkpoint, of before or from elsewhere, against it; may be repeated"},
     {"save", "FILE", "with --collector: keep the checkpoint there, for the next time"},
     {"ca-file", "FILE", "with --collector: whom to trust (the system's)"},
     {0},
@@ -76,11 +77,16 @@ static enum exit_status log_verify(const struct cli_arguments *arguments)
 {
     bool has_data = cli_value(arguments, "data") != NULL;
     bool has_collector = cli_value(arguments, "collector") != NULL;
-    if (has_data == has_collector) {
-        return cli_fail(EXIT_USAGE, "verify: --log needs either --data DIR or --collector URL");
+    bool has_files = cli_value(arguments, "key") && cli_value_at(arguments, "checkpoint", 1);
+    if (has_data == has_collector && (has_data || !has_files)) {
+        return cli_fail(EXIT_USAGE, "verify: --log needs either --data DIR or --collector URL, or --key KEY with "
+                                    "several --checkpoint FILE");
     }
     if (cli_operand_count(arguments) > 0) {
         return cli_fail(EXIT_USAGE, "verify: --log takes no file; name bundles with --bundle FILE");
+    }
+    if (has_files && !has_data && !has_collector) {
+        return verify_log_files(arguments);
     }
     return has_data ? verify_log_folder(arguments) : verify_log_remote(arguments);
 }
@@ -127,18 +133,21 @@ const struct cli_command command_verify = {
     .summary = "check bundles against their signatures, and the evidence log",
     .help =
         "usage: dialtone-collector verify [--key KEY | --data DIR] FILE...\n"
-        "       dialtone-collector verify --log --data DIR\n"
+        "       dialtone-collector verify --log --data DIR [--checkpoint FILE]...\n"
         "       dialtone-collector verify --log --collector URL [--key KEY] [--bundle FILE]... "
-        "[--checkpoint OLD]\n"
+        "[--checkpoint OLD]...\n"
+        "       dialtone-collector verify --log --key KEY --checkpoint FILE --checkpoint FILE...\n"
         "\n"
         "Checks each FILE against FILE.minisig: both signatures, the label, the number of lines.\n"
         "\n"
         "With --log, the Merkle tree over all bundles that a collector took. Of a data folder: every entry, the\n"
         "bundle behind it, and every checkpoint that was ever signed; what was altered, lost or exchanged is named.\n"
         "Of a collector: that its checkpoint is signed by its key (KEY is the collector's here), that FILE is in the\n"
-        "log, and that the log only grew since the checkpoint OLD, which --save keeps.\n"
+        "log, and that the log only grew since each checkpoint OLD, which --save keeps. OLD may also come from somebody\n"
+        "else: where two checkpoints of one size differ, or one does not extend the other, the collector shows different\n"
+        "logs to different people, and SPLIT is told, with both. Checkpoints alone can be compared without asking it.\n"
         "\n"
-        "Exit status: 0 all are good; 1 one is not what was signed; 2 usage, a file or a key is missing; 4 the\n"
+        "Exit status: 0 all are good; 1 one is not what was signed, or the log is split; 2 usage, a file or a key is missing; 4 the\n"
         "collector cannot be reached.\n"
         "\n"
         "Examples:\n"
@@ -146,6 +155,7 @@ const struct cli_command command_verify = {
         "  minisign -Vm 000001.jsonl.zst -P RWQ...      (the same, with minisign)\n"
         "  dialtone-collector verify --log --data /var/lib/dialtone\n"
         "  dialtone-collector verify --log --collector https://collector.example.org --key RWQ... \\\n"
-        "      --bundle 000001.jsonl.zst --checkpoint last.txt --save last.txt\n",
+        "      --bundle 000001.jsonl.zst --checkpoint last.txt --save last.txt\n"
+        "  dialtone-collector verify --log --key RWQ... --checkpoint mine.txt --checkpoint theirs.txt\n",
     .run = run,
 };

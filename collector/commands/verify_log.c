@@ -2,13 +2,16 @@
  * Owner: the folder is open for reading while the command runs.
  * Why: a report that is to be believed names bundles; whoever holds the folder can show that none was exchanged. */
 #include "collector/commands/verify_log.h"
+#include "collector/commands/verify_split.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "collector/ingest/import_key.h"
 #include "collector/log/audit.h"
+#include "collector/log/evidence_log.h"
 #include "collector/maintain/maintain.h"
 #include "measurement/base/file.h"
 
@@ -49,6 +52,43 @@ static void summary_print(const struct audit_counts *counts)
            counts->pruned_count, counts->checkpoint_count, counts->fault_count, root);
 }
 
+/* Checkpoints from elsewhere, against each other and against the folder's own log. */
+static enum status kept_check(const struct cli_arguments *arguments, struct query *query, const struct public_key *key,
+                              struct why *why)
+{
+    struct kept_list list = {.rows = NULL};
+    struct evidence_log *log = NULL;
+    enum status status = kept_read(arguments, key, &list, why);
+    if (status == STATUS_OK && list.count > 0) {
+        status = kept_compare(&list, why);
+        if (status == STATUS_OK) {
+            status = evidence_log_open(query, key, &log);
+        }
+        if (status == STATUS_OK) {
+            status = evidence_log_update(log, why);
+        }
+    }
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        const struct note_checkpoint *kept = &list.rows[i].checkpoint;
+        struct merkle_hash root;
+        if (evidence_log_root(log, kept->size, &root) != STATUS_OK) {
+            why_set(why, "%.160s tells of %" PRIu64 " entries, the log has %" PRIu64, list.rows[i].where, kept->size,
+                    evidence_log_size(log));
+            status = STATUS_CONFLICT;
+        } else if (memcmp(&root, &kept->root, sizeof root) != 0) {
+            why_set(why, "SPLIT: %.160s was signed for other entries than the first %" PRIu64 " of this log",
+                    list.rows[i].where, kept->size);
+            status = STATUS_CONFLICT;
+        }
+    }
+    if (status == STATUS_OK && list.count > 0) {
+        printf("%zu checkpoints from elsewhere are of this log\n", list.count);
+    }
+    evidence_log_free(log);
+    kept_free(&list);
+    return status;
+}
+
 enum exit_status verify_log_folder(const struct cli_arguments *arguments)
 {
     const char *data = cli_value(arguments, "data");
@@ -66,6 +106,9 @@ enum exit_status verify_log_folder(const struct cli_arguments *arguments)
                                         .pruned_before_us = maintain_pruned_before_us(data),
                                         .fault = fault_print};
         status = audit_run(&request, &counts, &why);
+    }
+    if (status == STATUS_OK && counts.fault_count == 0) {
+        status = kept_check(arguments, query, &key, &why);
     }
     query_close(query);
     if (status != STATUS_OK) {

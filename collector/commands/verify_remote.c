@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "collector/commands/verify_log.h"
+#include "collector/commands/verify_split.h"
 #include "collector/ingest/import_key.h"
 #include "measurement/base/clock.h"
 #include "measurement/base/fetch.h"
@@ -151,43 +152,72 @@ done:
     return status;
 }
 
-static enum status growth_prove(struct asker *asker, const char *file)
+static enum status growth_prove(struct asker *asker, const struct kept_checkpoint *kept)
 {
-    struct buffer bytes = {0};
-    struct note_checkpoint old;
+    const struct note_checkpoint *old = &kept->checkpoint;
     struct merkle_proof proof = {.count = 0};
     char path[128];
     json_t *answer = NULL;
-    enum status status = file_read(file, NOTE_BYTES_MAX, &bytes, asker->why);
-    if (status == STATUS_OK) {
-        status = note_checkpoint_open(&asker->key, (const char *)bytes.bytes, bytes.count, &old);
-        if (status != STATUS_OK) {
-            why_set(asker->why, "%.200s is no checkpoint signed by the collector's key", file);
-        }
+    enum status status = STATUS_OK;
+    if (old->size > asker->now.size) {
+        why_set(asker->why, "the log shrank: %.120s tells of %" PRIu64 " entries, the collector now of %" PRIu64,
+                kept->where, old->size, asker->now.size);
+        return STATUS_CONFLICT;
     }
-    if (status == STATUS_OK && old.size > asker->now.size) {
-        why_set(asker->why, "the log shrank: %" PRIu64 " entries were told of, now %" PRIu64, old.size, asker->now.size);
-        status = STATUS_CONFLICT;
-    }
-    if (status == STATUS_OK) {
-        snprintf(path, sizeof path, "/api/v1/log/consistency?from=%" PRIu64 "&to=%" PRIu64, old.size, asker->now.size);
-        status = ask(asker, path);
-    }
+    snprintf(path, sizeof path, "/api/v1/log/consistency?from=%" PRIu64 "&to=%" PRIu64, old->size, asker->now.size);
+    status = ask(asker, path);
     if (status == STATUS_OK) {
         status = proof_read(asker, &answer, &proof);
     }
     if (status == STATUS_OK) {
-        status = merkle_verify_consistency(old.size, &old.root, asker->now.size, &asker->now.root, &proof);
+        status = merkle_verify_consistency(old->size, &old->root, asker->now.size, &asker->now.root, &proof);
         if (status == STATUS_OK) {
-            printf("the log only grew, from %" PRIu64 " to %" PRIu64 " entries\n", old.size, asker->now.size);
+            printf("the log only grew, from %" PRIu64 " to %" PRIu64 " entries\n", old->size, asker->now.size);
         } else {
-            why_set(asker->why, "the log was rewritten: it does not extend the %" PRIu64 " entries of %.160s", old.size,
-                    file);
+            why_set(asker->why,
+                    "SPLIT: the log of %" PRIu64 " entries does not extend the %" PRIu64
+                    " of %.120s: it was rewritten, or others are shown another one",
+                    asker->now.size, old->size, kept->where);
+            status = STATUS_CONFLICT;
         }
     }
     json_decref(answer);
-    buffer_free(&bytes);
     return status;
+}
+
+/* Against each other first: what proves a split needs no answer. */
+static enum status kept_prove(struct asker *asker, const struct cli_arguments *arguments)
+{
+    struct kept_list list = {.rows = NULL};
+    enum status status = kept_read(arguments, &asker->key, &list, asker->why);
+    size_t count = list.count;
+    if (status == STATUS_OK) {
+        status = kept_add(&list, "told by the collector now", &asker->now);
+    }
+    if (status == STATUS_OK) {
+        status = kept_compare(&list, asker->why);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        status = growth_prove(asker, &list.rows[i]);
+    }
+    kept_free(&list);
+    return status;
+}
+
+/* What was told now proves the split with what was told before: it is kept beside that, never over it. */
+static void split_keep(struct asker *asker, const char *save)
+{
+    struct buffer name = {0};
+    struct why why = {""};
+    buffer_printf(&name, "%s.split", save ? save : "");
+    char *path = save ? buffer_take_text(&name) : NULL;
+    if (path && file_publish(path, asker->note.bytes, asker->note.count, 0644, &why) == STATUS_OK) {
+        printf("what the collector told now is kept in %s\n", path);
+    } else {
+        printf("what the collector told now, to be kept:\n%.*s", (int)asker->note.count, (const char *)asker->note.bytes);
+    }
+    free(path);
+    buffer_free(&name);
 }
 
 /* --key; without one the key that the collector tells, which proves less: so that is said. */
@@ -216,7 +246,6 @@ static enum status key_choose(struct asker *asker, const char *given)
 static enum status questions_ask(struct asker *asker, const struct cli_arguments *arguments)
 {
     const char *file = NULL;
-    const char *old = cli_value(arguments, "checkpoint");
     const char *save = cli_value(arguments, "save");
     enum status status = key_choose(asker, cli_value(arguments, "key"));
     if (status == STATUS_OK) {
@@ -228,8 +257,11 @@ static enum status questions_ask(struct asker *asker, const struct cli_arguments
     for (size_t i = 0; status == STATUS_OK && (file = cli_value_at(arguments, "bundle", i)) != NULL; i++) {
         status = bundle_prove(asker, file);
     }
-    if (status == STATUS_OK && old) {
-        status = growth_prove(asker, old);
+    if (status == STATUS_OK) {
+        status = kept_prove(asker, arguments);
+        if (status == STATUS_CONFLICT) {
+            split_keep(asker, save);
+        }
     }
     if (status == STATUS_OK && save) {
         status = file_publish(save, asker->note.bytes, asker->note.count, 0644, asker->why);

@@ -43,6 +43,19 @@ grep -q '"label":"Goma".*"used":1' "$work/list" || fail "the invitation: $(cat "
 $probes show "$name" | grep -q 'never came    2 to 3' || fail "the gap: $($probes show "$name")"
 $probes | grep -q "^$name  enrolled" || fail "the table: $($probes)"
 
+# How far its word goes: whole until the operator says otherwise.
+grep -q '"forks":0,"weight":1.0,"suggested_weight":0.[0-9]*' "$work/list" || fail "the weight: $(cat "$work/list")"
+$probes weigh "$name" 0.25 --reason 'one owner' >"$work/out" 2>&1 || fail "weigh: $(cat "$work/out")"
+$probes weigh AS64500 0 >/dev/null 2>&1 || fail "weigh a network"
+$probes list --format json | grep -q '"weight":0.25.*"networks":\[{"asn":64500,"weight":0.0' || fail "$($probes list --format json)"
+$probes | grep -q '^network  AS64500  weighs 0.00' || fail "the table: $($probes)"
+for weight in 1.5 1x nan half ''; do
+    expect 2 "from 0" $probes weigh "$name" "$weight"
+done
+expect 2 "AS64500" $probes weigh AS0 1
+expect 2 "AS64500" $probes weigh nonsense 1
+$probes weigh "$name" 1 >/dev/null 2>&1 && $probes weigh AS64500 1 >/dev/null 2>&1 || fail "weigh back"
+
 # Thrown out while the collector runs; what it has a receipt for keeps it.
 $probes revoke "$name" --reason stolen 2>/dev/null >/dev/null
 "$make_bundle" --out "$work/6.jsonl.zst" --sequence 6 --first 60 >/dev/null
@@ -67,8 +80,53 @@ grep -q 'only grew, from 4 to 5' "$work/out" || fail "no growth: $(cat "$work/ou
 expect 1 "not signed" "$collector" verify --log --collector "$base" --key "$key"
 sed 's/^5$/9/' "$work/new" >"$work/forged"
 expect 1 "no checkpoint signed" $verify --checkpoint "$work/forged"
+$verify --checkpoint "$work/old" --checkpoint "$work/new" >"$work/out" || fail "two kept: $(cat "$work/out")"
+[ "$(grep -c 'only grew' "$work/out")" = 2 ] || fail "not both were proved: $(cat "$work/out")"
 "$collector" verify --log --data "$work/data" >"$work/out" || fail "the folder's log: $(cat "$work/out")"
 grep -q '^good: 5 entries, 5 bundles' "$work/out" || fail "the folder's log: $(cat "$work/out")"
+"$collector" verify --log --data "$work/data" --checkpoint "$work/old" | grep -q '1 checkpoints from elsewhere are of this' ||
+    fail "a kept checkpoint against the folder"
+
+# A second log under the same key, shown to others: two checkpoints of one size prove it, wherever they come from.
+other=$work/other
+mkdir "$other"
+cp "$work/data/collector.key" "$other/"
+"$make_bundle" --out "$work/9.jsonl.zst" --sequence 9 --first 90 >/dev/null
+(
+    work=$work/second data=$other server=
+    mkdir "$work"
+    "$collector" serve --data "$data" --bin 10s --listen 127.0.0.1:0 2>"$work/serve.log" &
+    echo $! >"$work/pid"
+    waited=0
+    until grep -q event=listening "$work/serve.log" || [ $waited -ge 200 ]; do
+        waited=$((waited + 1))
+        sleep 0.05
+    done
+    base=http://127.0.0.1:$(sed -n 's/.*event=listening port=\([0-9]*\).*/\1/p' "$work/serve.log")
+    for n in 1 4 5 9; do
+        post "$work/../$n.jsonl.zst" "$key" "$work/answer" >>"$work/codes"
+    done
+    curl -s "$base/api/v1/log" >"$work/note"
+    kill -TERM "$(cat "$work/pid")"
+    wait "$(cat "$work/pid")" 2>/dev/null || true
+)
+[ "$(cat "$work/second/codes")" = 201201201201 ] || fail "the second collector: $(cat "$work/second/codes")"
+[ "$(sed -n 2p "$work/second/note")" = 4 ] || fail "the second log: $(cat "$work/second/note")"
+its=$("$collector" verify --log --collector "$base" 2>&1 | sed -n "s/^the collector's key is \([^,]*\),.*/\1/p")
+for where in "--collector $base" "--data $work/data" ""; do
+    expect 1 "SPLIT" "$collector" verify --log $where --key "$its" --checkpoint "$work/old" --checkpoint "$work/second/note"
+    [ "$(grep -c '^SPLIT: 4 entries, root [0-9a-f]\{64\}: ' "$work/out")" = 2 ] || fail "not both: $(cat "$work/out")"
+done
+cp "$work/new" "$work/kept"
+expect 1 "SPLIT" $verify --checkpoint "$work/second/note" --save "$work/kept" # of another size: it does not extend it
+cmp "$work/new" "$work/kept" || fail "the kept checkpoint was lost"
+cmp "$work/new" "$work/kept.split" || fail "what the collector told was not kept"
+expect 1 "SPLIT" "$collector" verify --log --data "$work/data" --checkpoint "$work/second/note"
+"$collector" verify --log --key "$its" --checkpoint "$work/old" --checkpoint "$work/new" | grep -q '^2 checkpoints of 2 sizes' ||
+    fail "two of one log"
+expect 2 "several --checkpoint" "$collector" verify --log --key "$its" --checkpoint "$work/old"
+: >"$work/empty"
+expect 1 "it is empty" $verify --checkpoint "$work/empty"
 
 # Sealed to the collector's key, by Debian's age; again; and altered.
 sealed_bundle() { # FILE KEY OUT
@@ -115,6 +173,11 @@ rows() {
 rows
 grep -q '"bin":"2026-01-01T00:10:00Z","state":"[a-z]*","expected":[0-9.]*,"seen":2' "$work/timeline" ||
     fail "two probes are not seen: $(cat "$work/timeline")"
+$probes weigh AS64521 0 >/dev/null 2>&1 || fail "weigh"
+rows
+grep -q '"bin":"2026-01-01T00:10:00Z","state":"[a-z]*","expected":[0-9.]*,"seen":1' "$work/timeline" ||
+    fail "a network without weight still counts: $(cat "$work/timeline")"
+$probes weigh AS64521 1 >/dev/null 2>&1 || fail "weigh back"
 $probes revoke "$($probes list --format json | json probe)" --from 2026-01-01T00:10:00Z >/dev/null 2>&1
 rows
 grep -q '"bin":"2026-01-01T00:10:00Z","state":"[a-z]*","expected":[0-9.]*,"seen":1' "$work/timeline" ||
