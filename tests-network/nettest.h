@@ -8,6 +8,7 @@
 
 #include "measurement/base/clock.h"
 #include "measurement/base/fetch.h"
+#include "measurement/base/gate.h"
 #include "measurement/base/log.h"
 #include "measurement/base/loop.h"
 #include "measurement/base/random.h"
@@ -93,6 +94,8 @@ struct nettest_context {
     struct socket_meter *meter; /* counts what the tests' sockets carry; NULL: nobody asks */
     const struct anchor_list *anchors;
     const struct ladder_result *connectivity; /* the latest climb; NULL: not known */
+    struct gate *readiness; /* closed while it is still being climbed, and until the own address is known: a test that
+                             * starts meanwhile (starts_early) ends only once it is open. NULL: open */
     int64_t ladder_turn; /* counts routine climbs, which try few anchors while all is in order; 0: each tries all */
 };
 
@@ -120,6 +123,7 @@ struct nettest {
     const char *version;
     const char *summary; /* one line */
     bool needs_input;
+    bool starts_early; /* heeds the context's readiness by itself; others start once it is open */
     /* Whether the text can be this test's input; NULL: an http or https URL (target_url_check) */
     enum status (*check_input)(const char *input, struct why *why);
     /* Starts one measurement; `input` (a URL, or NULL) is copied. */

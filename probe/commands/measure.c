@@ -12,7 +12,7 @@
 #include "tests-network/target.h"
 
 #define TARGETS_BYTES_MAX      (64u << 20)
-#define PARALLEL_COUNT_DEFAULT 150
+#define PARALLEL_COUNT_DEFAULT 140
 
 static const struct cli_option options_table[] = {
     {"targets", "FILE", "measure the URLs of this list: CSV with a column url, as Citizen Lab's lists"},
@@ -203,6 +203,23 @@ static enum exit_status outcome_tell(const struct measuring *measuring)
     return exit_status;
 }
 
+/* The ladder is climbed first, or beside the test where that can wait with its verdict. */
+static enum status readiness_begin(struct measuring *measuring)
+{
+    struct probe_setup *setup = &measuring->setup;
+    const char *control_url = measuring->options.control_count > 0 ? measuring->options.control_urls[0] : NULL;
+    if (measuring->test->starts_early)
+        return setup_ready_start(setup, control_url);
+    enum status status = STATUS_OK;
+    if (control_url) /* while the ladder is climbed */
+        setup_whoami_start(setup, control_url);
+    if (strcmp(measuring->test->name, "ladder") != 0)
+        status = setup_climb(setup, NULL);
+    if (status == STATUS_OK && !setup_is_offline(setup))
+        status = setup_whoami_wait(setup);
+    return status;
+}
+
 static enum exit_status measure_now(struct measuring *measuring)
 {
     struct probe_setup *setup = &measuring->setup;
@@ -210,13 +227,7 @@ static enum exit_status measure_now(struct measuring *measuring)
     int64_t parallel_count =
         measuring->options.parallel_count > 0 ? measuring->options.parallel_count : PARALLEL_COUNT_DEFAULT;
     measuring->start_us = clock_wall_us(&setup->context.clock);
-    enum status status = STATUS_OK;
-    if (measuring->options.control_count > 0) /* while the ladder is climbed */
-        setup_whoami_start(setup, measuring->options.control_urls[0]);
-    if (strcmp(measuring->test->name, "ladder") != 0)
-        status = setup_climb(setup, NULL);
-    if (status == STATUS_OK && !setup_is_offline(setup))
-        status = setup_whoami_wait(setup);
+    enum status status = readiness_begin(measuring);
     if (status == STATUS_REFUSED)
         return cli_fail(EXIT_OWN_FAILURE, "stopped before anything was measured");
     if (status == STATUS_OK)

@@ -12,6 +12,8 @@
 #define SPACING_MAX_US     (INT64_C(3) * US_PER_MS)
 #define SPACING_SHARE      0.7  /* of the even distance: what waits must catch up */
 #define RUNTIME_NEW_WEIGHT 0.05
+/* While the ladder is still being climbed: on a narrow line more would take its time, and it would tell less than is so. */
+#define EARLY_COUNT_MAX 32
 
 struct slot {
     struct measure_queue *queue;
@@ -33,6 +35,7 @@ struct measure_queue {
     measure_done_callback on_done;
     void *arg;
     struct loop_timer *pump;
+    struct gate_waiter ready_waiter;
 };
 
 static void pump_arm(struct measure_queue *queue);
@@ -63,8 +66,17 @@ static void on_measured(struct nettest_result *result, void *arg)
     pump_arm(queue);
 }
 
+static void on_ready(void *arg)
+{
+    pump_arm(arg);
+}
+
+/* NULL: none is free, or has to stay so until the network's state is known. */
 static struct slot *slot_free(struct measure_queue *queue)
 {
+    if (queue->in_flight_count >= EARLY_COUNT_MAX &&
+        gate_wait(queue->context->readiness, &queue->ready_waiter, on_ready, queue))
+        return NULL;
     for (size_t i = 0; i < queue->slot_count; i++) {
         if (!queue->slots[i].run)
             return &queue->slots[i];
@@ -154,6 +166,7 @@ void measure_queue_free(struct measure_queue *queue)
             queue->jobs[queue->slots[i].job].test->cancel(queue->slots[i].run);
     }
     loop_timer_cancel(queue->pump);
+    gate_leave(&queue->ready_waiter);
     free(queue->slots);
     free(queue->jobs);
     free(queue);

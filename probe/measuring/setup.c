@@ -239,6 +239,8 @@ void setup_free(struct probe_setup *setup)
     if (setup->whoami)
         fetch_cancel(setup->whoami);
     setup->whoami = NULL;
+    measure_queue_free(setup->climbing);
+    setup->climbing = NULL;
     anchor_list_free(&setup->anchors);
     capture_free(setup->capture);
     setup->capture = NULL;
@@ -267,11 +269,18 @@ static void whoami_take(struct probe_setup *setup, const struct fetch_response *
     memcpy(setup->seen_country, seen.country, sizeof setup->seen_country);
 }
 
+static void readiness_look(struct probe_setup *setup)
+{
+    if (setup->readiness.is_closed && setup->is_climbed && (!setup->whoami || setup_is_offline(setup)))
+        gate_open(&setup->readiness);
+}
+
 static void on_whoami(const struct fetch_response *response, void *arg)
 {
     struct probe_setup *setup = arg;
     setup->whoami = NULL;
     whoami_take(setup, response);
+    readiness_look(setup);
     if (setup->whoami_ends_loop)
         loop_stop(setup->loop);
 }
@@ -355,6 +364,40 @@ enum status setup_climb(struct probe_setup *setup, struct nettest_result *out_re
     }
     json_decref(wait.result.test_keys);
     return status;
+}
+
+static void on_climbed_beside(const struct measure_job *job, enum status status, struct nettest_result *result, void *arg)
+{
+    (void)job;
+    struct probe_setup *setup = arg;
+    if (result)
+        setup_note_climb(setup, result);
+    else
+        log_event(&setup->log, LOG_LEVEL_ERROR, "not_climbed", "status=%s", status_name(status));
+}
+
+static void on_climb_beside_done(void *arg)
+{
+    struct probe_setup *setup = arg;
+    setup->is_climbed = true;
+    readiness_look(setup);
+}
+
+enum status setup_ready_start(struct probe_setup *setup, const char *control_url)
+{
+    const struct measure_job job = {.test = nettest_find("ladder")};
+    if (!job.test)
+        return STATUS_UNSUPPORTED;
+    enum status status = measure_queue_start(&setup->context, &job, 1, 1, on_climbed_beside, on_climb_beside_done, setup,
+                                             &setup->climbing);
+    if (status != STATUS_OK)
+        return status;
+    setup->is_climbed = false;
+    setup->context.readiness = &setup->readiness;
+    gate_close(&setup->readiness);
+    if (control_url)
+        setup_whoami_start(setup, control_url);
+    return STATUS_OK;
 }
 
 void setup_note_climb(struct probe_setup *setup, const struct nettest_result *result)

@@ -24,6 +24,9 @@ struct probe_setup {
     const char *asn_db;
     struct fetch *whoami;  /* in flight, or NULL */
     bool whoami_ends_loop; /* somebody waits for it alone */
+    struct gate readiness; /* the context's */
+    struct measure_queue *climbing; /* NULL: no climb beside measurements was begun */
+    bool is_climbed;
     struct capture *capture; /* NULL with --no-capture */
     struct flow_tap tap;
     struct socket_meter meter;
@@ -49,6 +52,9 @@ enum status setup_whoami_wait(struct probe_setup *setup);
 /* Climbs the ladder once, running the loop. *out_result, where not NULL, gets the result (its test_keys are the
  * caller's). REFUSED where a signal came first. */
 enum status setup_climb(struct probe_setup *setup, struct nettest_result *out_result);
+/* Climbs the ladder and asks `control_url` (NULL: nobody) for whoami beside what the loop does from then on. The context's
+ * readiness is closed until the state is known, and the own address too, unless there is no network. */
+enum status setup_ready_start(struct probe_setup *setup, const char *control_url);
 /* Takes the state of a climb's result into the context. */
 void setup_note_climb(struct probe_setup *setup, const struct nettest_result *result);
 

@@ -79,6 +79,7 @@ struct nettest_run {
     enum web_state state;
     bool is_advancing;
     struct loop_timer *start_timer;
+    struct gate_waiter ready_waiter;
     struct web_hop *hops[WEB_HOPS_MAX]; /* as many as the evidence has */
     int depth;                          /* of the current hop */
     LIST_HEAD(, web_question) questions;

@@ -17,6 +17,7 @@ static void run_free(struct nettest_run *run)
     if (!run)
         return;
     loop_timer_cancel(run->start_timer);
+    gate_leave(&run->ready_waiter);
     if (run->control_fetch)
         fetch_cancel(run->control_fetch);
     web_others_free(run);
@@ -221,6 +222,21 @@ static bool flows_are_over(const struct nettest_run *run)
     return true;
 }
 
+static void on_ready(void *arg)
+{
+    web_advance(arg);
+}
+
+/* The verdict heeds how far the network reaches: what is over before that is known waits for it. */
+static bool connectivity_is_known(struct nettest_run *run)
+{
+    const struct nettest_context *context = run->context;
+    if (gate_wait(context->readiness, &run->ready_waiter, on_ready, run))
+        return false;
+    run->evidence.connectivity = context->connectivity ? context->connectivity->state : CONNECTIVITY_UNKNOWN;
+    return true;
+}
+
 /* One transition; false where something has to happen first. */
 static bool run_step(struct nettest_run *run)
 {
@@ -254,7 +270,7 @@ static bool run_step(struct nettest_run *run)
             run->state = WEB_SETTLE;
         return true;
     case WEB_SETTLE:
-        if (!answers_are_over(run) || !flows_are_over(run) || !web_others_are_over(run) ||
+        if (!connectivity_is_known(run) || !answers_are_over(run) || !flows_are_over(run) || !web_others_are_over(run) ||
             !web_quic_is_over(run))
             return false;
         run->state = WEB_FINISHED;
@@ -305,7 +321,6 @@ static enum status run_prepare(struct nettest_run *run, const char *input)
     run->evidence.wall_s = run->start_wall_us / US_PER_S;
     LIST_INIT(&run->questions);
     LIST_INIT(&run->paths);
-    run->evidence.connectivity = context->connectivity ? context->connectivity->state : CONNECTIVITY_UNKNOWN;
     struct url url;
     enum status status = url_parse(input, &url);
     if (status != STATUS_OK)
@@ -356,6 +371,7 @@ const struct nettest nettest_web_connectivity = {
     .version = "0.5.28",
     .summary = "is a web site reachable here, and if not, at which layer and how",
     .needs_input = true,
+    .starts_early = true,
     .start = web_start,
     .cancel = run_free,
 };

@@ -22,7 +22,7 @@ struct fixture {
     struct loop *loop;
     struct nettest_context context;
     int running_count, most_running_count, started_count, cancelled_count;
-    int result_count, failed_count, done_count;
+    int result_count, failed_count, done_count, early_count;
     int per_job[64];
     struct measure_queue *queue;
 };
@@ -166,6 +166,28 @@ static void freeing_cancels_what_runs(void **state)
     measure_queue_free(NULL);
 }
 
+static void on_network_known(void *arg)
+{
+    struct fixture *fixture = arg;
+    fixture->early_count = fixture->started_count;
+    gate_open(fixture->context.readiness);
+}
+
+static void few_start_before_the_network_is_known(void **state)
+{
+    struct fixture *fixture = *state;
+    struct gate gate = {0};
+    const char *inputs[60];
+    for (size_t i = 0; i < 60; i++)
+        inputs[i] = "hangs";
+    gate_close(&gate);
+    fixture->context.readiness = &gate;
+    assert_int_equal(loop_after(fixture->loop, 400 * US_PER_MS, on_network_known, fixture, NULL), STATUS_OK);
+    queue_run(fixture, inputs, 60, 50); /* until nothing happens any more */
+    assert_in_range(fixture->early_count, 8, 40);
+    assert_int_equal(fixture->started_count, 50);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_fixture, teardown_fixture)
@@ -174,6 +196,7 @@ int main(void)
         TEST(what_does_not_start_is_told),
         TEST(nothing_to_do_is_done),
         TEST(freeing_cancels_what_runs),
+        TEST(few_start_before_the_network_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -292,6 +292,51 @@ static void test_no_control_is_unknown(void **state)
     world_close(&world);
 }
 
+struct readiness {
+    struct world *world;
+    struct gate gate;
+    struct ladder_result ladder;
+    const struct outcome *outcome;
+};
+
+static void on_network_known(void *arg)
+{
+    struct readiness *readiness = arg;
+    assert_int_equal(readiness->outcome->call_count, 0);
+    readiness->world->context.connectivity = &readiness->ladder;
+    gate_open(&readiness->gate);
+}
+
+/* Whatever ends before it is known whether there is a network waits for that, and heeds it. */
+static void test_verdict_waits_for_the_climb(void **state)
+{
+    (void)state;
+    static const struct dns_entry zone[] = {{"site.test", DNS_NXDOMAIN, {0}, NULL}, {0}};
+    struct world world;
+    struct outcome outcome = {0};
+    struct nettest_run *run = NULL;
+    world_open(&world, zone);
+    struct readiness readiness = {
+        .world = &world, .outcome = &outcome, .ladder = {.state = CONNECTIVITY_FULL_SHUTDOWN}};
+    world.context.readiness = &readiness.gate;
+    gate_close(&readiness.gate);
+    assert_int_equal(nettest_web_connectivity.start(&world.context, "http://site.test/", measured, &outcome, &run),
+                     STATUS_OK);
+    assert_int_equal(loop_after(world.context.loop, 1200 * US_PER_MS, on_network_known, &readiness, NULL), STATUS_OK);
+    loop_run(world.context.loop);
+    assert_int_equal(outcome.call_count, 1);
+    assert_int_equal(outcome.verdict.outcome, OUTCOME_OFFLINE);
+    const json_t *dialtone = json_object_get(outcome.keys, "x_dialtone");
+    assert_string_equal(json_member_text(json_object_get(dialtone, "connectivity"), "state"), "full_shutdown");
+    json_decref(outcome.keys);
+    gate_close(&readiness.gate);
+    assert_int_equal(nettest_web_connectivity.start(&world.context, "http://site.test/", measured, &outcome, &run),
+                     STATUS_OK);
+    nettest_web_connectivity.cancel(run);
+    gate_open(&readiness.gate);
+    world_close(&world);
+}
+
 static void test_private_address_is_not_contacted(void **state)
 {
     (void)state;
@@ -493,6 +538,7 @@ int main(void)
         cmocka_unit_test(test_dns_injection),
         cmocka_unit_test(test_nxdomain_with_address_that_works),
         cmocka_unit_test(test_no_control_is_unknown),
+        cmocka_unit_test(test_verdict_waits_for_the_climb),
         cmocka_unit_test(test_private_address_is_not_contacted),
         cmocka_unit_test(test_redirect_loop_ends),
         cmocka_unit_test(test_broken_redirect_is_told),
