@@ -3,17 +3,15 @@
  * Why: every part may be right and the line still wrong; here it is shown or it fails. */
 #include "tests/lab/demo.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
-#include "measurement/base/json.h"
-#include "tests/lab/fleet.h"
 #include "tests/lab/internet.h"
 #include "tests/lab/namespace.h"
+#include "tests/lab/stage.h"
 #include "tests/lab/workspace.h"
 
 #define BIN_US             (2 * US_PER_S)
@@ -25,7 +23,7 @@
 /* A web round may be due as late as this after a change, and a verdict on a silent path needs its timeouts.
  */
 #define TOLERANCE_US     (6 * US_PER_S)
-#define EVENTS_BYTES_MAX (16u << 20)
+#define TRUTH_BYTES_MAX  (16u << 20)
 
 static const struct fleet_pace pace = {
     .web_us = 2 * US_PER_S,
@@ -61,32 +59,14 @@ static const struct act acts[] = {
 #define ACT_COUNT (sizeof acts / sizeof acts[0])
 
 struct demo {
-    const char *out;
-    const char *programs;
+    struct stage stage;
     char *folder;
-    struct lab_client clients[FLEET_COUNT];
-    struct lab *lab;
-    struct fleet *fleet;
     struct deed deeds[1 + ACT_COUNT];
-    struct clock clock;
-    bool avoids_tun;
 };
 
 static void say(const char *text)
 {
     fprintf(stderr, "dialtone-lab: %s\n", text);
-}
-
-/* Lets the probes measure, and ends early where one of them has died. */
-static enum status spend(struct demo *demo, int64_t duration_us, struct why *why)
-{
-    int64_t end_us = monotonic_us() + duration_us;
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && monotonic_us() < end_us) {
-        sleep_us(250 * US_PER_MS);
-        status = fleet_check(demo->fleet, why);
-    }
-    return status;
 }
 
 static enum status act_play(struct demo *demo, size_t number, struct why *why)
@@ -100,62 +80,41 @@ static enum status act_play(struct demo *demo, size_t number, struct why *why)
                           .subject = act->subject,
                           .layer = act->layer};
     say(act->what);
-    enum status status = box_rule_add(lab_box(demo->lab), (int64_t)number, fleet_in(act->region), act->rule,
+    struct box *box = lab_box(demo->stage.lab);
+    enum status status = box_rule_add(box, (int64_t)number, fleet_in(demo->stage.roll, act->region), act->rule,
                                       &deed->from_us, why);
     if (status == STATUS_OK)
-        status = spend(demo, ACT_US, why);
+        status = stage_spend(&demo->stage, ACT_US, why);
     if (status == STATUS_OK)
-        status = box_rule_remove(lab_box(demo->lab), (int64_t)number, &deed->to_us, why);
+        status = box_rule_remove(box, (int64_t)number, &deed->to_us, why);
     bool is_last = number + 1 == ACT_COUNT;
     if (status == STATUS_OK)
         say("and back to normal");
     if (status == STATUS_OK)
-        status = spend(demo, is_last ? BACK_US : REST_US, why);
+        status = stage_spend(&demo->stage, is_last ? BACK_US : REST_US, why);
     return status;
-}
-
-static enum status uploads_await(struct demo *demo, struct why *why)
-{
-    int64_t end_us = monotonic_us() + UPLOAD_PATIENCE_US;
-    int64_t before_us = clock_wall_us(&demo->clock);
-    say("waiting for the last uploads");
-    while (!fleet_is_uploaded(demo->fleet, before_us)) {
-        if (monotonic_us() > end_us) {
-            why_set(why,
-                    "a probe's bundles were not uploaded within %" PRId64
-                    " s; read its log in the lab's folder",
-                    UPLOAD_PATIENCE_US / US_PER_S);
-            return STATUS_TIMEOUT;
-        }
-        sleep_us(100 * US_PER_MS);
-    }
-    return fleet_check(demo->fleet, why);
 }
 
 static enum status phases_play(struct demo *demo, struct why *why)
 {
-    char *targets = lab_file(demo->lab, "targets.csv");
-    enum status status = STATUS_NO_MEMORY;
-    if (targets)
-        status = file_publish(targets, targets_text, sizeof targets_text - 1, 0644, why);
     say("eight probes in three regions and four networks begin to measure; all is clean");
-    if (status == STATUS_OK)
-        status = fleet_start(demo->lab, targets, &pace, &demo->fleet, why);
-    free(targets);
+    enum status status = stage_begin(&demo->stage, targets_text, &pace, why);
     demo->deeds[0] = (struct deed){.phase = "clean",
                                    .what = "nothing",
                                    .kind = "",
                                    .region = "",
                                    .subject = "",
                                    .layer = "",
-                                   .from_us = clock_wall_us(&demo->clock)};
+                                   .from_us = clock_wall_us(&demo->stage.clock)};
     if (status == STATUS_OK)
-        status = spend(demo, CLEAN_US, why);
-    demo->deeds[0].to_us = clock_wall_us(&demo->clock);
+        status = stage_spend(&demo->stage, CLEAN_US, why);
+    demo->deeds[0].to_us = clock_wall_us(&demo->stage.clock);
     for (size_t i = 0; i < ACT_COUNT && status == STATUS_OK; i++)
         status = act_play(demo, i, why);
-    if (status == STATUS_OK)
-        status = uploads_await(demo, why);
+    if (status == STATUS_OK) {
+        say("waiting for the last uploads");
+        status = stage_uploads_await(&demo->stage, UPLOAD_PATIENCE_US, why);
+    }
     return status;
 }
 
@@ -163,8 +122,8 @@ static enum status truth_keep(const struct demo *demo, struct why *why)
 {
     struct buffer bytes = {0};
     char *from = path_join(demo->folder, "truth.jsonl");
-    char *to = path_join(demo->out, "truth.jsonl");
-    enum status status = from && to ? file_read(from, EVENTS_BYTES_MAX, &bytes, why) : STATUS_NO_MEMORY;
+    char *to = path_join(demo->stage.out, "truth.jsonl");
+    enum status status = from && to ? file_read(from, TRUTH_BYTES_MAX, &bytes, why) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
         status = file_publish(to, bytes.bytes, bytes.count, 0644, why);
     buffer_free(&bytes);
@@ -173,61 +132,14 @@ static enum status truth_keep(const struct demo *demo, struct why *why)
     return status;
 }
 
-static enum status findings_load(const struct demo *demo, struct finding **out, size_t *out_count,
-                                 struct why *why)
-{
-    struct buffer bytes = {0};
-    json_t *document = NULL;
-    char *path = path_join(demo->out, "export/events.json");
-    enum status status = path ? file_read(path, EVENTS_BYTES_MAX, &bytes, why) : STATUS_NO_MEMORY;
-    if (status == STATUS_OK)
-        status = json_read((const char *)bytes.bytes, bytes.count, &document, why);
-    if (status == STATUS_OK)
-        status = findings_read(document, out, out_count, why);
-    json_decref(document);
-    buffer_free(&bytes);
-    free(path);
-    return status;
-}
-
-static enum status verdict_print(const struct demo *demo, bool *out_agrees, struct why *why)
-{
-    struct finding *findings = NULL;
-    size_t finding_count = 0;
-    enum status status = findings_load(demo, &findings, &finding_count, why);
-    if (status != STATUS_OK)
-        return status;
-    size_t deed_count = sizeof demo->deeds / sizeof demo->deeds[0];
-    struct judge_row *rows = calloc(deed_count + finding_count, sizeof *rows);
-    if (rows) {
-        size_t count = judge(demo->deeds, deed_count, findings, finding_count, TOLERANCE_US, rows);
-        *out_agrees = demo_table_print(rows, count);
-    }
-    free(rows);
-    free(findings);
-    return rows ? STATUS_OK : STATUS_NO_MEMORY;
-}
-
 static enum status demo_conclude(struct demo *demo, bool *out_agrees, struct why *why)
 {
-    int exit_code = 0;
-    char *data = lab_file(demo->lab, "data");
-    char *log = lab_file(demo->lab, "report.log");
-    fleet_stop(demo->fleet, &exit_code);
-    demo->fleet = NULL;
-    enum status status = data && log ? lab_collector_stop(demo->lab, &exit_code) : STATUS_NO_MEMORY;
-    if (status == STATUS_OK && exit_code != 0) {
-        why_set(why, "the collector ended with status %d; read collector.log in the lab's folder", exit_code);
-        status = STATUS_IO;
-    }
-    if (status == STATUS_OK)
-        status = demo_report(demo->programs, data, demo->out, log, why);
+    enum status status = stage_conclude(&demo->stage, why);
     if (status == STATUS_OK)
         status = truth_keep(demo, why);
     if (status == STATUS_OK)
-        status = verdict_print(demo, out_agrees, why);
-    free(log);
-    free(data);
+        status = stage_events_check(&demo->stage, demo->deeds, sizeof demo->deeds / sizeof demo->deeds[0],
+                                    TOLERANCE_US, out_agrees, why);
     return status;
 }
 
@@ -236,23 +148,12 @@ static int demo_inside(void *arg)
     struct demo *demo = arg;
     struct why why = {0};
     bool agrees = false;
-    struct lab_plan plan = {.clients = demo->clients,
-                            .client_count = FLEET_COUNT,
-                            .seed = 1,
-                            .bin_us = BIN_US,
-                            .programs = demo->programs,
-                            .folder = demo->folder,
-                            .has_collector = true,
-                            .avoids_tun = demo->avoids_tun};
-    for (int i = 0; i < FLEET_COUNT; i++)
-        demo->clients[i] = fleet_places[i].client;
-    enum status status = lab_open(&plan, &demo->lab, &why);
+    enum status status = stage_open(&demo->stage, &why);
     if (status == STATUS_OK)
         status = phases_play(demo, &why);
     if (status == STATUS_OK)
         status = demo_conclude(demo, &agrees, &why);
-    fleet_stop(demo->fleet, NULL);
-    lab_close(demo->lab);
+    stage_close(&demo->stage);
     if (status == STATUS_UNSUPPORTED)
         say(why.text);
     else if (status != STATUS_OK)
@@ -264,8 +165,8 @@ static int demo_inside(void *arg)
 
 static void ending_tell(const struct demo *demo, int exit_code)
 {
-    printf("The site:  %s/site/index.html\nThe truth: %s/truth.jsonl\nThe data:  %s/export/\n", demo->out,
-           demo->out, demo->out);
+    printf("The site:  %s/site/index.html\nThe truth: %s/truth.jsonl\nThe data:  %s/export/\n", demo->stage.out,
+           demo->stage.out, demo->stage.out);
     if (exit_code == EXIT_NOTHING_WRONG)
         printf("What was found is what was done.\n");
     else
@@ -276,9 +177,10 @@ static void ending_tell(const struct demo *demo, int exit_code)
 static int demo_run(struct demo *demo, struct why *why)
 {
     int exit_code = EXIT_OWN_FAILURE;
-    enum status status = folder_make(demo->out, 0755, why);
+    enum status status = folder_make(demo->stage.out, 0755, why);
     if (status == STATUS_OK)
         status = workspace_make(&demo->folder, why);
+    demo->stage.folder = demo->folder;
     if (status == STATUS_OK)
         status = namespace_run(demo_inside, demo, &exit_code, why);
     if (status == STATUS_UNSUPPORTED)
@@ -310,22 +212,25 @@ static enum exit_status demo_command(int argc, char **argv)
     enum status status = cli_parse(&command_demo, demo_options, argc, argv, &arguments);
     if (status != STATUS_OK)
         return status == STATUS_REFUSED ? EXIT_NOTHING_WRONG : exit_of_status(status);
-    struct demo demo = {.out = cli_value(arguments, "out"),
-                        .programs = programs_folder(),
-                        .clock = clock_system(),
-                        .avoids_tun = cli_value(arguments, "without-tun") != NULL};
+    struct demo demo = {.stage = {.out = cli_value(arguments, "out"),
+                                  .programs = programs_folder(),
+                                  .roll = &fleet_of_demo,
+                                  .clock = clock_system(),
+                                  .seed = 1,
+                                  .bin_us = BIN_US,
+                                  .avoids_tun = cli_value(arguments, "without-tun") != NULL}};
     struct why why = {0};
     int exit_code = EXIT_OFFLINE;
-    if (!demo.out || cli_operand_count(arguments) > 0)
+    if (!demo.stage.out || cli_operand_count(arguments) > 0)
         exit_code = (int)cli_fail(EXIT_USAGE, "dialtone-lab demo needs --out DIR and nothing else");
     else if (!cli_value(arguments, "without-namespaces"))
         exit_code = demo_run(&demo, &why);
     if (exit_code == EXIT_OFFLINE)
-        exit_code = (int)demo_without_namespaces(demo.out, demo.programs);
+        exit_code = (int)demo_without_namespaces(demo.stage.out, demo.stage.programs);
     else if (exit_code != EXIT_NOTHING_WRONG && why.text[0])
         fprintf(stderr, "dialtone-lab: %s\n", why.text);
     free(demo.folder);
-    free((char *)(uintptr_t)demo.programs);
+    free((char *)(uintptr_t)demo.stage.programs);
     cli_free(arguments);
     return (enum exit_status)exit_code;
 }

@@ -1,4 +1,4 @@
-/* The demo's eight probes.
+/* The probes of the demo and of the soak.
  * Owner: a fleet owns its processes; their states lie in the lab's folder.
  * Why: what is shown must come from the programs that volunteers run. */
 #include "tests/lab/fleet.h"
@@ -32,34 +32,48 @@
         .subdivision = (where), .asn = (number)                                                              \
     }
 
-const struct fleet_place fleet_places[FLEET_COUNT] = {
+static const struct fleet_place demo_places[] = {
     PLACE("n1", "110", "100", 5, "XD-N", 64500),  PLACE("n2", "111", "100", 12, "XD-N", 64500),
     PLACE("n3", "112", "101", 20, "XD-N", 64501), PLACE("e1", "113", "101", 8, "XD-E", 64501),
     PLACE("e2", "114", "102", 15, "XD-E", 64502), PLACE("s1", "115", "102", 10, "XD-S", 64502),
     PLACE("s2", "116", "103", 25, "XD-S", 64503), PLACE("s3", "117", "103", 30, "XD-S", 64503),
 };
+const struct fleet_roll fleet_of_demo = {demo_places, sizeof demo_places / sizeof demo_places[0]};
+
+static const struct fleet_place soak_places[] = {
+    PLACE("n1", "110", "100", 5, "XD-N", 64500),  PLACE("n2", "111", "100", 12, "XD-N", 64500),
+    PLACE("n3", "112", "101", 20, "XD-N", 64501), PLACE("n4", "113", "101", 6, "XD-N", 64501),
+    PLACE("n5", "114", "102", 15, "XD-N", 64502), PLACE("e1", "115", "101", 8, "XD-E", 64501),
+    PLACE("e2", "116", "101", 15, "XD-E", 64501), PLACE("e3", "117", "102", 9, "XD-E", 64502),
+    PLACE("e4", "118", "102", 22, "XD-E", 64502), PLACE("e5", "119", "103", 11, "XD-E", 64503),
+    PLACE("s1", "120", "102", 10, "XD-S", 64502), PLACE("s2", "121", "103", 25, "XD-S", 64503),
+    PLACE("s3", "122", "103", 30, "XD-S", 64503), PLACE("s4", "123", "100", 14, "XD-S", 64500),
+    PLACE("s5", "124", "100", 18, "XD-S", 64500),
+};
+const struct fleet_roll fleet_of_soak = {soak_places, sizeof soak_places / sizeof soak_places[0]};
 
 struct fleet {
     struct lab *lab;
-    pid_t pids[FLEET_COUNT];
+    const struct fleet_roll *roll;
+    pid_t pids[FLEET_MOST];
 };
 
-uint64_t fleet_in(const char *subdivision)
+uint64_t fleet_in(const struct fleet_roll *roll, const char *subdivision)
 {
     uint64_t bits = 0;
-    for (int i = 0; i < FLEET_COUNT; i++)
-        if (strcmp(fleet_places[i].subdivision, subdivision) == 0)
+    for (int i = 0; i < roll->count; i++)
+        if (strcmp(roll->places[i].subdivision, subdivision) == 0)
             bits |= UINT64_C(1) << i;
     return bits;
 }
 
 /* A path of the probe's own in the lab's folder; the caller frees. NULL without memory. */
-static char *probe_path(const struct lab *lab, int number, const char *ending)
+static char *probe_path(const struct fleet *fleet, int number, const char *ending)
 {
     struct buffer name = {0};
-    buffer_printf(&name, "probe-%s%s", fleet_places[number].client.name, ending);
+    buffer_printf(&name, "probe-%s%s", fleet->roll->places[number].client.name, ending);
     char *text = buffer_take_text(&name);
-    char *path = text ? lab_file(lab, text) : NULL;
+    char *path = text ? lab_file(fleet->lab, text) : NULL;
     free(text);
     return path;
 }
@@ -90,7 +104,7 @@ static void duration_write(int64_t duration_us, char out[WORD_BYTES])
 static enum status daemon_start(struct fleet *fleet, int number, const char *targets,
                                 const struct fleet_pace *pace, struct why *why)
 {
-    const struct fleet_place *place = &fleet_places[number];
+    const struct fleet_place *place = &fleet->roll->places[number];
     struct lab *lab = fleet->lab;
     char web[WORD_BYTES], ladder[WORD_BYTES], upload[WORD_BYTES], limit[WORD_BYTES], asn[WORD_BYTES];
     char network[WORD_BYTES];
@@ -101,8 +115,8 @@ static enum status daemon_start(struct fleet *fleet, int number, const char *tar
     snprintf(asn, sizeof asn, "%" PRIu32, place->asn);
     snprintf(network, sizeof network, "Emulated Network %" PRIu32, place->asn);
     char *program = lab_program(lab, "dialtone-probe");
-    char *state = probe_path(lab, number, "");
-    char *log = probe_path(lab, number, ".log");
+    char *state = probe_path(fleet, number, "");
+    char *log = probe_path(fleet, number, ".log");
     char *ca = lab_file(lab, "ca.pem");
     char *anchors = lab_file(lab, "anchors.csv");
     /* clang-format off */
@@ -129,15 +143,16 @@ static enum status daemon_start(struct fleet *fleet, int number, const char *tar
     return status;
 }
 
-enum status fleet_start(struct lab *lab, const char *targets, const struct fleet_pace *pace,
-                        struct fleet **out, struct why *why)
+enum status fleet_start(struct lab *lab, const struct fleet_roll *roll, const char *targets,
+                        const struct fleet_pace *pace, struct fleet **out, struct why *why)
 {
     struct fleet *fleet = calloc(1, sizeof *fleet);
     if (!fleet)
         return STATUS_NO_MEMORY;
     fleet->lab = lab;
+    fleet->roll = roll;
     enum status status = STATUS_OK;
-    for (int i = 0; i < FLEET_COUNT && status == STATUS_OK; i++)
+    for (int i = 0; i < fleet->roll->count && status == STATUS_OK; i++)
         status = daemon_start(fleet, i, targets, pace, why);
     if (status != STATUS_OK) {
         fleet_stop(fleet, NULL);
@@ -196,17 +211,17 @@ static bool has_bundles(const char *spool)
 }
 
 /* The journals first: a line that is sealed in between shows as a bundle then. */
-static bool is_probe_uploaded(const struct lab *lab, int number, int64_t before_us)
+static bool is_probe_uploaded(const struct fleet *fleet, int number, int64_t before_us)
 {
     static const char *const journals[] = {"/spool/pending.jsonl", "/spool/pending-anomaly.jsonl",
                                            "/spool/pending-clean.jsonl"};
     bool is_whole = true;
     for (size_t i = 0; i < sizeof journals / sizeof journals[0] && is_whole; i++) {
-        char *journal = probe_path(lab, number, journals[i]);
+        char *journal = probe_path(fleet, number, journals[i]);
         is_whole = journal && oldest_line_us(journal) >= before_us;
         free(journal);
     }
-    char *spool = probe_path(lab, number, "/spool");
+    char *spool = probe_path(fleet, number, "/spool");
     is_whole = is_whole && spool && !has_bundles(spool);
     free(spool);
     return is_whole;
@@ -214,21 +229,21 @@ static bool is_probe_uploaded(const struct lab *lab, int number, int64_t before_
 
 bool fleet_is_uploaded(const struct fleet *fleet, int64_t before_us)
 {
-    for (int i = 0; i < FLEET_COUNT; i++)
-        if (!is_probe_uploaded(fleet->lab, i, before_us))
+    for (int i = 0; i < fleet->roll->count; i++)
+        if (!is_probe_uploaded(fleet, i, before_us))
             return false;
     return true;
 }
 
 enum status fleet_check(struct fleet *fleet, struct why *why)
 {
-    for (int i = 0; i < FLEET_COUNT; i++) {
+    for (int i = 0; i < fleet->roll->count; i++) {
         int exit_code = 0;
         if (fleet->pids[i] == 0 || child_wait(fleet->pids[i], 0, &exit_code) != STATUS_OK)
             continue;
         fleet->pids[i] = 0;
         why_set(why, "probe %s ended by itself with status %d; read probe-%s.log in the lab's folder",
-                fleet_places[i].client.name, exit_code, fleet_places[i].client.name);
+                fleet->roll->places[i].client.name, exit_code, fleet->roll->places[i].client.name);
         return STATUS_IO;
     }
     return STATUS_OK;
@@ -239,7 +254,7 @@ void fleet_stop(struct fleet *fleet, int *out_exit)
     if (!fleet)
         return;
     int worst = 0;
-    for (int i = 0; i < FLEET_COUNT; i++) {
+    for (int i = 0; i < fleet->roll->count; i++) {
         int exit_code = child_stop(fleet->pids[i], STOP_PATIENCE_US);
         worst = exit_code > worst ? exit_code : worst;
     }

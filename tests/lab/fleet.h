@@ -1,4 +1,4 @@
-/* The demo's eight probes: real dialtone-probe daemons, each in a client's network of the lab. */
+/* A fleet: real dialtone-probe daemons, each in a client's network of the lab. */
 #ifndef TESTS_LAB_FLEET_H
 #define TESTS_LAB_FLEET_H
 
@@ -10,12 +10,19 @@ struct fleet_place {
     uint32_t asn;
 };
 
-#define FLEET_COUNT 8
-extern const struct fleet_place fleet_places[FLEET_COUNT];
+#define FLEET_MOST    16
 #define FLEET_COUNTRY "XD"
+struct fleet_roll {
+    const struct fleet_place *places;
+    int count;
+};
+/* Eight in three regions and four networks: one region has two probes only. */
+extern const struct fleet_roll fleet_of_demo;
+/* Five in each of three regions, in three networks: what lets a region be seen with one probe away. */
+extern const struct fleet_roll fleet_of_soak;
 
 /* Bits of the clients that stand in a subdivision, for box_rule_add. */
-uint64_t fleet_in(const char *subdivision);
+uint64_t fleet_in(const struct fleet_roll *roll, const char *subdivision);
 
 struct fleet_pace {
     int64_t web_us;
@@ -27,8 +34,8 @@ struct fleet_pace {
 struct fleet;
 
 /* Gives consent for and starts every probe. `targets` is a Citizen Lab list. */
-enum status fleet_start(struct lab *lab, const char *targets, const struct fleet_pace *pace,
-                        struct fleet **out, struct why *why);
+enum status fleet_start(struct lab *lab, const struct fleet_roll *roll, const char *targets,
+                        const struct fleet_pace *pace, struct fleet **out, struct why *why);
 /* Whether the collector receipted everything that the probes wrote before this wall time. */
 bool fleet_is_uploaded(const struct fleet *fleet, int64_t before_us);
 /* IO with a reason where a probe has ended by itself. */

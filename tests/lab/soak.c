@@ -12,12 +12,11 @@
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
-#include "tests/lab/demo.h"
-#include "tests/lab/fleet.h"
 #include "tests/lab/internet.h"
 #include "tests/lab/namespace.h"
 #include "tests/lab/scenario_run.h"
 #include "tests/lab/soak_check.h"
+#include "tests/lab/stage.h"
 #include "tests/lab/workspace.h"
 
 #define BIN_US             (5 * US_PER_S)
@@ -28,7 +27,6 @@
 #define UPLOAD_PATIENCE_US (90 * US_PER_S)
 #define JUMP_US            (3600 * US_PER_S)
 #define DEEDS_MAX          512
-#define EXPORT_BYTES_MAX   (64u << 20)
 #define RULE_ID            1
 #define OUT_DEFAULT        "build/soak"
 
@@ -90,41 +88,23 @@ static const char *const regions[] = {"XD-N", "XD-E", "XD-S"};
 #define REGION_COUNT (sizeof regions / sizeof regions[0])
 
 struct soak {
-    const char *out;
-    const char *programs;
+    struct stage stage;
     char *folder;
-    struct lab_client clients[FLEET_COUNT];
-    struct lab *lab;
-    struct fleet *fleet;
     struct deed *deeds;
     size_t deed_count;
     int64_t duration_us;
-    uint64_t seed;
     struct random_seeded seeded;
     struct random_source random;
-    struct clock clock;
     struct soak_span span;
     size_t jump_count;
-    bool avoids_tun;
 };
-
-static enum status spend(struct soak *soak, int64_t duration_us, struct why *why)
-{
-    int64_t end_us = monotonic_us() + duration_us;
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && monotonic_us() < end_us) {
-        sleep_us(250 * US_PER_MS);
-        status = fleet_check(soak->fleet, why);
-    }
-    return status;
-}
 
 /* A probe of the region, by chance. */
 static int probe_of(struct soak *soak, const char *region)
 {
-    uint64_t bits = fleet_in(region);
+    uint64_t bits = fleet_in(soak->stage.roll, region);
     for (;;) {
-        int number = (int)random_below(&soak->random, FLEET_COUNT);
+        int number = (int)random_below(&soak->random, (uint64_t)soak->stage.roll->count);
         if (bits >> number & 1)
             return number;
     }
@@ -133,7 +113,7 @@ static int probe_of(struct soak *soak, const char *region)
 /* Every other jump goes back in time. */
 static enum status clock_jump(struct soak *soak, int probe, struct why *why)
 {
-    return lab_clock_set(soak->lab, probe, soak->jump_count++ % 2 == 0 ? JUMP_US : -JUMP_US, why);
+    return lab_clock_set(soak->stage.lab, probe, soak->jump_count++ % 2 == 0 ? JUMP_US : -JUMP_US, why);
 }
 
 static enum status hardship_play(struct soak *soak, const struct hardship *hardship, const char *region,
@@ -141,7 +121,7 @@ static enum status hardship_play(struct soak *soak, const struct hardship *hards
 {
     struct deed *deed = &soak->deeds[soak->deed_count++];
     int probe = probe_of(soak, region);
-    uint64_t clients = hardship->is_of_one ? UINT64_C(1) << probe : fleet_in(region);
+    uint64_t clients = hardship->is_of_one ? UINT64_C(1) << probe : fleet_in(soak->stage.roll, region);
     int64_t duration_us = DEED_LEAST_US + (int64_t)random_below(&soak->random, DEED_MORE_US);
     *deed = (struct deed){.phase = hardship->phase,
                           .what = hardship->what,
@@ -149,26 +129,26 @@ static enum status hardship_play(struct soak *soak, const struct hardship *hards
                           .region = hardship->kind[0] ? region : "",
                           .subject = hardship->subject ? hardship->subject : "",
                           .layer = hardship->layer ? hardship->layer : "",
-                          .from_us = clock_wall_us(&soak->clock)};
-    fprintf(stderr, "dialtone-lab: %s, %s: %s\n", region, fleet_places[probe].client.name, hardship->what);
+                          .from_us = clock_wall_us(&soak->stage.clock)};
+    fprintf(stderr, "dialtone-lab: %s, %s: %s\n", region, soak->stage.roll->places[probe].client.name, hardship->what);
     enum status status = STATUS_OK;
     if (hardship->rule)
-        status = box_rule_add(lab_box(soak->lab), RULE_ID, clients, hardship->rule, &deed->from_us, why);
+        status = box_rule_add(lab_box(soak->stage.lab), RULE_ID, clients, hardship->rule, &deed->from_us, why);
     if (status == STATUS_OK && hardship->jumps)
-        status = spend(soak, duration_us / 3, why);
+        status = stage_spend(&soak->stage, duration_us / 3, why);
     if (status == STATUS_OK && hardship->jumps)
         status = clock_jump(soak, probe, why);
     if (status == STATUS_OK)
-        status = spend(soak, hardship->jumps ? duration_us / 3 : duration_us, why);
+        status = stage_spend(&soak->stage, hardship->jumps ? duration_us / 3 : duration_us, why);
     if (status == STATUS_OK && hardship->jumps)
-        status = lab_clock_set(soak->lab, probe, 0, why);
+        status = lab_clock_set(soak->stage.lab, probe, 0, why);
     if (status == STATUS_OK && hardship->jumps)
-        status = spend(soak, duration_us / 3, why);
-    deed->to_us = clock_wall_us(&soak->clock);
+        status = stage_spend(&soak->stage, duration_us / 3, why);
+    deed->to_us = clock_wall_us(&soak->stage.clock);
     if (status == STATUS_OK && hardship->rule)
-        status = box_rule_remove(lab_box(soak->lab), RULE_ID, &deed->to_us, why);
+        status = box_rule_remove(lab_box(soak->stage.lab), RULE_ID, &deed->to_us, why);
     if (status == STATUS_OK)
-        status = spend(soak, REST_US, why);
+        status = stage_spend(&soak->stage, REST_US, why);
     return status;
 }
 
@@ -196,75 +176,17 @@ static enum status hardships_play(struct soak *soak, struct why *why)
     return status;
 }
 
-static enum status uploads_await(struct soak *soak, struct why *why)
-{
-    int64_t end_us = monotonic_us() + UPLOAD_PATIENCE_US;
-    int64_t before_us = clock_wall_us(&soak->clock);
-    while (!fleet_is_uploaded(soak->fleet, before_us)) {
-        if (monotonic_us() > end_us) {
-            why_set(why,
-                    "a probe's bundles were not uploaded within %" PRId64
-                    " s; read its log in the lab's folder",
-                    UPLOAD_PATIENCE_US / US_PER_S);
-            return STATUS_TIMEOUT;
-        }
-        sleep_us(100 * US_PER_MS);
-    }
-    return fleet_check(soak->fleet, why);
-}
-
 static enum status soak_play(struct soak *soak, struct why *why)
 {
-    char *targets = lab_file(soak->lab, "targets.csv");
-    enum status status = STATUS_NO_MEMORY;
-    if (targets)
-        status = file_publish(targets, targets_text, sizeof targets_text - 1, 0644, why);
+    enum status status = stage_begin(&soak->stage, targets_text, &pace, why);
     if (status == STATUS_OK)
-        status = fleet_start(soak->lab, targets, &pace, &soak->fleet, why);
-    free(targets);
-    if (status == STATUS_OK)
-        status = spend(soak, START_US, why);
-    soak->span = (struct soak_span){.from_us = clock_wall_us(&soak->clock), .bin_us = BIN_US};
+        status = stage_spend(&soak->stage, START_US, why);
+    soak->span = (struct soak_span){.from_us = clock_wall_us(&soak->stage.clock), .bin_us = BIN_US};
     if (status == STATUS_OK)
         status = hardships_play(soak, why);
-    soak->span.to_us = clock_wall_us(&soak->clock);
+    soak->span.to_us = clock_wall_us(&soak->stage.clock);
     if (status == STATUS_OK)
-        status = uploads_await(soak, why);
-    return status;
-}
-
-static enum status export_load(const struct soak *soak, const char *name, json_t **out, struct why *why)
-{
-    struct buffer bytes = {0};
-    char place[64];
-    snprintf(place, sizeof place, "export/%s", name);
-    char *path = path_join(soak->out, place);
-    enum status status = path ? file_read(path, EXPORT_BYTES_MAX, &bytes, why) : STATUS_NO_MEMORY;
-    if (status == STATUS_OK)
-        status = json_read((const char *)bytes.bytes, bytes.count, out, why);
-    buffer_free(&bytes);
-    free(path);
-    return status;
-}
-
-static enum status events_check(const struct soak *soak, bool *out_agrees, struct why *why)
-{
-    json_t *document = NULL;
-    struct finding *findings = NULL;
-    size_t finding_count = 0;
-    enum status status = export_load(soak, "events.json", &document, why);
-    if (status == STATUS_OK)
-        status = findings_read(document, &findings, &finding_count, why);
-    struct judge_row *rows =
-        status == STATUS_OK ? calloc(soak->deed_count + finding_count + 1, sizeof *rows) : NULL;
-    if (rows)
-        *out_agrees = demo_table_print(
-            rows, judge(soak->deeds, soak->deed_count, findings, finding_count, BIN_US, rows));
-    else if (status == STATUS_OK)
-        status = STATUS_NO_MEMORY;
-    free(rows);
-    free(findings);
-    json_decref(document);
+        status = stage_uploads_await(&soak->stage, UPLOAD_PATIENCE_US, why);
     return status;
 }
 
@@ -272,18 +194,20 @@ static enum status timeline_check(const struct soak *soak, bool *out_agrees, str
 {
     json_t *document = NULL;
     struct soak_timeline timeline = {0};
-    enum status status = export_load(soak, "timeline.json", &document, why);
+    enum status status = stage_export_load(&soak->stage, "timeline.json", &document, why);
     for (size_t i = 0; i < REGION_COUNT && status == STATUS_OK; i++)
         status = soak_timeline_check(document, regions[i], soak->deeds, soak->deed_count, &soak->span,
                                      &timeline, why);
     json_decref(document);
-    if (status != STATUS_OK)
-        return status;
-    printf("timeline: %" PRId64 " bins of %d s in three regions, %" PRId64 " not as it was%s%s\n",
-           timeline.bin_count, (int)(BIN_US / US_PER_S), timeline.wrong_count,
-           timeline.wrong_count ? ": first " : "", timeline.first_wrong);
-    *out_agrees = *out_agrees && timeline.wrong_count == 0;
-    return STATUS_OK;
+    if (status == STATUS_OK) {
+        printf("timeline: %" PRId64 " bins of %d s in three regions, %" PRId64 " agree, %" PRId64 " do not\n",
+               timeline.bin_count, (int)(BIN_US / US_PER_S), timeline.bin_count - timeline.wrong_count,
+               timeline.wrong_count);
+        printf("%.*s", (int)timeline.wrong.count, timeline.wrong.bytes ? (const char *)timeline.wrong.bytes : "");
+        *out_agrees = *out_agrees && timeline.wrong_count == 0;
+    }
+    buffer_free(&timeline.wrong);
+    return status;
 }
 
 static int64_t measurements_of(const json_t *document, const char *region)
@@ -301,10 +225,10 @@ static enum status account_check(const struct soak *soak, bool *out_agrees, stru
 {
     json_t *document = NULL;
     struct soak_account account;
-    char *folder = lab_file(soak->lab, "data/bundles");
+    char *folder = lab_file(soak->stage.lab, "data/bundles");
     enum status status = folder ? soak_account_read(folder, &account, why) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
-        status = export_load(soak, "regions.json", &document, why);
+        status = stage_export_load(&soak->stage, "regions.json", &document, why);
     free(folder);
     if (status != STATUS_OK)
         return status;
@@ -313,33 +237,20 @@ static enum status account_check(const struct soak *soak, bool *out_agrees, stru
     printf("counted: %zu probes signed %" PRId64 " measurements in %" PRId64 " bundles, %" PRId64
            " of them missing; the collector counts %" PRId64 "\n",
            account.probe_count, account.line_count, account.bundle_count, account.missing_count, counted);
-    *out_agrees = *out_agrees && account.probe_count == FLEET_COUNT && account.missing_count == 0 &&
+    *out_agrees = *out_agrees && account.probe_count == (size_t)soak->stage.roll->count && account.missing_count == 0 &&
                   counted == account.line_count;
     return STATUS_OK;
 }
 
 static enum status soak_conclude(struct soak *soak, bool *out_agrees, struct why *why)
 {
-    int exit_code = 0;
-    char *data = lab_file(soak->lab, "data");
-    char *log = lab_file(soak->lab, "report.log");
-    fleet_stop(soak->fleet, &exit_code);
-    soak->fleet = NULL;
-    enum status status = data && log ? lab_collector_stop(soak->lab, &exit_code) : STATUS_NO_MEMORY;
-    if (status == STATUS_OK && exit_code != 0) {
-        why_set(why, "the collector ended with status %d; read collector.log in the lab's folder", exit_code);
-        status = STATUS_IO;
-    }
+    enum status status = stage_conclude(&soak->stage, why);
     if (status == STATUS_OK)
-        status = demo_report(soak->programs, data, soak->out, log, why);
-    if (status == STATUS_OK)
-        status = events_check(soak, out_agrees, why);
+        status = stage_events_check(&soak->stage, soak->deeds, soak->deed_count, BIN_US, out_agrees, why);
     if (status == STATUS_OK)
         status = timeline_check(soak, out_agrees, why);
     if (status == STATUS_OK)
         status = account_check(soak, out_agrees, why);
-    free(log);
-    free(data);
     return status;
 }
 
@@ -348,26 +259,13 @@ static int soak_inside(void *arg)
     struct soak *soak = arg;
     struct why why = {0};
     bool agrees = false;
-    struct lab_plan plan = {.clients = soak->clients,
-                            .client_count = FLEET_COUNT,
-                            .seed = soak->seed,
-                            .bin_us = BIN_US,
-                            .programs = soak->programs,
-                            .folder = soak->folder,
-                            .has_collector = true,
-                            .avoids_tun = soak->avoids_tun};
-    for (int i = 0; i < FLEET_COUNT; i++) {
-        soak->clients[i] = fleet_places[i].client;
-        soak->clients[i].has_own_clock = true;
-    }
     soak->deeds = calloc(DEEDS_MAX, sizeof *soak->deeds);
-    enum status status = soak->deeds ? lab_open(&plan, &soak->lab, &why) : STATUS_NO_MEMORY;
+    enum status status = soak->deeds ? stage_open(&soak->stage, &why) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
         status = soak_play(soak, &why);
     if (status == STATUS_OK)
         status = soak_conclude(soak, &agrees, &why);
-    fleet_stop(soak->fleet, NULL);
-    lab_close(soak->lab);
+    stage_close(&soak->stage);
     free(soak->deeds);
     if (status != STATUS_OK) {
         fprintf(stderr, "dialtone-lab: soak failed: %s\n", why.text[0] ? why.text : status_name(status));
@@ -381,9 +279,10 @@ static enum exit_status soak_run(struct soak *soak)
 {
     struct why why = {0};
     int exit_code = EXIT_OWN_FAILURE;
-    enum status status = folder_make(soak->out, 0755, &why);
+    enum status status = folder_make(soak->stage.out, 0755, &why);
     if (status == STATUS_OK)
         status = workspace_make(&soak->folder, &why);
+    soak->stage.folder = soak->folder;
     if (status == STATUS_OK)
         status = namespace_run(soak_inside, soak, &exit_code, &why);
     if (status != STATUS_OK) {
@@ -422,12 +321,16 @@ static enum exit_status soak_command(int argc, char **argv)
     if (status == STATUS_OK && cli_operand_count(arguments) > 0) {
         cli_fail(EXIT_USAGE, "dialtone-lab soak takes options only");
     } else if (status == STATUS_OK) {
-        struct soak soak = {.out = cli_value(arguments, "out") ? cli_value(arguments, "out") : OUT_DEFAULT,
-                            .programs = programs,
-                            .duration_us = minutes * 60 * US_PER_S,
-                            .seed = (uint64_t)seed,
-                            .clock = clock_system(),
-                            .avoids_tun = cli_value(arguments, "without-tun") != NULL};
+        const char *out = cli_value(arguments, "out");
+        struct soak soak = {.stage = {.out = out ? out : OUT_DEFAULT,
+                                      .programs = programs,
+                                      .roll = &fleet_of_soak,
+                                      .clock = clock_system(),
+                                      .seed = (uint64_t)seed,
+                                      .bin_us = BIN_US,
+                                      .has_own_clocks = true,
+                                      .avoids_tun = cli_value(arguments, "without-tun") != NULL},
+                            .duration_us = minutes * 60 * US_PER_S};
         soak.random = random_of_seed(&soak.seeded, (uint64_t)seed);
         exit_code = programs ? soak_run(&soak) : EXIT_OWN_FAILURE;
     }
@@ -439,10 +342,10 @@ static enum exit_status soak_command(int argc, char **argv)
 const struct cli_command command_soak = {
     .name = "soak",
     .summary =
-        "eight probes through cuts, portals, forged DNS, lost routes and jumping clocks; found must be done",
+        "fifteen probes through cuts, portals, forged DNS, lost routes and jumping clocks; found must be done",
     .help =
         "usage: dialtone-lab soak [--minutes M] [--seed N] [--out DIR]\n\n"
-        "Eight real probes in three regions and four networks upload to a real collector, with short "
+        "Fifteen real probes in three regions and four networks upload to a real collector, with short "
         "intervals,\n"
         "while one hardship follows the other: a region is cut altogether or from abroad, a name is forged, "
         "the\n"

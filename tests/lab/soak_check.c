@@ -77,11 +77,10 @@ static void wrong_tell(struct soak_timeline *out, const char *region, int64_t bi
                        const char *state)
 {
     char time[TIME_TEXT_BYTES];
-    if (out->wrong_count++ > 0)
-        return;
+    out->wrong_count++;
     time_format_utc(bin_us, time);
-    snprintf(out->first_wrong, sizeof out->first_wrong, "%s at %s is %s and was %s", region, time, state,
-             truth == TRUTH_CUT ? "cut" : "not cut");
+    buffer_printf(&out->wrong, "%s %s: expected %s, got %s\n", region, time,
+                  truth == TRUTH_CUT ? "suspected or worse" : "ok", state);
 }
 
 enum status soak_timeline_check(const json_t *document, const char *region, const struct deed *deeds,

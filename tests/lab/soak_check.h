@@ -16,7 +16,7 @@ struct soak_span {
 struct soak_timeline {
     int64_t bin_count;   /* that could be told: not within one bin of a change, or of the ends */
     int64_t wrong_count; /* of them */
-    char first_wrong[192];
+    struct buffer wrong; /* a line for each of them: region, bin, what was expected, what is there; the caller frees */
 };
 
 /* Every bin of the export's timeline of a region against the deeds that cut it: "suspected" or worse where it

@@ -66,10 +66,16 @@ static void test_bins_against_deeds(void **state)
         json_t *document = timeline_of(cases[i].found, cases[i].from_s, cases[i].to_s);
         assert_int_equal(soak_timeline_check(document, "XD-N", &deed, 1, &span, &found, &why), STATUS_OK);
         if ((found.wrong_count == 0) != cases[i].is_right)
-            fail_msg("%zu: %lld wrong, %s", i, (long long)found.wrong_count, found.first_wrong);
+            fail_msg("%zu: %lld wrong, %.*s", i, (long long)found.wrong_count, (int)found.wrong.count,
+                     (const char *)found.wrong.bytes);
+        int64_t line_count = 0;
+        for (size_t at = 0; at < found.wrong.count; at++)
+            line_count += found.wrong.bytes[at] == '\n';
+        assert_int_equal(line_count, found.wrong_count);
         assert_in_range(found.bin_count, 40, 60);
         assert_int_equal(soak_timeline_check(document, "XD-S", &deed, 1, &span, &found, &why),
                          STATUS_NOT_FOUND);
+        buffer_free(&found.wrong);
         json_decref(document);
     }
 }
