@@ -1,26 +1,8 @@
 #!/bin/sh
 # A full cut, sixty times faster than life: ten minutes are ten seconds, a climb a minute is one a second. The failures
 # seen while it lasted arrive after it, once each, and date its onset and its end to within one climb.
-set -eu
-: "${BIN:?the folder of the programs}"
-for tool in zstd ip unshare nsenter dnsmasq openssl; do
-    command -v $tool >/dev/null || { echo "$tool is missing: skipped" >&2; exit 77; }
-done
-[ -x "$BIN/dialtone-collector" ] || { echo "the collector is not built: skipped" >&2; exit 77; }
-if [ "${ALONE:-}" != yes ]; then
-    export ALONE=yes
-    if unshare -n true 2>/dev/null; then
-        exec unshare -n sh "$0"
-    elif unshare -rn true 2>/dev/null; then
-        exec unshare -rn sh "$0"
-    fi
-    echo "network namespaces are not permitted here: skipped" >&2
-    exit 77
-fi
-WORK=$(mktemp -d)
-PIDS=
-trap 'for pid in $PIDS; do kill -9 "$pid" 2>/dev/null || true; done; rm -rf "$WORK"' EXIT
-fail() { echo "FAIL: $*" >&2; exit 1; }
+NEEDS="zstd nsenter dnsmasq openssl"
+. "$(dirname "$0")/probe.sh"
 
 # probe 10.1.0.2 -- 10.1.0.1 router (this namespace) 10.2.0.1 -- 10.2.0.2 the world, with its servers on 10.9.0.0/24
 unshare -n sleep 300 & HOME_NS=$!
@@ -65,10 +47,8 @@ $PLAYED openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -da
 nsenter -t $WORLD_NS -n dnsmasq --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --listen-address=10.9.0.53 \
     --bind-interfaces --address=/control.example/10.9.0.4 --user="$(id -un)" 2>/dev/null &
 PIDS="$PIDS $!"
-nsenter -t $WORLD_NS -n "$BIN/dialtone-collector" serve --data "$WORK/data" --listen 0.0.0.0:443 --cert "$WORK/cert.pem" \
-    --key "$WORK/key.pem" 2>"$WORK/collector.log" &
-PIDS="$PIDS $!"
-for _ in $(seq 100); do grep -q event=listening "$WORK/collector.log" && break; sleep 0.1; done
+IN_WORLD="nsenter -t $WORLD_NS -n"
+collector_start data --listen 0.0.0.0:443 --cert "$WORK/cert.pem" --key "$WORK/key.pem"
 cat >"$WORK/anchors.csv" <<END
 kind,operator,host,port
 foreign,one,10.9.0.1,443
@@ -77,8 +57,7 @@ foreign,three,10.9.0.3,443
 control,four,control.example,443
 END
 printf 'url\nhttps://control.example/healthz\n' >"$WORK/targets.csv"
-STATE=$WORK/state
-"$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null
+consent
 clock_set "$RIGHT"
 nsenter -t $HOME_NS -n $PLAYED "$BIN/dialtone-probe" run --state "$STATE" --collector https://10.9.0.4 --ca-file "$WORK/cert.pem" \
     --anchors "$WORK/anchors.csv" --targets "$WORK/targets.csv" --resolver 10.9.0.53 --allow-private-targets \
@@ -86,10 +65,6 @@ nsenter -t $HOME_NS -n $PLAYED "$BIN/dialtone-probe" run --state "$STATE" --coll
     2>"$WORK/probe.log" &
 PROBE=$!
 PIDS="$PIDS $PROBE"
-waits() {
-    for _ in $(seq 200); do [ "$(grep -c "$1" "$WORK/probe.log")" -ge "$2" ] && return 0; sleep 0.1; done
-    fail "no $1: $(tail -n 5 "$WORK/probe.log")"
-}
 now() { date -u +%s.%N | cut -c 1-13; }
 waits 'event=connectivity state=working' 1
 waits event=bundle_receipted 1
@@ -112,8 +87,7 @@ wait "$PROBE" || got=$?
 [ $got = 0 ] || fail "the probe ended with $got"
 
 # What arrived, by when it was measured.
-find "$WORK/data/bundles" -name '*.zst' -exec zstd -dcq {} + | sort >"$WORK/arrived"
-[ -z "$(uniq -d "$WORK/arrived")" ] || fail "lines arrived twice"
+lines_arrived data/bundles
 grep '"test_name":"ladder"' "$WORK/arrived" |
     sed 's/.*"measurement_start_time":"\([^"]*\)".*"connectivity":{"state":"\([a-z_]*\)".*"monotonic_s":\([0-9.]*\).*/\1 \2 \3/' |
     sort >"$WORK/climbs"
@@ -136,4 +110,4 @@ if [ -n "$PLAYED" ]; then
     grep -q '"x_clock_skew_s":"3[56][0-9][0-9]\.' "$WORK/arrived" || fail "no record tells that the clock was an hour ahead"
     echo "through a clock that jumped an hour ahead and two back"
 fi
-! grep -q 'AddressSanitizer\|runtime error' "$WORK/probe.log" || fail "$(grep -m1 -A5 'Sanitizer\|runtime error' "$WORK/probe.log")"
+sanitizers_said_nothing

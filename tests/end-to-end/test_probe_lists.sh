@@ -1,33 +1,12 @@
 #!/bin/sh
 # Signed target lists from a real collector, asked for by hand and by a running probe; the volunteer's own beside them.
-set -eu
-: "${BIN:?the folder of the programs}"
-[ -x "$BIN/dialtone-collector" ] || { echo "the collector is not built: skipped" >&2; exit 77; }
-if [ "${ALONE:-}" != yes ]; then
-    export ALONE=yes
-    if unshare -n true 2>/dev/null; then
-        exec unshare -n sh "$0"
-    elif unshare -rn true 2>/dev/null; then
-        exec unshare -rn sh "$0"
-    fi
-    echo "network namespaces are not permitted here: skipped" >&2
-    exit 77
-fi
-ip link set lo up
-WORK=$(mktemp -d)
-PIDS=
-trap 'for pid in $PIDS; do kill -9 "$pid" 2>/dev/null || true; done; rm -rf "$WORK"' EXIT
-fail() { echo "FAIL: $*" >&2; exit 1; }
-STATE=$WORK/state
+. "$(dirname "$0")/probe.sh"
 mkdir "$WORK/lists"
 printf 'url,category_code\nhttp://127.0.0.1:9/global,NEWS\n' >"$WORK/lists/global.csv"
 printf 'url,category_code\nhttp://127.0.0.1:9/congo,HUMR\n' >"$WORK/lists/cd.csv"
 printf 'kind,operator,host,port\nforeign,a,127.0.0.1,8047\n' >"$WORK/anchors.csv"
-"$BIN/dialtone-collector" serve --data "$WORK/data" --listen 127.0.0.1:8047 --targets "$WORK/lists" \
-    2>"$WORK/collector.log" &
-PIDS="$PIDS $!"
-for _ in $(seq 100); do grep -q event=listening "$WORK/collector.log" && break; sleep 0.1; done
-"$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null
+collector_start data --listen 127.0.0.1:8047 --targets "$WORK/lists"
+consent
 cat >"$STATE/probe.conf" <<END
 collector = http://127.0.0.1:8047
 anchors = $WORK/anchors.csv
@@ -53,10 +32,6 @@ lists update --state "$STATE"
 "$BIN/dialtone-probe" run --state "$STATE" 2>"$WORK/probe.log" &
 PROBE=$!
 PIDS="$PIDS $PROBE"
-waits() {
-    for _ in $(seq 150); do grep -q "$1" "$WORK/probe.log" && return 0; sleep 0.1; done
-    fail "no $1: $(tail -n 5 "$WORK/probe.log")"
-}
 waits 'event=list_taken serial=1'
 grep -q congo "$STATE/targets.json" || fail "the country's list is not in it"
 status() { "$BIN/dialtone-probe" status --state "$STATE" --format json; }

@@ -1,49 +1,19 @@
 #!/bin/sh
 # Each route to the collector is blocked in turn: the upload finds the next, and status says so. With all blocked, a
 # courier delivers. Nothing is lost, nothing counted twice, and nothing on the disk or the stick can be read.
-set -eu
-: "${BIN:?the folder of the programs}"
-for tool in zstd ip unshare openssl curl age; do
-    command -v $tool >/dev/null || { echo "$tool is missing: skipped" >&2; exit 77; }
-done
-[ -x "$BIN/dialtone-collector" ] || { echo "the collector is not built: skipped" >&2; exit 77; }
-if [ "${ALONE:-}" != yes ]; then
-    export ALONE=yes
-    if unshare -n true 2>/dev/null; then
-        exec unshare -n sh "$0"
-    elif unshare -rn true 2>/dev/null; then
-        exec unshare -rn sh "$0"
-    fi
-    echo "network namespaces are not permitted here: skipped" >&2
-    exit 77
-fi
-ip link set lo up
+NEEDS="zstd openssl curl age"
+. "$(dirname "$0")/probe.sh"
 for n in 1 2 3 4 5; do ip addr add 10.99.0.$n/32 dev lo; done
-WORK=$(mktemp -d)
-PIDS=
-trap 'for pid in $PIDS; do kill -9 "$pid" 2>/dev/null || true; done; [ -n "${KEEP:-}" ] || rm -rf "$WORK"' EXIT
-fail() { echo "FAIL: $*" >&2; exit 1; }
-STATE=$WORK/state
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=collector \
     -addext subjectAltName=IP:10.99.0.1,IP:10.99.0.5,DNS:alt.example -keyout "$WORK/key.pem" -out "$WORK/cert.pem" 2>/dev/null
 PIN=sha256//$(openssl x509 -in "$WORK/cert.pem" -pubkey -noout | openssl pkey -pubin -outform DER |
     openssl dgst -sha256 -binary | openssl base64)
 
-# collector_start FOLDER LISTEN IDENTITY
-collector_start() {
-    "$BIN/dialtone-collector" serve --data "$WORK/$1" --cert "$WORK/cert.pem" --key "$WORK/key.pem" \
-        --listen "$2" --identity "$3" 2>>"$WORK/$1.log" &
-    PIDS="$PIDS $!"
-    for _ in $(seq 100); do
-        grep -q event=listening "$WORK/$1.log" && return 0
-        sleep 0.1
-    done
-    fail "the collector did not start: $(cat "$WORK/$1.log")"
-}
 age-keygen -o "$WORK/identity.txt" 2>/dev/null
 # The first collector stands behind 10.99.0.1 and .2; both proxies reach it where the probe cannot.
-collector_start one 0.0.0.0:8443 "$WORK/identity.txt"
-collector_start two 10.99.0.5:9443 none
+set -- --cert "$WORK/cert.pem" --key "$WORK/key.pem"
+collector_start one "$@" --listen 0.0.0.0:8443 --identity "$WORK/identity.txt"
+collector_start two "$@" --listen 10.99.0.5:9443 --identity none
 "$BIN/relay" 10.99.0.3 3128 "$WORK/http.log" 127.0.0.1 8443 &
 PIDS="$PIDS $!"
 "$BIN/relay" 10.99.0.4 1080 "$WORK/socks.log" 127.0.0.1 8443 &
@@ -51,7 +21,7 @@ PIDS="$PIDS $!"
 KEY_TWO=$(curl -s --cacert "$WORK/cert.pem" https://10.99.0.5:9443/v1/keys | sed 's/.*"key":"\([^"]*\)".*/\1/')
 [ -n "$KEY_TWO" ] || fail "the second collector names no key"
 
-"$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null
+consent
 printf 'kind,operator,host,port\nforeign,a,127.0.0.1,8443\nforeign,b,127.0.0.1,9\n' >"$WORK/anchors.csv"
 printf 'url\nhttp://127.0.0.1:9/\n' >"$WORK/targets.csv"
 cat >"$WORK/probe.conf" <<END
@@ -80,8 +50,6 @@ await() {
     status >&2 || true
     fail "$2: $(tail -n 5 "$WORK/probe.log")"
 }
-TAB=$(printf '\t')
-lines_pending() { cat "$STATE"/spool/*.jsonl 2>/dev/null | sed -n "s/$TAB[0-9a-f]\{8\}\$//p"; }
 probe &
 PROBE=$!
 PIDS="$PIDS $PROBE"
@@ -142,8 +110,7 @@ lines_pending | grep '}$' | sort -u >"$WORK/left" || true
 # What the other collector kept goes to the one that can open it; where an answer was lost it has it already.
 "$BIN/dialtone-collector" import --data "$WORK/one" --identity "$WORK/identity.txt" "$WORK"/two/sealed/*.age \
     >"$WORK/import.out" 2>&1 || fail "import of what the other kept: $(cat "$WORK/import.out")"
-find "$WORK/one/bundles" -name '*.zst' -exec zstd -dcq {} + | sort >"$WORK/arrived"
-[ -z "$(uniq -d "$WORK/arrived")" ] || fail "lines arrived twice: $(uniq -d "$WORK/arrived" | wc -l)"
+lines_arrived one/bundles
 for file in "$STATE"/spool/*.age; do
     [ ! -e "$file" ] || age -d -i "$WORK/identity.txt" "$file" | tail -n +7 | zstd -dcq
 done >>"$WORK/left"
@@ -152,7 +119,7 @@ sort -u "$WORK/arrived" "$WORK/left" >"$WORK/all"
 CLIMBS=$("$BIN/dialtone-probe" status --state "$STATE" | sed -n 's/^last climb .*(\([0-9]*\) since start)/\1/p')
 LINES=$(grep -c '"test_name":"ladder"' "$WORK/all")
 [ "$LINES" -ge "$CLIMBS" ] || fail "$LINES climbs are there of $CLIMBS"
-! grep -q 'AddressSanitizer\|runtime error' "$WORK/probe.log" || fail "$(grep -m1 -A5 'Sanitizer\|runtime error' "$WORK/probe.log")"
+sanitizers_said_nothing
 # A server with another key than the pinned one gets nothing, whatever its certificate says.
 sed "s|^pin = .*|pin = sha256//$(printf x | openssl dgst -sha256 -binary | openssl base64)|; /^route = [^d]/d" \
     "$WORK/probe.conf" >"$WORK/wrong.conf"

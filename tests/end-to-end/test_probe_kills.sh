@@ -1,0 +1,107 @@
+#!/bin/sh
+# kill -9 of the whole daemon at random moments, against a real collector that comes and goes; then the same with the state
+# on a disk of 2 MB that is full. Each time its workers end with it and it starts again; nothing that was on the disk is
+# lost, nothing comes twice. DIALTONE_PROBE_KILLS and DIALTONE_PROBE_KILLS_FULL say how often.
+NEEDS="zstd age df"
+APART=-nm
+. "$(dirname "$0")/probe.sh"
+KILLS=${DIALTONE_PROBE_KILLS:-12}
+KILLS_FULL=${DIALTONE_PROBE_KILLS_FULL:-6}
+URL=http://127.0.0.1:8047
+printf 'kind,operator,host,port\nforeign,a,127.0.0.1,8047\nforeign,b,127.0.0.1,9\n' >"$WORK/anchors.csv"
+printf 'url\n%s/healthz\nhttp://127.0.0.1:9/\n' $URL >"$WORK/targets.csv"
+COLLECTOR=
+
+probe() {
+    exec "$BIN/dialtone-probe" run --state "$STATE" --collector $URL --anchors "$WORK/anchors.csv" \
+        --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --timeout 300ms --no-capture \
+        --allow-private-targets --country XD "$@" 2>>"$WORK/probe.log"
+}
+collector_up() { [ -n "$COLLECTOR" ] || collector_start "$DATA" --listen 127.0.0.1:8047; }
+collector_down() {
+    [ -n "$COLLECTOR" ] || return 0
+    kill "$COLLECTOR"
+    wait "$COLLECTOR" 2>/dev/null || true
+    COLLECTOR=
+}
+# A worker names the anchors that it was given.
+workers() { grep -la "$WORK/anchors.csv" /proc/[0-9]*/cmdline 2>/dev/null || true; }
+random_below() { awk -v r="$(od -An -N4 -tu4 /dev/urandom)" -v n="$1" 'BEGIN { print r % n }'; }
+
+# killed: once, after 0.4 to 2.4 s; $BUSY counts the times that it had workers, $ORPHANS those that outlived it by 2 s.
+killed() {
+    probe --ladder-interval 100ms --web-interval 1s --upload-interval 100ms --jitter 90 &
+    PROBE=$!
+    PIDS="$PIDS $PROBE"
+    sleep "$(awk -v ms="$(($(random_below 2000) + 400))" 'BEGIN { print ms / 1000 }')"
+    [ "$(workers | wc -l)" -lt 2 ] || BUSY=$((BUSY + 1))
+    kill -9 "$PROBE" 2>/dev/null || fail "the probe ended by itself: $(tail -n 5 "$WORK/probe.log")"
+    wait "$PROBE" 2>/dev/null || true
+    PIDS=${PIDS% *}
+    for _ in $(seq 40); do
+        [ -n "$(workers)" ] || return 0
+        sleep 0.05
+    done
+    ORPHANS=$((ORPHANS + 1))
+}
+# drained WHAT: a last run that ends by itself, with nothing left.
+drained() {
+    collector_up
+    got=0
+    (probe --rounds 1) || got=$?
+    [ $got = 0 ] || fail "$1: the last run exited $got: $(tail -n 5 "$WORK/probe.log")"
+    [ -z "$(ls "$STATE"/spool/*.zst "$STATE"/spool/*.age 2>/dev/null)" ] || fail "$1: bundles still wait"
+    [ ! -s "$STATE/spool/pending.jsonl" ] || fail "$1: lines still wait"
+    [ -z "$(ls "$STATE/rejected")" ] || fail "$1: bundles were refused: $(grep refused "$WORK/probe.log" | head -n 2)"
+    collector_down
+    lines_arrived "$DATA"
+}
+# compared WHAT: what was seen on the disk came.
+compared() {
+    sort -u "$WORK/seen" >"$WORK/kept"
+    LOST=$(comm -23 "$WORK/kept" "$WORK/arrived" | wc -l)
+    [ "$LOST" = 0 ] || fail "$1: $LOST lines of $(wc -l <"$WORK/kept") were lost"
+    [ "$ORPHANS" = 0 ] || fail "$1: workers outlived the daemon $ORPHANS times"
+    # One start a kill, and the last: the journal was read each time.
+    STARTS=$(grep -c event=started "$WORK/probe.log")
+    [ "$STARTS" -ge $(($2 * 9 / 10 + 1)) ] || fail "$1: the daemon started $STARTS times of $(($2 + 1))"
+    sanitizers_said_nothing
+}
+
+consent
+DATA=data BUSY=0 ORPHANS=0
+: >"$WORK/seen"
+for round in $(seq "$KILLS"); do
+    case $((round % 4)) in 2) collector_up ;; 0) collector_down ;; esac
+    killed
+    lines_kept "$WORK/data/identity.age.txt" | grep '}$' >>"$WORK/seen" || true
+done
+drained "killed $KILLS times"
+compared "killed $KILLS times" "$KILLS"
+DROPPED=$("$BIN/dialtone-probe" status --state "$STATE" --format json | sed -n 's/.*"dropped":\([0-9]*\).*/\1/p')
+[ "${DROPPED:-0}" = 0 ] || fail "$DROPPED lines of the journal could not be read again"
+[ "$BUSY" -gt 0 ] || fail "the daemon was never killed at work"
+echo "$KILLS kills, $BUSY of them at work, no orphan: $(wc -l <"$WORK/kept") lines seen on the disk, $(wc -l <"$WORK/arrived") arrived once each"
+
+# Only the journal's lines are promised a place on a full disk; clean results make room for them.
+mount -t tmpfs -o size=2m,mode=700 small "$STATE" 2>/dev/null || { echo "file systems cannot be mounted here" >&2; exit 0; }
+consent
+mkdir -p "$STATE/spool"
+DATA=data-full BUSY=0 ORPHANS=0 FULL=0
+: >"$WORK/seen"
+: >"$WORK/probe.log"
+available() { df -k --output=avail "$STATE" | tail -n 1; }
+head -c $((($(available) - 200) * 1024)) /dev/urandom >"$STATE/ballast"
+for round in $(seq "$KILLS_FULL"); do
+    case $((round % 24)) in 18) collector_up ;; 0) collector_down ;; esac
+    killed
+    [ "$(available)" -gt 16 ] || FULL=$((FULL + 1))
+    lines_kept "$WORK/data-full/identity.age.txt" | grep '"test_name":"ladder".*}$' >>"$WORK/seen" || true
+    # Until it is full: what is left shrinks.
+    [ "$(available)" -le 16 ] || [ "$round" -gt $((KILLS_FULL / 2)) ] ||
+        head -c $((($(available) * 1024) / 2)) /dev/urandom >>"$STATE/ballast" 2>/dev/null || true
+done
+drained "killed $KILLS_FULL times on a full disk"
+compared "killed $KILLS_FULL times on a full disk" "$KILLS_FULL"
+[ "$FULL" -gt 0 ] || fail "the disk was never full"
+echo "$KILLS_FULL kills on 2 MB, $FULL of them on a full disk, no orphan: $(wc -l <"$WORK/kept") lines seen on the disk, $(grep -c '"test_name":"ladder"' "$WORK/arrived") arrived once each"
