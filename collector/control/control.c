@@ -212,6 +212,22 @@ static json_t *page_missing(void)
                      "failure", FAILURE_TIMEOUT, "title", "", "headers", "status_code", -1);
 }
 
+/* This machine had no time for the question, and something in the answer took too long: that then says nothing of the
+ * site. */
+static bool is_busy(const struct control_job *job)
+{
+    if (!loop_was_late(job->context.loop, job->trace.zero_us)) {
+        return false;
+    }
+    bool has_timeout = !job->is_looked_up || failure_same(job->found.failure, FAILURE_TIMEOUT) || job->page == NULL ||
+                       failure_same(page_failure(job->page), FAILURE_TIMEOUT);
+    for (size_t i = 0; i < job->endpoint_count; i++) {
+        has_timeout = has_timeout ||
+                      (job->dials[i] != NULL && failure_same(dial_failure(job->dials[i]), FAILURE_TIMEOUT));
+    }
+    return has_timeout;
+}
+
 static json_t *response_encode(const struct control_job *job)
 {
     json_t *tcp_connect = json_object();
@@ -220,9 +236,13 @@ static json_t *response_encode(const struct control_job *job)
         endpoint_encode(job, i, tcp_connect, tls_handshake);
     }
     json_t *page = job->page != NULL ? page_encode(job->page) : page_missing();
-    return json_pack("{s:o, s:o, s:o, s:o, s:n, s:o, s:o}", "tcp_connect", tcp_connect, "tls_handshake",
+    json_t *response = json_pack("{s:o, s:o, s:o, s:o, s:n, s:o, s:o}", "tcp_connect", tcp_connect, "tls_handshake",
                      tls_handshake, "quic_handshake", flights_encode(job->flights), "http_request", page, "http3_request",
                      "dns", dns_encode_addresses(job), "ip_info", ip_info_encode(job));
+    if (response != NULL && is_busy(job)) {
+        json_object_set_new(response, "x_busy", json_true());
+    }
+    return response;
 }
 
 static void job_finish(struct control_job *job)

@@ -36,7 +36,8 @@ enum status control_open(const struct control_config *config, struct control **o
 void control_free(struct control *control); /* cancels all jobs, without callbacks */
 
 /* `response` is {"tcp_connect", "tls_handshake", "quic_handshake", "http_request", "http3_request", "dns",
- * "ip_info"}, borrowed, NULL only without memory. The job is freed after the callback. */
+ * "ip_info"}, borrowed, NULL only without memory; "x_busy": true besides where this machine had no time, so that a timeout
+ * in it says nothing of the site. The job is freed after the callback. */
 typedef void (*control_callback)(const json_t *response, void *arg);
 
 /* `text` is the request's JSON: {"http_request": URL, "http_request_headers": {name: [value]}, "tcp_connect":

@@ -283,10 +283,15 @@ static json_t *headers_encode(const struct http_result *http)
     return headers;
 }
 
+const char *page_failure(const struct page *page)
+{
+    return page->is_ended ? page->failure : FAILURE_TIMEOUT;
+}
+
 json_t *page_encode(const struct page *page)
 {
     char h3[320] = "";
-    const char *failure = page->is_ended ? policy_http_word(page->failure) : FAILURE_TIMEOUT;
+    const char *failure = policy_http_word(page_failure(page));
     const struct http_result *http = failure == NULL ? http_result(page->exchange) : NULL;
     if (http != NULL) {
         h3_find(page, http, h3, sizeof h3);

@@ -31,6 +31,8 @@ void page_dial_ended(struct page *page, struct dial *dial);
 /* The helper's "http_request": {"body_length", "discovered_h3_endpoint", "failure", "title", "headers",
  * "status_code"}; of a page that has not ended, a timeout. New reference. */
 json_t *page_encode(const struct page *page);
+/* A word of failure.h; NULL where the page came. A timeout while it lasts. */
+const char *page_failure(const struct page *page);
 void page_free(struct page *page);
 
 #endif

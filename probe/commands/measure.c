@@ -300,7 +300,7 @@ const struct cli_command command_measure = {
         "\n"
         "Measures the URLs given, those of --targets, or without either the list of channels that the program\n"
         "carries. Nothing is uploaded and nothing is kept: OONI records (JSON, one a line) go to standard output\n"
-        "as they are made, a table goes to standard error. First it climbs the connectivity ladder, so that a\n"
+        "as they are made, a table goes to standard error. Beside them it climbs the connectivity ladder, so that a\n"
         "dead network is told from blocked pages.\n"
         "\n"
         "With --control, what fails here is compared with what that collector sees: only then can a failure be\n"

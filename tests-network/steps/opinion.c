@@ -138,7 +138,7 @@ enum status opinion_read(const json_t *answer, const struct opinion_question *qu
                          struct opinion_answer *out)
 {
     const json_t *dns = json_member_object(answer, "dns"), *http = json_member_object(answer, "http_request");
-    struct opinion_answer read = {0};
+    struct opinion_answer read = {.is_busy = json_member_bool(answer, "x_busy", false)};
     json_t *item;
     size_t index;
     if (!dns || !http)
@@ -184,8 +184,8 @@ static enum service_opinion opinion_of_tls(const struct opinion_answer *answer, 
     return answer->tls_cut_count > 0 || answer->tcp_failed_count > 0 ? OPINION_FAILS : OPINION_NONE;
 }
 
-enum service_opinion opinion_of(const struct opinion_answer *answer, enum verdict_layer failed_at,
-                                const char *failure, bool has_own_authorities)
+static enum service_opinion opinion_at(const struct opinion_answer *answer, enum verdict_layer failed_at,
+                                       const char *failure, bool has_own_authorities)
 {
     if (failed_at == LAYER_NONE)
         return OPINION_NONE;
@@ -202,6 +202,13 @@ enum service_opinion opinion_of(const struct opinion_answer *answer, enum verdic
     if (!answer->http_failure)
         return OPINION_REACHES;
     return has_own_authorities && answer->tls_bad_count > 0 ? OPINION_NONE : OPINION_FAILS;
+}
+
+enum service_opinion opinion_of(const struct opinion_answer *answer, enum verdict_layer failed_at,
+                                const char *failure, bool has_own_authorities)
+{
+    enum service_opinion opinion = opinion_at(answer, failed_at, failure, has_own_authorities);
+    return opinion == OPINION_FAILS && answer->is_busy ? OPINION_BUSY : opinion;
 }
 
 bool opinion_doubts_addresses(const struct opinion_answer *answer)

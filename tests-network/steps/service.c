@@ -66,7 +66,8 @@ static struct service_evidence evidence_of(const struct nettest_run *run)
                                      .count = run->targets.count,
                                      .targets = &run->targets,
                                      .connectivity = ladder ? ladder->state : CONNECTIVITY_UNKNOWN,
-                                     .has_control = run->has_control};
+                                     .has_control = run->has_control,
+                                     .is_machine_busy = loop_was_late(run->context->loop, run->trace.zero_us)};
 }
 
 static double event_time(const json_t *event)
@@ -106,7 +107,17 @@ static void records_join(const struct nettest_run *run, json_t *keys)
 
 static const char *opinion_name(enum service_opinion opinion)
 {
-    return opinion == OPINION_REACHES ? "reaches" : opinion == OPINION_FAILS ? "fails" : "none";
+    switch (opinion) {
+    case OPINION_NONE:
+        return "none";
+    case OPINION_REACHES:
+        return "reaches";
+    case OPINION_FAILS:
+        return "fails";
+    case OPINION_BUSY:
+        return "busy";
+    }
+    return "none";
 }
 
 /* What failed, and what the control said of it: the verdict's grounds. */

@@ -14,6 +14,7 @@ enum service_opinion {
     OPINION_NONE,
     OPINION_REACHES, /* it got past the point where we failed */
     OPINION_FAILS,   /* it failed alike */
+    OPINION_BUSY,    /* it failed, but its machine had no time */
 };
 
 /* What was seen of one endpoint. Failure words are static. */
@@ -41,6 +42,7 @@ struct service_evidence {
     const struct service_targets *targets; /* for its networks */
     enum connectivity_state connectivity;
     bool has_control; /* a control answered */
+    bool is_machine_busy; /* this machine had no time for us meanwhile: what took long need not have */
 };
 
 struct service {

@@ -181,7 +181,7 @@ static struct verdict judge_failures(const struct service *service, const struct
         const struct service_endpoint *endpoint = &evidence->endpoints[i];
         /* A resolver or a route that is out of reach says nothing about this service. */
         if (!does_count(service, evidence, i) || endpoint->opinion == OPINION_FAILS ||
-            failure_is_local(endpoint->failure))
+            endpoint->opinion == OPINION_BUSY || failure_is_local(endpoint->failure))
             continue;
         /* Where the control fails at a part of the service alike, its silence on this one is no word against us. */
         if (endpoint->opinion == OPINION_NONE && tally->down_count > 0)
@@ -199,7 +199,7 @@ static bool ladder_is_known_broken(enum connectivity_state state)
     return state != CONNECTIVITY_WORKING && state != CONNECTIVITY_UNKNOWN;
 }
 
-struct verdict service_verdict(const struct service *service, const struct service_evidence *evidence)
+static struct verdict verdict_find(const struct service *service, const struct service_evidence *evidence)
 {
     struct tally tally = tally_make(service, evidence);
     if (tally.is_injected)
@@ -217,4 +217,26 @@ struct verdict service_verdict(const struct service *service, const struct servi
     if (tally.down_count == tally.counted_count)
         return plain(OUTCOME_DOWN);
     return judge_failures(service, evidence, &tally);
+}
+
+/* Whether it says blocked or down only because something took long here. */
+static bool rests_on_time(const struct service *service, const struct service_evidence *evidence,
+                          const struct verdict *verdict)
+{
+    bool is_timed = false;
+    for (size_t i = 0; i < evidence->count; i++)
+        is_timed = is_timed || (does_count(service, evidence, i) &&
+                                failure_same(evidence->endpoints[i].failure, FAILURE_TIMEOUT));
+    return (verdict->outcome == OUTCOME_BLOCKED && strstr(verdict->method, "_timeout")) ||
+           (verdict->outcome == OUTCOME_DOWN && is_timed);
+}
+
+struct verdict service_verdict(const struct service *service, const struct service_evidence *evidence)
+{
+    struct verdict verdict = verdict_find(service, evidence);
+    if (!evidence->is_machine_busy || !rests_on_time(service, evidence, &verdict))
+        return verdict;
+    verdict = plain(OUTCOME_UNKNOWN);
+    snprintf(verdict.method, sizeof verdict.method, "machine_busy");
+    return verdict;
 }

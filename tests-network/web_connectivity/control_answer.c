@@ -136,7 +136,7 @@ enum status web_control_read(const json_t *answer, struct web_control *out)
     const json_t *dns = json_member_object(answer, "dns"), *http = json_member_object(answer, "http_request");
     if (!dns || !http)
         return STATUS_MALFORMED;
-    struct web_control control = {.is_there = true};
+    struct web_control control = {.is_there = true, .is_busy = json_member_bool(answer, "x_busy", false)};
     endpoints_read(answer, &control);
     addresses_read(dns, &control);
     asns_read(json_member_object(answer, "ip_info"), &control);

@@ -74,6 +74,7 @@ struct web_asn {
 struct web_control {
     bool is_there;       /* a control answered */
     const char *failure; /* why none did */
+    bool is_busy;        /* its machine had no time: where something took it too long, that says nothing of the site */
     int64_t time_s;      /* the time that it told; 0 unknown */
     const char *dns_failure;
     struct sockaddr_storage addresses[WEB_ADDRESSES_MAX * 2];

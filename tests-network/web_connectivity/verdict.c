@@ -427,22 +427,34 @@ static struct verdict verdict_find(const struct web_evidence *evidence)
     return last ? judge_endpoint(evidence, last) : plain(OUTCOME_UNKNOWN);
 }
 
-/* Whether it says blocked only because something took long. */
-static bool rests_on_time(const struct verdict *verdict)
+/* What failed here, at the deepest that was reached; NULL where nothing did. */
+static const char *own_failure(const struct web_evidence *evidence)
+{
+    const struct web_endpoint *last = furthest(evidence);
+    const char *lookup_failure = evidence->lookups[evidence->hop_count - 1].failure;
+    if (lookup_failure || !last)
+        return lookup_failure;
+    return last->http_failure ? last->http_failure : last->tls_failure ? last->tls_failure : last->tcp_failure;
+}
+
+/* Whether it says blocked or down only because something took long here. */
+static bool rests_on_time(const struct web_evidence *evidence, const struct verdict *verdict)
 {
     static const char *const methods[] = {"dns_timeout",  "connection_timeout", "tls_timeout",
                                           "http_timeout", "slow_transfer",      "transfer_frozen"};
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (verdict->outcome == OUTCOME_BLOCKED && strcmp(verdict->method, methods[i]) == 0)
             return true;
-    return false;
+    return verdict->outcome == OUTCOME_DOWN && failure_same(own_failure(evidence), FAILURE_TIMEOUT);
 }
 
 struct verdict web_verdict(const struct web_evidence *evidence)
 {
     const struct web_evidence own = unhelped(evidence);
     const struct verdict verdict = verdict_find(&own);
-    if (evidence->is_machine_busy && rests_on_time(&verdict))
+    if (evidence->is_machine_busy && rests_on_time(&own, &verdict))
         return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "machine_busy", CONFIDENCE_NONE);
+    if (evidence->control.is_busy && verdict.outcome == OUTCOME_DOWN)
+        return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "control_busy", CONFIDENCE_NONE);
     return verdict;
 }

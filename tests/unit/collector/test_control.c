@@ -348,6 +348,29 @@ static void test_deadline(void **state)
     assert_string_equal(json_member_text(tls, "server_name"), "site.example");
 }
 
+static void on_stall(void *arg)
+{
+    (void)arg;
+    usleep((useconds_t)(LOOP_LATE_US + 300 * US_PER_MS));
+}
+
+/* A timeout of a machine that was held up says so; what came all the same, or in good time, says nothing of it. */
+static void test_held_up(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->context.limits.control_timeout_us = 600 * US_PER_MS;
+    ask_url(fixture, "site.example", fixture->silent_port, "/");
+    assert_null(json_object_get(fixture->response, "x_busy"));
+    assert_int_equal(loop_after(fixture->context.loop, 200 * US_PER_MS, on_stall, NULL, NULL), STATUS_OK);
+    ask_url(fixture, "site.example", fixture->silent_port, "/");
+    http_failure_check(fixture, "generic_timeout_error");
+    assert_true(json_member_bool(fixture->response, "x_busy", false));
+    fixture->context.limits.control_timeout_us = 60 * US_PER_S;
+    assert_int_equal(loop_after(fixture->context.loop, 1, on_stall, NULL, NULL), STATUS_OK);
+    ask_url(fixture, "site.example", fixture->http_port, "/page");
+    assert_null(json_object_get(fixture->response, "x_busy"));
+}
+
 static void test_refusals(void **state)
 {
     struct fixture *fixture = *state;
@@ -492,6 +515,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_body, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_held_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_private_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_busy_and_cancel, setup, teardown),

@@ -37,6 +37,7 @@ struct row {
     struct row_change changes[ROW_CHANGES_MAX];
     enum connectivity_state connectivity;
     bool has_control;
+    bool is_machine_busy;
     enum verdict_outcome outcome;
     enum verdict_layer layer;
     const char *method; /* NULL: none */
@@ -102,7 +103,8 @@ static void row_case_open(const struct service *service, const struct row *row, 
                                               .count = out->targets.count,
                                               .targets = &out->targets,
                                               .connectivity = row->connectivity,
-                                              .has_control = row->has_control};
+                                              .has_control = row->has_control,
+                                              .is_machine_busy = row->is_machine_busy};
 }
 
 static void row_case_close(struct row_case *opened)

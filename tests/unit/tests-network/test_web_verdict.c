@@ -342,14 +342,59 @@ static void test_a_busy_machine_blames_nobody(void **state)
         const struct verdict before = web_verdict(&made.evidence);
         made.evidence.is_machine_busy = true;
         const struct verdict found = web_verdict(&made.evidence);
-        bool rests_on_time = before.outcome == OUTCOME_BLOCKED &&
-                             (strstr(before.method, "timeout") || strcmp(before.method, "slow_transfer") == 0 ||
-                              strcmp(before.method, "transfer_frozen") == 0);
+        bool is_slow = strstr(before.method, "timeout") || strcmp(before.method, "slow_transfer") == 0 ||
+                       strcmp(before.method, "transfer_frozen") == 0;
+        bool took_long = same_text(rows[i].dns_failure, TIMEOUT) || same_text(rows[i].tcp, TIMEOUT) ||
+                         same_text(rows[i].tls, TIMEOUT) || same_text(rows[i].http, TIMEOUT);
+        bool rests_on_time = (before.outcome == OUTCOME_BLOCKED && is_slow) ||
+                             (before.outcome == OUTCOME_DOWN && took_long);
         timed_count += rests_on_time;
         assert_int_equal(found.outcome, rests_on_time ? OUTCOME_UNKNOWN : before.outcome);
         assert_string_equal(found.method, rests_on_time ? "machine_busy" : before.method);
     }
     assert_true(timed_count >= 5);
+}
+
+#define C_DEAD(word) .has_control = true, .c_dns = GENUINE, .c_tcp = word, .c_http = word
+#define C_SLOW       .has_control = true, .c_dns = GENUINE, .c_tcp = GOOD, .c_tls = GOOD, .c_http = TIMEOUT
+
+/* What both could not get is down only where neither had no time for it. */
+static void test_down_needs_machines_that_had_time(void **state)
+{
+    (void)state;
+    static const struct {
+        struct row row;
+        bool is_machine_busy, is_control_busy;
+        enum verdict_outcome outcome;
+        const char *method;
+    } cases[] = {
+        {{"silent for both", true, GENUINE, .tcp = TIMEOUT, C_DEAD(TIMEOUT)}, false, false, OUTCOME_DOWN, ""},
+        {{"silent for both, we are busy", true, GENUINE, .tcp = TIMEOUT, C_DEAD(TIMEOUT)}, true, false,
+         OUTCOME_UNKNOWN, "machine_busy"},
+        {{"silent for both, the control is busy", true, GENUINE, .tcp = TIMEOUT, C_DEAD(TIMEOUT)}, false, true,
+         OUTCOME_UNKNOWN, "control_busy"},
+        {{"page too slow for both, the control is busy", true, GENUINE, .tcp = GOOD, .tls = GOOD, .http = TIMEOUT,
+          C_SLOW}, false, true, OUTCOME_UNKNOWN, "control_busy"},
+        {{"page too slow for both, we are busy", true, GENUINE, .tcp = GOOD, .tls = GOOD, .http = TIMEOUT, C_SLOW},
+         true, false, OUTCOME_UNKNOWN, "machine_busy"},
+        {{"no answer to our question, the control is busy", true, .dns_failure = TIMEOUT, .has_control = true,
+          .c_dns_failure = "unknown_error", .c_http = TIMEOUT}, false, true, OUTCOME_UNKNOWN, "control_busy"},
+        {{"refused here, we are busy", true, GENUINE, .tcp = REFUSED, C_DEAD("connection_refused_error")}, true,
+         false, OUTCOME_DOWN, ""},
+        {{"we have the page, the control is busy", true, GENUINE, .tcp = GOOD, .tls = GOOD, .http = GOOD,
+          .page = SAME, C_SLOW}, false, true, OUTCOME_OK, ""},
+        {{"we have the page in the clear, the control is busy", false, GENUINE, .tcp = GOOD, .http = GOOD,
+          .page = DIFFERENT, C_SLOW}, false, true, OUTCOME_UNKNOWN, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct made made;
+        evidence_make(&cases[i].row, &made);
+        made.evidence.is_machine_busy = cases[i].is_machine_busy;
+        made.evidence.control.is_busy = cases[i].is_control_busy;
+        const struct verdict found = web_verdict(&made.evidence);
+        if (found.outcome != cases[i].outcome || strcmp(found.method, cases[i].method) != 0)
+            fail_msg("%s: %s %s", cases[i].row.name, outcome_name(found.outcome), found.method);
+    }
 }
 
 int main(void)
@@ -359,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_helped_by_the_control),
         cmocka_unit_test(test_a_busy_machine_blames_nobody),
+        cmocka_unit_test(test_down_needs_machines_that_had_time),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_nothing_is_accessible_without_control),
         cmocka_unit_test(test_same_network_agrees),
