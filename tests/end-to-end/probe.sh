@@ -45,9 +45,9 @@ collector_start() {
 
 consent() { "$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null; }
 
-# waits PATTERN [COUNT]: until the probe's log has it so often.
+# waits PATTERN [COUNT]: until the probe's log has it so often. PATIENCE: in tenths of a second.
 waits() {
-    for _ in $(seq 200); do
+    for _ in $(seq "${PATIENCE:-200}"); do
         [ "$(grep -c "$1" "$WORK/probe.log")" -lt "${2:-1}" ] || return 0
         sleep 0.1
     done
