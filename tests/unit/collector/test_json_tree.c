@@ -270,7 +270,7 @@ static void test_bounds(void **state)
     compare_nested(pair, "[", "]", 100000, false);
     compare_nested(pair, "{\"a\":", "}", 100000, false);
     compare_nested(pair, "[", "", 100000, false);
-    for (int count = 20; count < 30; count++) {
+    for (int count = 58; count < 70; count++) {
         compare_members(pair, count, false, true);
         compare_members(pair, count, true, false);
     }
