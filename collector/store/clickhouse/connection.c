@@ -1,7 +1,7 @@
-/* Requests to the server: SQL out, RowBinary in.
+/* Requests to the server: SQL out; what comes back is read by answer.c.
  * Owner: the handle owns one idle connection; a request that finds it taken makes its own and frees it.
  * Why: a callback may read while a read runs, and curl allows no request inside another on one connection. */
-#include "collector/store/clickhouse/clickhouse_store.h"
+#include "collector/store/clickhouse/answer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +13,6 @@
 #define CONNECT_WAIT_MS 5000L
 #define WRITE_WAIT_MS   60000L
 #define SILENCE_WAIT_S  120L /* of a read: the server answers only when it has finished */
-#define ERROR_BYTES_MAX 4096
-#define ROW_BYTES_MAX   (1u << 20)
 #define RECEIVE_BYTES   (256L << 10)
 #define QUORUM_WAIT_MS  "20000"
 #define INSERT_ROWS_MAX "1048576"
@@ -23,139 +21,6 @@
 #define READ_PATIENCE_US   (INT64_C(15) * US_PER_S)
 #define PAUSE_LEAST_MS     10
 #define PAUSE_MOST_MS      400
-
-/* One answer as it comes in. */
-struct answer {
-    CURL *easy;
-    clickhouse_row_callback callback; /* NULL: no rows are expected */
-    void *arg;
-    struct buffer pending; /* what is no whole row yet */
-    struct buffer error;
-    enum status status; /* of the callback */
-    bool has_rows;      /* the callback was given some: the request cannot be repeated */
-};
-
-static size_t error_take(struct answer *answer, const char *bytes, size_t count)
-{
-    size_t room = ERROR_BYTES_MAX - answer->error.count;
-    buffer_append(&answer->error, bytes, count < room ? count : room);
-    return count;
-}
-
-/* As many whole rows as there are. */
-static enum status rows_take(struct answer *answer)
-{
-    struct reader reader = reader_of(answer->pending.bytes, answer->pending.count);
-    enum status status = STATUS_OK;
-    while (reader.left_bytes > 0 && status == STATUS_OK) {
-        struct reader row = reader;
-        status = answer->callback(&row, answer->arg);
-        if (row.failed) {
-            status = reader.left_bytes > ROW_BYTES_MAX ? STATUS_MALFORMED : STATUS_OK;
-            break;
-        }
-        reader = row;
-        answer->has_rows = true;
-    }
-    if (reader.left_bytes > 0) {
-        memmove(answer->pending.bytes, reader.bytes, reader.left_bytes);
-    }
-    answer->pending.count = reader.left_bytes;
-    return status;
-}
-
-static size_t answer_take(char *bytes, size_t size, size_t count, void *arg)
-{
-    struct answer *answer = arg;
-    long code = 0;
-    (void)size; /* always 1 */
-    curl_easy_getinfo(answer->easy, CURLINFO_RESPONSE_CODE, &code);
-    if (code != 200) {
-        return error_take(answer, bytes, count);
-    }
-    if (!answer->callback) {
-        return count;
-    }
-    buffer_append(&answer->pending, bytes, count);
-    answer->status = answer->pending.failed ? STATUS_NO_MEMORY : rows_take(answer);
-    return answer->status == STATUS_OK ? count : 0;
-}
-
-/* The server's error numbers (dbms/src/Common/ErrorCodes.cpp) that mean something other than a failure. */
-static enum status status_of_code(long code, const char *text)
-{
-    switch (code) {
-    case 60: /* UNKNOWN_TABLE */
-    case 81: /* UNKNOWN_DATABASE */
-        return STATUS_NOT_FOUND;
-    case 243: /* NOT_ENOUGH_SPACE */
-        return STATUS_FULL;
-    case 159: /* TIMEOUT_EXCEEDED */
-    case 202: /* TOO_MANY_SIMULTANEOUS_QUERIES */
-    case 209: /* SOCKET_TIMEOUT */
-    case 210: /* NETWORK_ERROR */
-    case 216: /* QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING */
-    case 225: /* NO_ZOOKEEPER */
-    case 241: /* MEMORY_LIMIT_EXCEEDED */
-    case 242: /* TABLE_IS_READ_ONLY */
-    case 252: /* TOO_MANY_PARTS */
-    case 279: /* ALL_CONNECTION_TRIES_FAILED */
-    case 285: /* TOO_FEW_LIVE_REPLICAS */
-    case 286: /* UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE */
-    case 289: /* REPLICA_IS_NOT_IN_QUORUM */
-    case 319: /* UNKNOWN_STATUS_OF_INSERT */
-    case 999: /* KEEPER_EXCEPTION */
-        return STATUS_BUSY;
-    default:
-        if (strstr(text, "Replica is not active")) { /* 164, which also means a user without rights */
-            return STATUS_BUSY;
-        }
-        return strstr(text, "No space left on device") ? STATUS_FULL : STATUS_IO;
-    }
-}
-
-/* Says what the server said, on one line, without the SQL that it may quote at length. */
-static enum status server_failed(struct answer *answer, long http_code, struct why *why)
-{
-    char *text = buffer_take_text(&answer->error);
-    if (!text) {
-        return STATUS_NO_MEMORY;
-    }
-    for (char *next = text; *next; next++) {
-        *next = *next == '\n' || *next == '\r' || *next == '\t' ? ' ' : *next;
-    }
-    long code = strncmp(text, "Code: ", 6) == 0 ? strtol(text + 6, NULL, 10) : 0;
-    enum status status = status_of_code(code, text);
-    why_set(why, "ClickHouse refused (HTTP %ld): %.160s; %s", http_code, text,
-            status == STATUS_BUSY ? "try again when it has recovered"
-                                  : "look into its log, and check the account and the rights");
-    free(text);
-    return status;
-}
-
-static enum status answer_end(struct answer *answer, CURLcode result, struct why *why)
-{
-    long http_code = 0;
-    curl_easy_getinfo(answer->easy, CURLINFO_RESPONSE_CODE, &http_code);
-    if (answer->status != STATUS_OK) {
-        return answer->status;
-    }
-    if (result == CURLE_OK && http_code != 200) {
-        return server_failed(answer, http_code, why);
-    }
-    if (result == CURLE_OK && answer->pending.count > 0) {
-        why_set(why, "ClickHouse's answer ends within a row; look into its log");
-        return STATUS_IO;
-    }
-    if (result == CURLE_OK) {
-        return STATUS_OK;
-    }
-    why_set(why,
-            "ClickHouse cannot be asked: %s; check that it runs and that the file named store in the data "
-            "folder has its address",
-            curl_easy_strerror(result));
-    return result == CURLE_OUT_OF_MEMORY ? STATUS_NO_MEMORY : STATUS_BUSY;
-}
 
 static CURL *connection_take(struct store_handle *handle)
 {
@@ -233,7 +98,7 @@ static curl_mime *body_set(CURL *easy, const struct question *question)
 
 /* Asks the present server once. */
 static enum status ask_once(struct store_handle *handle, const struct question *question,
-                            struct answer *answer, struct why *why)
+                            struct clickhouse_answer *answer, struct why *why)
 {
     CURL *easy = connection_take(handle);
     char *url = url_make(handle, question->database, question->settings);
@@ -247,13 +112,13 @@ static enum status ask_once(struct store_handle *handle, const struct question *
     answer->status = STATUS_OK;
     curl_easy_setopt(easy, CURLOPT_URL, url);
     limits_set(easy, question->is_read);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, answer_take);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, clickhouse_answer_take);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
     curl_mime *form = body_set(easy, question);
     /* Without this curl waits a second for a "100 Continue" that the server does not send. */
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    enum status status = answer_end(answer, curl_easy_perform(easy), why);
+    enum status status = clickhouse_answer_end(answer, curl_easy_perform(easy), why);
     curl_easy_reset(easy);
     curl_mime_free(form);
     curl_slist_free_all(headers);
@@ -281,7 +146,7 @@ static void pause_take(struct store_handle *handle, int attempt)
 
 /* Asks one server after the other: each once, and in a cluster again and again until patience ends. Repeating
  * is safe: reads change nothing, rows that are inserted twice count once. */
-static enum status ask(struct store_handle *handle, const struct question *question, struct answer *answer,
+static enum status ask(struct store_handle *handle, const struct question *question, struct clickhouse_answer *answer,
                        struct why *why)
 {
     int64_t patience_us = question->is_read ? READ_PATIENCE_US : INSERT_PATIENCE_US;
@@ -303,7 +168,7 @@ static enum status ask(struct store_handle *handle, const struct question *quest
 enum status clickhouse_run(struct store_handle *handle, const char *database, struct buffer *sql,
                            struct why *why)
 {
-    struct answer answer = {0};
+    struct clickhouse_answer answer = {0};
     struct question question = {.database = database, .settings = "", .body = sql};
     enum status status = sql->failed ? STATUS_NO_MEMORY : ask(handle, &question, &answer, why);
     buffer_free(sql);
@@ -319,7 +184,7 @@ static const char *read_settings(const struct store_handle *handle)
 enum status clickhouse_select(struct store_handle *handle, struct buffer *sql,
                               clickhouse_row_callback callback, void *arg, struct why *why)
 {
-    struct answer answer = {.callback = callback, .arg = arg};
+    struct clickhouse_answer answer = {.callback = callback, .arg = arg};
     struct question question = {.settings = read_settings(handle), .body = sql, .is_read = true};
     if (handle->is_read_only) { /* who only reads, spreads what it asks */
         handle->server = (handle->server + 1) % handle->address.server_count;
@@ -346,7 +211,7 @@ enum status clickhouse_select_among(struct store_handle *handle, struct buffer *
                                     const struct clickhouse_set *set, clickhouse_row_callback callback,
                                     void *arg, struct why *why)
 {
-    struct answer answer = {.callback = callback, .arg = arg};
+    struct clickhouse_answer answer = {.callback = callback, .arg = arg};
     struct buffer more = {0};
     buffer_text(sql, " FORMAT RowBinary");
     buffer_printf(&more, "%s&" CLICKHOUSE_SET_NAME "_format=RowBinary&" CLICKHOUSE_SET_NAME "_structure=",
@@ -369,7 +234,7 @@ enum status clickhouse_select_among(struct store_handle *handle, struct buffer *
 static enum status rows_insert(struct store_handle *handle, const char *sql, const struct buffer *rows,
                                bool has_quorum, struct why *why)
 {
-    struct answer answer = {0};
+    struct clickhouse_answer answer = {0};
     struct buffer more = {0};
     struct buffer query = {0};
     buffer_printf(&query, "%s FORMAT RowBinary", sql);

@@ -87,12 +87,12 @@ enum status clickhouse_each_dirty_region(struct store_handle *handle, store_dirt
     }
     buffer_text(&sql,
                 "SELECT region, min(first_us) FROM (SELECT log, log_index, region, first_us FROM entries"
-                " ARRAY JOIN touched AS region, touched_us AS first_us WHERE" IS_HEADER ")");
+                " ARRAY JOIN touched AS region, touched_us AS first_us WHERE" IS_HEADER ") AS touched_rows");
     /* A region that was never judged joins nothing: its judged_to is 0. */
     sql_number(
         &sql,
         " ANY LEFT JOIN (SELECT region, id AS log, max(log_index) + 1 AS judged_to FROM judged WHERE kind = %"
-        " GROUP BY region, id) USING region, log WHERE log_index >= judged_to GROUP BY region ORDER BY "
+        " GROUP BY region, id) AS marks USING (region, log) WHERE log_index >= judged_to GROUP BY region ORDER BY "
         "region",
         JUDGED_MARK);
     status = clickhouse_select(handle, &sql, dirty_keep, &rows, NULL);

@@ -37,63 +37,65 @@ static void test_quoting(void **state)
     free(text);
 }
 
+static const struct address_case {
+    const char *text;
+    const char *server; /* the first; NULL: refused */
+    const char *database;
+    const char *cluster;
+    int server_count;
+} address_cases[] = {
+    {"http://127.0.0.1:8123/dialtone", "http://127.0.0.1:8123/", "dialtone", "", 1},
+    {"https://u:p@db.example.org/d_1?cluster=all", "https://u:p@db.example.org/", "d_1", "all", 1},
+    {"http://[::1]:8123/d", "http://[::1]:8123/", "d", "", 1},
+    {"http://a:1/d?cluster=x,https://b:2/d?cluster=x", "http://a:1/", "d", "x", 2},
+    {.text = ""},
+    {.text = "http://127.0.0.1:8123"},
+    {.text = "http://127.0.0.1:8123/"},
+    {.text = "http:///d"},
+    {.text = "ftp://127.0.0.1/d"},
+    {.text = "file:///etc/passwd"},
+    {.text = "http://h/1d"},
+    {.text = "http://h/d;DROP"},
+    {.text = "http://h/d/e"},
+    {.text = "http://h/d?cluster="},
+    {.text = "http://h/d?cluster=a b"},
+    {.text = "http://h/d?user=x"},
+    {.text = "http://h\n/d"},
+    {.text = "http://h\"/d"},
+    {.text = "http://h?x/d"},
+    {.text = "http://a/d,"},
+    {.text = "http://a/d,http://b/e"},
+    {.text = "http://a/d?cluster=x,http://b/d"},
+    {.text = "http://a/d,b/d"},
+    {.text = "http://a/d,http://b/d,http://c/d,http://e/d,http://f/d,http://g/d,http://h/d,http://i/d,http://j/d"},
+};
+
+static void address_assert(const struct address_case *wanted)
+{
+    struct clickhouse_address address;
+    struct why why = {""};
+    print_message("address %s\n", wanted->text);
+    enum status status = clickhouse_address_parse(wanted->text, &address, &why);
+    assert_int_equal(status, wanted->server ? STATUS_OK : STATUS_USAGE);
+    assert_int_equal(why.text[0] == 0, wanted->server != NULL);
+    if (wanted->server) {
+        assert_string_equal(address.servers[0], wanted->server);
+        assert_string_equal(address.database, wanted->database);
+        assert_string_equal(address.cluster, wanted->cluster);
+        assert_int_equal(address.server_count, wanted->server_count);
+    }
+}
+
 static void test_addresses(void **state)
 {
-    (void)state;
-    static const struct {
-        const char *text;
-        const char *server; /* NULL: refused */
-        const char *database;
-        const char *cluster;
-    } cases[] = {
-        {"http://127.0.0.1:8123/dialtone", "http://127.0.0.1:8123/", "dialtone", ""},
-        {"https://u:p@db.example.org/d_1?cluster=all", "https://u:p@db.example.org/", "d_1", "all"},
-        {"http://[::1]:8123/d", "http://[::1]:8123/", "d", ""},
-        {"", NULL, NULL, NULL},
-        {"http://127.0.0.1:8123", NULL, NULL, NULL},
-        {"http://127.0.0.1:8123/", NULL, NULL, NULL},
-        {"http:///d", NULL, NULL, NULL},
-        {"ftp://127.0.0.1/d", NULL, NULL, NULL},
-        {"file:///etc/passwd", NULL, NULL, NULL},
-        {"http://h/1d", NULL, NULL, NULL},
-        {"http://h/d;DROP", NULL, NULL, NULL},
-        {"http://h/d/e", NULL, NULL, NULL},
-        {"http://h/d?cluster=", NULL, NULL, NULL},
-        {"http://h/d?cluster=a b", NULL, NULL, NULL},
-        {"http://h/d?user=x", NULL, NULL, NULL},
-        {"http://h\n/d", NULL, NULL, NULL},
-        {"http://h\"/d", NULL, NULL, NULL},
-        {"http://h?x/d", NULL, NULL, NULL},
-        {"http://a/d,", NULL, NULL, NULL},
-        {"http://a/d,http://b/e", NULL, NULL, NULL},
-        {"http://a/d?cluster=x,http://b/d", NULL, NULL, NULL},
-        {"http://a/d,b/d", NULL, NULL, NULL},
-        {"http://a/d,http://b/d,http://c/d,http://e/d,http://f/d,http://g/d,http://h/d,http://i/d,http://j/d",
-         NULL, NULL, NULL},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct clickhouse_address address;
-        struct why why = {""};
-        enum status status = clickhouse_address_parse(cases[i].text, &address, &why);
-        print_message("address %s\n", cases[i].text);
-        assert_int_equal(status, cases[i].server ? STATUS_OK : STATUS_USAGE);
-        assert_int_equal(why.text[0] == 0, cases[i].server != NULL);
-        if (cases[i].server) {
-            assert_string_equal(address.servers[0], cases[i].server);
-            assert_int_equal(address.server_count, 1);
-            assert_string_equal(address.database, cases[i].database);
-            assert_string_equal(address.cluster, cases[i].cluster);
-        }
-    }
-    struct clickhouse_address several;
-    assert_int_equal(
-        clickhouse_address_parse("http://a:1/d?cluster=x,https://b:2/d?cluster=x", &several, NULL),
-        STATUS_OK);
-    assert_int_equal(several.server_count, 2);
-    assert_string_equal(several.servers[1], "https://b:2/");
-    assert_string_equal(several.cluster, "x");
-    char huge[2000];
     struct clickhouse_address address;
+    char huge[2000];
+    (void)state;
+    for (size_t i = 0; i < sizeof address_cases / sizeof address_cases[0]; i++) {
+        address_assert(&address_cases[i]);
+    }
+    assert_int_equal(clickhouse_address_parse(address_cases[3].text, &address, NULL), STATUS_OK);
+    assert_string_equal(address.servers[1], "https://b:2/");
     memset(huge, 'a', sizeof huge - 1);
     memcpy(huge, "http://", 7);
     huge[sizeof huge - 1] = 0;
