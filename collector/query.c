@@ -8,6 +8,7 @@
 
 #include "collector/folder.h"
 #include "collector/ingest/line_source.h"
+#include "collector/raw/raw_store.h"
 #include "collector/store/setting.h"
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
@@ -159,6 +160,14 @@ void query_bundle_path(const uint8_t hash[SHA256_BYTES], char out[96])
     collector_bundle_path(hash, out);
 }
 
+enum status query_bundle_bring(struct query *query, const uint8_t hash[SHA256_BYTES], struct why *why)
+{
+    char name[BUNDLE_PATH_BYTES];
+    collector_bundle_path(hash, name);
+    enum status status = raw_bundle_bring(query->folder, name, why);
+    return status == STATUS_BUSY || status == STATUS_REFUSED ? STATUS_OFFLINE : status;
+}
+
 /* The place of one measurement, and whether it was found. */
 struct place {
     struct store_measurement row;
@@ -212,9 +221,12 @@ enum status query_evidence(struct query *query, const uint8_t identity[SHA256_BY
     if (status != STATUS_OK) {
         return status;
     }
+    status = query_bundle_bring(query, place.row.bundle_hash, why);
     collector_bundle_path(place.row.bundle_hash, name);
     path = path_join(query->folder, name);
-    status = path ? line_source_open(path, &source, why) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK) {
+        status = path ? line_source_open(path, &source, why) : STATUS_NO_MEMORY;
+    }
     if (status == STATUS_OK) {
         status = line_read(source, &place, out, why);
     } else {

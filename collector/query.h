@@ -60,5 +60,19 @@ enum status query_feed(struct query *query, const struct feed_request *request, 
 /* Path of the kept bundle relative to the data folder ("bundles/<hash>.jsonl.zst"), for links; `out`
  * holds 96. */
 void query_bundle_path(const uint8_t hash[SHA256_BYTES], char out[96]);
+/* Sees to it that the kept bundle, and its signature, stand there: from object storage where they were moved to it.
+ * NOT_FOUND: pruned, or lost; OFFLINE: the object storage cannot be asked. */
+enum status query_bundle_bring(struct query *query, const uint8_t hash[SHA256_BYTES], struct why *why);
+/* Proofs that bundles are in this folder's evidence log, each whole in one text (measurement/log_proof.h), against the last
+ * checkpoint that was told. Borrows the query. NOT_FOUND where none was told yet, or the collector's key cannot be read;
+ * CONFLICT where the log is not what the checkpoint was signed for. */
+struct log_prover;
+enum status log_prover_open(struct query *query, struct log_prover **out, struct why *why);
+void log_prover_free(struct log_prover *prover);
+/* NOT_FOUND: not in this log, or not yet in what the checkpoint covers. */
+enum status log_prover_prove(struct log_prover *prover, const uint8_t bundle[SHA256_BYTES], struct buffer *out,
+                             struct why *why);
+/* The public key that signs the log, as minisign writes it. */
+const char *log_prover_key(const struct log_prover *prover);
 
 #endif

@@ -16,6 +16,7 @@ struct publishing {
     const char *data_folder;
     char *folder; /* OUT/evidence */
     size_t copied_bytes;
+    struct log_prover *prover; /* NULL: nothing can be proved */
     struct why *why;
 };
 
@@ -105,6 +106,7 @@ static enum status bundle_publish(struct publishing *work, const char *bundle)
     uint8_t hash[SHA256_BYTES];
     char relative[96];
     struct store_bundle row;
+    struct why unused = {0};
     size_t known_bytes = 0;
     char *source = NULL, *source_signature = NULL, *target_signature = NULL;
     enum status status = hex_decode(bundle, hash, sizeof hash);
@@ -126,6 +128,8 @@ static enum status bundle_publish(struct publishing *work, const char *bundle)
     if (status == STATUS_OK)
         status = key_publish(work, bundle, row.public_key);
     if (status == STATUS_OK)
+        status = query_bundle_bring(work->query, hash, &unused);
+    if (status == STATUS_OK)
         status = file_copy(work, source, BUNDLE_PACKED_BYTES_MAX, bundle, ".jsonl.zst");
     if (status == STATUS_OK)
         status = file_copy(work, source_signature, MINISIG_BYTES_MAX, bundle, ".jsonl.zst.minisig");
@@ -134,6 +138,28 @@ done:
     free(source);
     free(source_signature);
     free(target_signature);
+    return status;
+}
+
+/* That the collector took the bundle and can no longer deny it. One of an earlier run is as good. */
+static enum status proof_publish(struct publishing *work, struct report_evidence *evidence)
+{
+    uint8_t hash[SHA256_BYTES];
+    struct buffer text = {0};
+    struct why unused = {0};
+    size_t known_bytes = 0;
+    char *path = file_path(work->folder, evidence->bundle, ".jsonl.zst.tlog-proof");
+    enum status status = path ? hex_decode(evidence->bundle, hash, sizeof hash) : STATUS_NO_MEMORY;
+    if (status == STATUS_OK && file_stands(path, &known_bytes)) {
+        evidence->has_proof = true;
+    } else if (status == STATUS_OK) {
+        status = log_prover_prove(work->prover, hash, &text, &unused);
+        if (status == STATUS_OK)
+            status = bytes_publish(work, evidence->bundle, ".jsonl.zst.tlog-proof", &text);
+        evidence->has_proof = status == STATUS_OK;
+    }
+    free(path);
+    buffer_free(&text);
     return status;
 }
 
@@ -156,9 +182,25 @@ static enum status evidence_copy(struct publishing *work, struct report_evidence
     if (!evidence->is_signed || !evidence->is_of_event)
         return STATUS_OK;
     status = bundle_publish(work, evidence->bundle);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         evidence->state = EVIDENCE_PUBLISHED;
+        if (work->prover)
+            status = proof_publish(work, evidence);
+    }
     return is_own_failure(status) ? status : STATUS_OK;
+}
+
+/* A log that was altered is told, and nothing is published from it; without any checkpoint pages do without. */
+static enum status prover_open(struct query *query, struct report_model *model, struct log_prover **out,
+                               struct why *why)
+{
+    struct why reason = {0};
+    enum status status = log_prover_open(query, out, &reason);
+    if (status == STATUS_OK)
+        snprintf(model->log_key, sizeof model->log_key, "%s", log_prover_key(*out));
+    if (status == STATUS_CONFLICT)
+        *why = reason;
+    return is_own_failure(status) || status == STATUS_CONFLICT ? status : STATUS_OK;
 }
 
 enum status evidence_publish(struct query *query, const char *data_folder, struct report_model *model,
@@ -169,9 +211,12 @@ enum status evidence_publish(struct query *query, const char *data_folder, struc
     if (!work.folder)
         return STATUS_NO_MEMORY;
     enum status status = folder_make(work.folder, 0755, why);
+    if (status == STATUS_OK)
+        status = prover_open(query, model, &work.prover, why);
     for (size_t i = 0; i < model->evidence_count && status == STATUS_OK; i++)
         if (model->evidence[i].state == EVIDENCE_WANTED)
             status = evidence_copy(&work, &model->evidence[i]);
+    log_prover_free(work.prover);
     free(work.folder);
     return status;
 }

@@ -13,6 +13,7 @@ extern const struct cli_command command_evaluate;
 extern const struct cli_command command_backup;
 extern const struct cli_command command_prune;
 extern const struct cli_command command_fsck;
+extern const struct cli_command command_offload;
 extern const struct cli_command command_probes;
 extern const struct cli_command command_decrypt;
 

@@ -144,6 +144,8 @@ static const char *unsigned_check(const char *path, const struct store_bundle *r
 static enum status bundle_check(struct audit *audit, const struct store_bundle *row, int64_t index)
 {
     char name[PATH_BYTES];
+    struct why ignored; /* what cannot be brought is told as what is not there */
+    query_bundle_bring(audit->request->query, row->hash, &ignored);
     query_bundle_path(row->hash, name);
     char *path = path_join(query_folder(audit->request->query), name);
     if (!path) {

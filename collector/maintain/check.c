@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "collector/raw/raw_store.h"
 #include "collector/store/setting.h"
 #include "measurement/base/file.h"
 
@@ -23,6 +24,8 @@
 
 struct checking {
     const char *folder;
+    struct raw_store *raw;
+    struct why *why;
     store_finding_callback callback;
     void *arg;
     struct maintain_checked counts;
@@ -62,52 +65,59 @@ static enum status unpacked_hash(const struct buffer *packed, uint8_t out[SHA256
 
 /* Of a signed bundle the hash of the file; of other clients' lines, which are packed here, of what it unpacks
  * to. */
-static enum status file_hash(const char *path, bool is_signed, uint8_t out[SHA256_BYTES])
+static enum status bytes_hash(const struct buffer *bytes, bool is_signed, uint8_t out[SHA256_BYTES])
 {
-    struct buffer bytes = {0};
-    enum status status = file_read(path, KEPT_BYTES_MAX, &bytes, NULL);
-    if (status == STATUS_OK && is_signed) {
-        sha256(bytes.bytes, bytes.count, out);
-    } else if (status == STATUS_OK) {
-        status = unpacked_hash(&bytes, out);
+    if (!is_signed) {
+        return unpacked_hash(bytes, out);
     }
+    sha256(bytes->bytes, bytes->count, out);
+    return STATUS_OK;
+}
+
+/* NULL: it is what was taken in; else what is wrong with it. What stops the check is in `*status`. */
+static const char *packed_fault(struct checking *checking, const struct store_bundle *row, const char *name,
+                                enum status *status)
+{
+    uint8_t hash[SHA256_BYTES];
+    struct buffer bytes = {0};
+    *status = raw_store_read(checking->raw, name, KEPT_BYTES_MAX, &bytes, checking->why);
+    enum status hashed = *status == STATUS_OK ? bytes_hash(&bytes, row->is_signed, hash) : STATUS_OK;
+    bool is_missing = *status == STATUS_NOT_FOUND;
+    bool is_altered = *status == STATUS_TOO_LARGE || *status == STATUS_IO || hashed == STATUS_MALFORMED ||
+                      (*status == STATUS_OK && memcmp(hash, row->hash, SHA256_BYTES) != 0);
     buffer_free(&bytes);
-    return status;
+    *status = is_missing || is_altered ? STATUS_OK : hashed == STATUS_NO_MEMORY ? hashed : *status;
+    return is_missing ? "is missing" : is_altered ? "is not what was taken in" : NULL;
 }
 
 static enum status raw_check(struct checking *checking, const struct store_bundle *row)
 {
     char name[BUNDLE_PATH_BYTES];
-    char text[BUNDLE_PATH_BYTES + 200];
-    uint8_t hash[SHA256_BYTES];
-    struct buffer minisig = {0};
+    char minisig[BUNDLE_PATH_BYTES + 8];
+    char text[sizeof minisig + 100];
+    struct buffer signature = {0};
+    enum status status = STATUS_OK;
     collector_bundle_path(row->hash, name);
-    char *path = path_join(checking->folder, name);
-    if (!path) {
-        return STATUS_NO_MEMORY;
-    }
+    snprintf(minisig, sizeof minisig, "%s.minisig", name);
     bool may_be_gone =
         row->received_us < checking->pruned_before_us && row->label.end_us < checking->pruned_before_us;
-    enum status status = file_hash(path, row->is_signed, hash);
-    buffer_printf(&minisig, "%s.minisig", path);
-    char *minisig_path = buffer_take_text(&minisig);
-    text[0] = 0;
-    if (status == STATUS_NO_MEMORY || !minisig_path) {
-        status = STATUS_NO_MEMORY;
-        goto done;
+    const char *named = name;
+    const char *fault = packed_fault(checking, row, name, &status);
+    if (fault && may_be_gone && strcmp(fault, "is missing") == 0) {
+        return status;
     }
-    if (access(path, F_OK) != 0) {
-        snprintf(text, sizeof text, "%s is missing; copy it from a backup", name);
-    } else if (status != STATUS_OK || memcmp(hash, row->hash, SHA256_BYTES) != 0) {
-        snprintf(text, sizeof text, "%s is not what was taken in; copy it from a backup", name);
-    } else if (row->is_signed && access(minisig_path, F_OK) != 0) {
-        snprintf(text, sizeof text, "%s.minisig is missing; copy it from a backup", name);
+    if (status == STATUS_OK && !fault && row->is_signed) {
+        status = raw_store_read(checking->raw, minisig, MINISIG_BYTES_MAX, &signature, checking->why);
+        fault = status == STATUS_NOT_FOUND ? "is missing" : status == STATUS_TOO_LARGE ? "is no signature" : NULL;
+        status = fault ? STATUS_OK : status;
+        named = minisig;
     }
-    status = text[0] && !(may_be_gone && access(path, F_OK) != 0) ? damage_tell(checking, text) : STATUS_OK;
-done:
-    free(minisig_path);
-    free(path);
-    return status;
+    buffer_free(&signature);
+    if (status != STATUS_OK || !fault) {
+        return status;
+    }
+    snprintf(text, sizeof text, "%s %s; copy it from a backup", named, fault);
+    return damage_tell(checking, text);
 }
 
 /* Bundles come by log, then by index. */
@@ -197,7 +207,7 @@ static enum status store_finding(const char *finding, void *arg)
 enum status maintain_check(const char *folder, store_finding_callback callback, void *arg,
                            struct maintain_checked *out, struct why *why)
 {
-    struct checking checking = {.folder = folder, .callback = callback, .arg = arg};
+    struct checking checking = {.folder = folder, .callback = callback, .arg = arg, .why = why};
     struct store_setting setting;
     struct store_handle *handle = NULL;
     int64_t bin_length_s = 0;
@@ -210,7 +220,10 @@ enum status maintain_check(const char *folder, store_finding_callback callback, 
         return status;
     }
     checking.pruned_before_us = maintain_pruned_before_us(folder);
-    status = setting.store->each_bundle(handle, &all, bundle_check, &checking);
+    status = raw_store_open(folder, &checking.raw, why);
+    if (status == STATUS_OK) {
+        status = setting.store->each_bundle(handle, &all, bundle_check, &checking);
+    }
     if (status == STATUS_OK && checking.hashes.failed) {
         status = STATUS_NO_MEMORY;
     }
@@ -221,6 +234,7 @@ enum status maintain_check(const char *folder, store_finding_callback callback, 
         status = setting.store->check(handle, store_finding, &checking, why);
     }
     setting.store->close(handle);
+    raw_store_free(checking.raw);
     buffer_free(&checking.hashes);
     if (status == STATUS_OK) {
         *out = checking.counts;

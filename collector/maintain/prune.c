@@ -1,16 +1,13 @@
 /* Forgets raw bundles and single measurements after a while.
- * Owner: everything is borrowed.
+ * Owner: a prune owns its raw store; all else is borrowed.
  * Why: rows first, then the note of what may be missing, then the files: killed in between, nothing that is
  * still named is missing without the note, and the next prune takes what was left. */
 #include "collector/maintain/maintain.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "collector/raw/raw_store.h"
 #include "measurement/base/file.h"
 
 #define NOTE_FILE      "pruned"
@@ -42,28 +39,17 @@ static enum status note_write(const char *folder, int64_t before_us, struct why 
 }
 
 struct pruning {
-    struct collector_folder *folder;
+    struct raw_store *raw;
     struct maintain_pruned counts;
     struct why *why;
 };
 
 static enum status file_remove(struct pruning *pruning, const char *name)
 {
-    struct stat facts;
-    enum status status = STATUS_OK;
-    char *path = path_join(pruning->folder->path, name);
-    if (!path) {
-        return STATUS_NO_MEMORY;
-    }
-    bool is_there = lstat(path, &facts) == 0;
-    if (is_there && unlink(path) != 0 && errno != ENOENT) {
-        why_set(pruning->why, "cannot remove %s: %s; mend its rights and try again", path, strerror(errno));
-        status = STATUS_IO;
-    } else if (is_there) {
-        pruning->counts.file_count++;
-        pruning->counts.byte_count += facts.st_size;
-    }
-    free(path);
+    int64_t bytes = 0;
+    enum status status = raw_store_remove(pruning->raw, name, &bytes, pruning->why);
+    pruning->counts.file_count += bytes > 0;
+    pruning->counts.byte_count += bytes;
     return status;
 }
 
@@ -86,10 +72,10 @@ static enum status bundle_prune(const struct store_bundle *row, const struct sto
 enum status maintain_prune(struct collector_folder *folder, int64_t before_us, struct maintain_pruned *out,
                            struct why *why)
 {
-    struct pruning pruning = {.folder = folder, .why = why, .counts.before_us = before_us};
+    struct pruning pruning = {.why = why, .counts.before_us = before_us};
     struct store_pruned rows = {.before_us = before_us};
-    enum status status = STATUS_OK;
-    if (folder->store->prune) {
+    enum status status = raw_store_open(folder->path, &pruning.raw, why);
+    if (status == STATUS_OK && folder->store->prune) {
         pruning.counts.has_rows = true;
         status = folder->store->prune(folder->handle, before_us, &rows, why);
         pruning.counts.measurement_count = rows.measurement_count;
@@ -105,5 +91,6 @@ enum status maintain_prune(struct collector_folder *folder, int64_t before_us, s
     if (status == STATUS_OK) {
         *out = pruning.counts;
     }
+    raw_store_free(pruning.raw);
     return status;
 }

@@ -60,7 +60,7 @@ static const struct openapi_operation operations[] = {
     {"/api/v1/measurements/{id}", "/api/v1/measurements", "get", "The line of a measurement as it was signed", NULL, JSON,
      {P_PATH("id", "SHA-256 of the line")}, {200, 304, 400, 404}},
     {"/api/v1/evidence", "/api/v1/evidence", "get", "A measurement, its bundle, and the proof that it is in the log", NULL,
-     JSON, {P_QUERY("id", "string", "SHA-256 of the line")}, {200, 304, 400, 404}},
+     JSON, {P_QUERY("id", "string", "SHA-256 of the line")}, {200, 304, 400, 404, 503}},
     {"/api/v1/log", "/api/v1/log", "get", "Signed checkpoint of the evidence log (C2SP tlog-checkpoint)", NULL, TEXT, {{0}},
      {200, 304}},
     {"/api/v1/log/proof", "/api/v1/log", "get", "Proof that a bundle is in the log (RFC 6962)", NULL, JSON,

@@ -24,6 +24,7 @@ struct evidence_log;
 struct geo;
 struct log_keeper;
 struct judge;
+struct offloader;
 struct tls_server;
 struct upload;
 
@@ -41,6 +42,8 @@ struct server {
     struct mailbox *mailbox;
     struct evhttp *http;
     struct evconnlistener *listener;
+    int accepted_count; /* since the listener paused last */
+    struct loop_timer *listening; /* it pauses until then */
     struct connections *connections;
     struct control_service *control;
     const struct geo *geo;
@@ -69,6 +72,7 @@ struct service {
     bool is_offline; /* the identity is not on this machine: sealed bundles are kept as they are */
     struct pipeline *pipeline;
     struct judge *judge;
+    struct offloader *offloader;
     atomic_size_t held_bytes;
     struct metrics metrics;
     int port;
@@ -117,6 +121,8 @@ enum status signed_headers(struct server *server, struct evhttp_request *request
 
 /* listen.c: the socket, one a loop on the same port. */
 enum status listen_open(struct server *server, struct why *why);
+/* For good. */
+void listen_stop(struct server *server);
 
 /* tls_server.c: the certificate that new connections get, of any thread. */
 enum status tls_server_open(const char *certificate_path, const char *key_path, struct tls_server **out,
@@ -133,6 +139,10 @@ enum status judge_open(struct service *service, struct judge **out, struct why *
 /* From any thread: there are new rows. */
 void judge_dirty(struct judge *judge);
 void judge_free(struct judge *judge);
+
+/* offloader.c: a thread that moves raw bundles into object storage every minute, where the folder names some. */
+enum status offloader_open(const struct service *service, struct offloader **out, struct why *why);
+void offloader_free(struct offloader *offloader);
 
 /* route_control.c */
 enum status control_service_open(struct server *server, struct control_service **out, struct why *why);

@@ -111,7 +111,8 @@ void route_evidence(struct server *server, struct evhttp_request *request, const
     } else {
         log_event(&server->config->log, LOG_LEVEL_ERROR, "evidence_not_told", "status=%s reason=\"%s\"",
                   status_name(status), why.text);
-        reply_error(request, 500, status_name(status), "the evidence cannot be read: the operator has to look at it");
+        reply_error(request, status == STATUS_OFFLINE ? 503 : 500, status_name(status),
+                    "the evidence cannot be read now: the operator has to look at it");
     }
     json_decref(root);
     reply_query_free(query);

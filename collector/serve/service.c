@@ -99,6 +99,9 @@ static enum status parts_open(struct service *service, struct why *why)
     if (status == STATUS_OK) {
         status = judge_open(service, &service->judge, why);
     }
+    if (status == STATUS_OK) {
+        status = offloader_open(service, &service->offloader, why);
+    }
     return status;
 }
 
@@ -234,6 +237,7 @@ void service_free(struct service *service)
     }
     pipeline_free(service->pipeline);
     judge_free(service->judge);
+    offloader_free(service->offloader);
     log_keeper_free(service->log);
     trust_free(service->trust);
     for (int i = 0; i < service->server_count; i++) {

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "collector/raw/raw_store.h"
 #include "collector/serve/openapi.h"
 #include "collector/serve/routes.h"
 #include "measurement/base/json.h"
@@ -430,6 +431,19 @@ static void reads_try(struct scene *scene)
     get(scene, "/api/v1/log/proof", path, 200);
 }
 
+/* The bundle is said to be in object storage, and that is out of reach: port 1 has no server. */
+static void evidence_away_try(struct scene *scene)
+{
+    struct object_place place = {"http://127.0.0.1:1/evidence", "us-east-1", "name", "secret"};
+    struct why why = {""};
+    char path[256];
+    snprintf(path, sizeof path, "%s/bundles/%s.jsonl.zst", scene->full.folder, scene->bundle);
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(raw_store_choose(scene->full.folder, &place, &why), STATUS_OK);
+    snprintf(path, sizeof path, "/api/v1/evidence?id=%s", scene->measurement);
+    get(scene, "/api/v1/evidence", path, 503);
+}
+
 /* What the parent says before the server starts. */
 static void trust_prepare(struct scene *scene)
 {
@@ -488,6 +502,7 @@ static void test_everything_described_is_met(void **state)
     reports_try(scene);
     reads_try(scene);
     metrics_check(scene);
+    evidence_away_try(scene);
     for (size_t i = 0; i < openapi_count(); i++) {
         const struct openapi_operation *row = openapi_at(i);
         for (size_t k = 0; k < OPENAPI_CODES_MOST && row->codes[k]; k++) {
