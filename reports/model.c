@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "reports/array.h"
+#include "reports/model_evidence.h"
 #include "reports/services.h"
 #include "reports/signals.h"
 #include "reports/words.h"
@@ -251,52 +252,6 @@ static bool bytes_are_zero(const uint8_t *bytes, size_t count)
     return true;
 }
 
-/* Whether a copy of a signed measurement may be published: it names its probe's pseudonym and exact times. */
-static bool evidence_is_allowed(const struct report_model *model, const struct observation *observation)
-{
-    const struct report_region *country = report_region_find(model, observation->country);
-    return !observation->is_signed || (country && country->probes.value >= PRIVACY_PROBES_LEAST);
-}
-
-static size_t evidence_find(const struct report_model *model, const char *identity)
-{
-    for (size_t i = 0; i < model->evidence_count; i++)
-        if (strcmp(model->evidence[i].identity, identity) == 0)
-            return i;
-    return EVIDENCE_NONE;
-}
-
-static size_t evidence_add(struct report_model *model, const struct store_measurement *row, bool is_of_event)
-{
-    char identity[2 * SHA256_BYTES + 1];
-    hex_encode(row->observation.identity, SHA256_BYTES, identity);
-    size_t known = evidence_find(model, identity);
-    if (known != EVIDENCE_NONE) {
-        model->evidence[known].is_of_event |= is_of_event;
-        return known;
-    }
-    struct report_evidence *evidence =
-        array_grow((void **)&model->evidence, &model->evidence_count, sizeof *evidence);
-    if (!evidence)
-        return EVIDENCE_NONE;
-    memcpy(evidence->identity, identity, sizeof identity);
-    hex_encode(row->bundle_hash, SHA256_BYTES, evidence->bundle);
-    evidence->line = row->line + 1;
-    evidence->is_signed = row->observation.is_signed;
-    evidence->is_of_event = is_of_event;
-    evidence->state = evidence_is_allowed(model, &row->observation) ? EVIDENCE_WANTED : EVIDENCE_WITHHELD;
-    return model->evidence_count - 1;
-}
-
-/* The network of a measurement is told only where at least three probes stand in it. */
-static uint32_t network_told(const struct report_region *region, uint32_t asn)
-{
-    for (size_t i = 0; i < region->network_count; i++)
-        if (region->networks[i].asn == asn && region->networks[i].probes.precision == COUNT_EXACT)
-            return asn;
-    return 0;
-}
-
 static enum status recent_row(const struct store_measurement *row, void *arg)
 {
     struct build *build = arg;
@@ -309,15 +264,8 @@ static enum status recent_row(const struct store_measurement *row, void *arg)
         array_grow((void **)&region->measurements_recent, &region->recent_count, sizeof *recent);
     if (!recent)
         return STATUS_NO_MEMORY;
-    recent->time_s = privacy_time_down_s(observation->time_us, build->model->bin_length_s);
-    memcpy(recent->subject, observation->subject, sizeof recent->subject);
-    memcpy(recent->test_name, observation->test_name, sizeof recent->test_name);
-    recent->verdict = observation->verdict;
-    recent->connectivity = observation->ladder.state;
-    recent->asn = network_told(region, observation->asn);
-    recent->is_signed = observation->is_signed;
+    measurement_tell(region, observation, build->model->bin_length_s, recent);
     region->is_signed |= observation->is_signed;
-    recent->evidence = EVIDENCE_NONE;
     if (is_blocked && build->recent_evidence_count++ < RECENT_EVIDENCE_MAX)
         recent->evidence = evidence_add(build->model, row, false);
     return STATUS_OK;
@@ -464,7 +412,7 @@ static enum status event_complete(struct build *build, size_t index)
     if (build->event->revision_count > 0)
         qsort(build->event->revisions, build->event->revision_count, sizeof *build->event->revisions,
               revision_compare);
-    return status;
+    return status == STATUS_OK ? event_measurements_build(build->query, build->model, build->event) : status;
 }
 
 static enum status events_build(struct build *build)
@@ -561,6 +509,12 @@ static void region_free(struct report_region *region)
     free(region->measurements_recent);
 }
 
+static void event_free(struct report_event *event)
+{
+    free(event->revisions);
+    free(event->measurements);
+}
+
 void report_model_free(struct report_model *model)
 {
     if (!model)
@@ -568,7 +522,7 @@ void report_model_free(struct report_model *model)
     for (size_t i = 0; i < model->region_count; i++)
         region_free(&model->regions[i]);
     for (size_t i = 0; i < model->event_count; i++)
-        free(model->events[i].revisions);
+        event_free(&model->events[i]);
     free(model->regions);
     free(model->events);
     free(model->evidence);

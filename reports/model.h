@@ -45,6 +45,7 @@ struct report_evidence {
     bool is_signed;
     bool is_of_event; /* its bundle is wanted too */
     enum evidence_state state;
+    bool has_proof; /* BUNDLE.jsonl.zst.tlog-proof stands in evidence/: the bundle is in the collector's log */
 };
 #define EVIDENCE_NONE SIZE_MAX
 
@@ -67,6 +68,8 @@ struct report_event {
     char explanation[FEED_TEXT_BYTES];
     struct report_event *revisions; /* oldest first, the latest included */
     size_t revision_count;
+    struct report_measurement *measurements; /* some that show it, newest first; of a revision none */
+    size_t measurement_count;
 };
 
 struct report_network {
@@ -142,6 +145,7 @@ struct report_model {
     size_t event_count;
     struct report_evidence *evidence;
     size_t evidence_count;
+    char log_key[PUBLIC_KEY_TEXT_BYTES]; /* signs the evidence log; "": no proof is published */
     struct feed_list feed;  /* the events again, with their history and those withdrawn, for feeds */
     const char *public_url; /* where the pages will stand; NULL: not known */
 };

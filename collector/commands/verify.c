@@ -21,6 +21,7 @@ static const struct cli_option options[] = {
     {"collector", "URL", "with --log: ask this collector, and believe only what it proves"},
     {"bundle", "FILE", "with --collector: prove that this .zst is in the log; may be repeated"},
     {"checkpoint", "FILE", "with --log: hold this checkpoint, of before or from elsewhere, against it; may be repeated"},
+    {"proof", "FILE", "with --log, --key and --bundle: check this .tlog-proof, without asking anybody"},
     {"save", "FILE", "with --collector: keep the checkpoint there, for the next time"},
     {"ca-file", "FILE", "with --collector: whom to trust (the system's)"},
     {0},
@@ -78,6 +79,9 @@ static enum exit_status log_verify(const struct cli_arguments *arguments)
     bool has_data = cli_value(arguments, "data") != NULL;
     bool has_collector = cli_value(arguments, "collector") != NULL;
     bool has_files = cli_value(arguments, "key") && cli_value_at(arguments, "checkpoint", 1);
+    if (cli_value(arguments, "proof") && !has_data && !has_collector && cli_operand_count(arguments) == 0) {
+        return verify_log_proof(arguments);
+    }
     if (has_data == has_collector && (has_data || !has_files)) {
         return cli_fail(EXIT_USAGE, "verify: --log needs either --data DIR or --collector URL, or --key KEY with "
                                     "several --checkpoint FILE");
@@ -137,6 +141,7 @@ const struct cli_command command_verify = {
         "       dialtone-collector verify --log --collector URL [--key KEY] [--bundle FILE]... "
         "[--checkpoint OLD]...\n"
         "       dialtone-collector verify --log --key KEY --checkpoint FILE --checkpoint FILE...\n"
+        "       dialtone-collector verify --log --key KEY --bundle FILE --proof FILE.tlog-proof\n"
         "\n"
         "Checks each FILE against FILE.minisig: both signatures, the label, the number of lines.\n"
         "\n"
@@ -145,7 +150,8 @@ const struct cli_command command_verify = {
         "Of a collector: that its checkpoint is signed by its key (KEY is the collector's here), that FILE is in the\n"
         "log, and that the log only grew since each checkpoint OLD, which --save keeps. OLD may also come from somebody\n"
         "else: where two checkpoints of one size differ, or one does not extend the other, the collector shows different\n"
-        "logs to different people, and SPLIT is told, with both. Checkpoints alone can be compared without asking it.\n"
+        "logs to different people, and SPLIT is told, with both. Checkpoints alone can be compared without asking it;\n"
+        "so can a proof be checked that a report brings beside a bundle.\n"
         "\n"
         "Exit status: 0 all are good; 1 one is not what was signed, or the log is split; 2 usage, a file or a key is missing; 4 the\n"
         "collector cannot be reached.\n"

@@ -8,5 +8,7 @@
 enum exit_status verify_log_folder(const struct cli_arguments *arguments);
 /* --collector URL: that its checkpoint is signed, that a bundle is in it, that it extends an older checkpoint. */
 enum exit_status verify_log_remote(const struct cli_arguments *arguments);
+/* --proof FILE: that a bundle is in a log, without asking anybody. */
+enum exit_status verify_log_proof(const struct cli_arguments *arguments);
 
 #endif

@@ -4,13 +4,15 @@
 #include "reports/html/chart.h"
 #include "reports/html/markup.h"
 #include "reports/html/pages.h"
+#include "reports/html/region_tables.h"
 #include "reports/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define REVISIONS_MAX 60
+#define REVISIONS_MAX        60
+#define MEASUREMENTS_CEILING 80000u
 
 static void interval_fact(struct buffer *out, const char *name, int64_t earliest_s, int64_t latest_s,
                           int64_t bin_length_s)
@@ -80,7 +82,21 @@ static void commands(const struct report_evidence *evidence, struct buffer *out)
         evidence->bundle, evidence->line, evidence->identity);
 }
 
-static void check(const struct report_evidence *evidence, struct buffer *out)
+/* That the collector took it, and cannot deny it now. */
+static void proof(const struct report_model *model, const struct report_evidence *evidence, struct buffer *out)
+{
+    buffer_printf(
+        out,
+        "<p>The <a href=\"../evidence/%s.jsonl.zst.tlog-proof\">proof of inclusion</a> (C2SP tlog-proof, RFC 6962) "
+        "shows that the bundle is in the collector&#39;s public log, which only grows:</p>\n"
+        "<pre tabindex=\"0\"><code>dialtone-collector verify --log --key %s \\\n"
+        "    --bundle %s.jsonl.zst --proof %s.jsonl.zst.tlog-proof</code></pre>\n"
+        "<p>The key is the collector&#39;s, as <code>/v1/keys</code> tells it: take it from there, or from somebody "
+        "who noted it before, rather than from this page.</p>\n",
+        evidence->bundle, model->log_key, evidence->bundle, evidence->bundle);
+}
+
+static void check(const struct report_model *model, const struct report_evidence *evidence, struct buffer *out)
 {
     buffer_text(out, "<h3>Check it yourself</h3>\n<p>Example: ");
     markup_evidence(out, "../", evidence);
@@ -103,6 +119,8 @@ static void check(const struct report_evidence *evidence, struct buffer *out)
     }
     if (evidence->is_signed && evidence->state == EVIDENCE_PUBLISHED) {
         commands(evidence, out);
+        if (evidence->has_proof && model->log_key[0])
+            proof(model, evidence, out);
         return;
     }
     buffer_printf(
@@ -148,6 +166,17 @@ static void revisions(const struct report_model *model, const struct report_even
     buffer_text(out, "</section>\n");
 }
 
+static void measurements(const struct report_model *model, const struct report_event *event, struct buffer *out)
+{
+    if (event->measurement_count == 0)
+        return;
+    buffer_text(out, "<h3>Some of the measurements behind it</h3>\n<p class=\"quiet\">The newest that show it. A "
+                     "measurement&#39;s name is the SHA-256 of its line; whoever has the bundles, or asks the "
+                     "collector at <code>/api/v1/evidence?id=</code>, finds it by that.</p>\n");
+    measurement_table(model, "Measurements behind the event", event->measurements, event->measurement_count,
+                      MEASUREMENTS_CEILING, out);
+}
+
 static bool rests_on_silence(const struct report_event *event)
 {
     for (int i = 0; i < CONFIDENCE_COUNT; i++)
@@ -184,11 +213,12 @@ void page_event(const struct report_model *model, const struct report_event *eve
     buffer_text(out, "<section aria-labelledby=\"evidence\">\n<h2 id=\"evidence\">Evidence</h2>\n");
     strengths(event, out);
     if (event->example != EVIDENCE_NONE)
-        check(&model->evidence[event->example], out);
+        check(model, &model->evidence[event->example], out);
     else
         buffer_text(out, rests_on_silence(event)
                              ? "<p>No single measurement shows it: it rests on silence.</p>\n"
                              : "<p>The collector names no single measurement as an example of it.</p>\n");
+    measurements(model, event, out);
     buffer_text(out, "</section>\n");
     revisions(model, event, out);
     buffer_printf(

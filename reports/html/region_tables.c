@@ -200,6 +200,40 @@ static void finding(const struct report_measurement *measurement, struct buffer 
     buffer_printf(out, "; %s)", confidence_name(verdict->confidence));
 }
 
+static void measurement_row(const struct report_model *model, const struct report_measurement *measurement,
+                            struct buffer *out)
+{
+    buffer_text(out, "<tr><td>");
+    markup_time(out, measurement->time_s, model->bin_length_s);
+    buffer_text(out, "</td><td>");
+    markup_name(out, measurement->subject[0] ? measurement->subject : measurement->test_name);
+    buffer_text(out, "</td><td>");
+    finding(measurement, out);
+    if (measurement->asn != 0)
+        buffer_printf(out, "</td><td>AS%" PRIu32 "</td><td>", measurement->asn);
+    else
+        buffer_text(out, "</td><td><span class=\"quiet\">not told</span></td><td>");
+    if (measurement->evidence != EVIDENCE_NONE)
+        markup_evidence(out, "../", &model->evidence[measurement->evidence]);
+    else
+        buffer_text(out, measurement->is_signed ? "signed" : "<span class=\"tag\">unsigned</span>");
+    buffer_text(out, "</td></tr>\n");
+}
+
+void measurement_table(const struct report_model *model, const char *label, const struct report_measurement *rows,
+                       size_t count, size_t ceiling, struct buffer *out)
+{
+    buffer_printf(
+        out,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"%s\"><table>\n<thead><tr>"
+        "<th scope=\"col\">Time (UTC)</th><th scope=\"col\">Of</th><th scope=\"col\">Found</th>"
+        "<th scope=\"col\">Network</th><th scope=\"col\">Evidence</th></tr></thead>\n<tbody>\n",
+        label);
+    for (size_t i = 0; i < count && page_has_room(out, ceiling); i++)
+        measurement_row(model, &rows[i], out);
+    buffer_text(out, "</tbody></table></div>\n");
+}
+
 void region_recent(const struct report_model *model, const struct report_region *region, struct buffer *out)
 {
     if (region->recent_count == 0)
@@ -207,28 +241,8 @@ void region_recent(const struct report_model *model, const struct report_region 
     buffer_text(
         out,
         "<section class=\"screen\" aria-labelledby=\"recent\">\n<h2 id=\"recent\">Recent measurements</h2>\n"
-        "<p class=\"quiet\">The newest, and the newest that found blocking.</p>\n"
-        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Recent "
-        "measurements\"><table>\n<thead><tr>"
-        "<th scope=\"col\">Time (UTC)</th><th scope=\"col\">Of</th><th scope=\"col\">Found</th>"
-        "<th scope=\"col\">Network</th><th scope=\"col\">Evidence</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < region->recent_count && page_has_room(out, RECENT_CEILING); i++) {
-        const struct report_measurement *measurement = &region->measurements_recent[i];
-        buffer_text(out, "<tr><td>");
-        markup_time(out, measurement->time_s, model->bin_length_s);
-        buffer_text(out, "</td><td>");
-        markup_name(out, measurement->subject[0] ? measurement->subject : measurement->test_name);
-        buffer_text(out, "</td><td>");
-        finding(measurement, out);
-        if (measurement->asn != 0)
-            buffer_printf(out, "</td><td>AS%" PRIu32 "</td><td>", measurement->asn);
-        else
-            buffer_text(out, "</td><td><span class=\"quiet\">not told</span></td><td>");
-        if (measurement->evidence != EVIDENCE_NONE)
-            markup_evidence(out, "../", &model->evidence[measurement->evidence]);
-        else
-            buffer_text(out, measurement->is_signed ? "signed" : "<span class=\"tag\">unsigned</span>");
-        buffer_text(out, "</td></tr>\n");
-    }
-    buffer_text(out, "</tbody></table></div>\n</section>\n");
+        "<p class=\"quiet\">The newest, and the newest that found blocking.</p>\n");
+    measurement_table(model, "Recent measurements", region->measurements_recent, region->recent_count, RECENT_CEILING,
+                      out);
+    buffer_text(out, "</section>\n");
 }

@@ -43,6 +43,7 @@ static struct {
     struct signal_sample signals[400];
     size_t signal_count;
     char public_key[PUBLIC_KEY_TEXT_BYTES]; /* of every bundle */
+    bool has_log;
 } fake;
 
 static inline void fake_reset(void)
@@ -213,6 +214,9 @@ enum status query_measurements(struct query *query, const struct store_measureme
         const struct observation *row = &fake.measurements[i].observation;
         if (!fake_is_within(filter->region, row->country, row->subdivision) ||
             (filter->identity && memcmp(filter->identity, row->identity, SHA256_BYTES) != 0) ||
+            (filter->subject && strcmp(filter->subject, row->subject) != 0) ||
+            (filter->span.from_us && row->time_us < filter->span.from_us) ||
+            (filter->span.to_us && row->time_us >= filter->span.to_us) ||
             (filter->has_outcome && row->verdict.outcome != filter->outcome))
             continue;
         status = callback(&fake.measurements[i], arg);
@@ -279,6 +283,45 @@ enum status query_bundle(struct query *query, const uint8_t hash[SHA256_BYTES], 
     (void)query, (void)hash;
     *out = (struct store_bundle){.is_signed = true};
     memcpy(out->public_key, fake.public_key, sizeof out->public_key);
+    return STATUS_OK;
+}
+
+/* A log in which every bundle is the first of one. */
+struct log_prover {
+    char key[PUBLIC_KEY_TEXT_BYTES];
+};
+
+enum status log_prover_open(struct query *query, struct log_prover **out, struct why *why)
+{
+    (void)query, (void)why;
+    if (!fake.has_log)
+        return STATUS_NOT_FOUND;
+    *out = calloc(1, sizeof **out);
+    memcpy((*out)->key, FAKE_KEY_TEXT, sizeof FAKE_KEY_TEXT);
+    return STATUS_OK;
+}
+
+void log_prover_free(struct log_prover *prover)
+{
+    free(prover);
+}
+
+const char *log_prover_key(const struct log_prover *prover)
+{
+    return prover->key;
+}
+
+enum status log_prover_prove(struct log_prover *prover, const uint8_t bundle[SHA256_BYTES], struct buffer *out,
+                             struct why *why)
+{
+    (void)prover, (void)bundle, (void)why;
+    buffer_text(out, "c2sp.org/tlog-proof@v1\n");
+    return STATUS_OK;
+}
+
+enum status query_bundle_bring(struct query *query, const uint8_t hash[SHA256_BYTES], struct why *why)
+{
+    (void)query, (void)hash, (void)why;
     return STATUS_OK;
 }
 

@@ -112,6 +112,34 @@ static void a_reader_can_verify_what_is_copied(void **state)
     folders_remove(&folders);
 }
 
+/* The page names the proof where it stands, and nothing of it where there is none. */
+static void a_proof_is_brought_where_there_is_a_log(void **state)
+{
+    (void)state;
+    for (int has_log = 0; has_log < 2; has_log++) {
+        struct folders folders;
+        struct why why = {0};
+        struct buffer page = {0};
+        struct stat entry;
+        char path[192];
+        folders_make(&folders);
+        fake.has_log = has_log;
+        struct report_model *model = fake_model();
+        assert_int_equal(evidence_publish(NULL, folders.data, model, folders.out, &why), STATUS_OK);
+        assert_int_equal(stat(path_of(path, folders.out, "evidence", folders.bundle, ".jsonl.zst.tlog-proof"), &entry) == 0,
+                         has_log);
+        for (size_t i = 0; i < model->event_count; i++)
+            if (strcmp(model->events[i].id, "e-cut") == 0)
+                page_event(model, &model->events[i], &page);
+        char *text = buffer_take_text(&page);
+        assert_int_equal(strstr(text, ".jsonl.zst.tlog-proof\">") != NULL, has_log);
+        assert_int_equal(strstr(text, "verify --log --key " FAKE_KEY_TEXT) != NULL, has_log);
+        free(text);
+        report_model_free(model);
+        folders_remove(&folders);
+    }
+}
+
 static void a_bundle_that_is_gone_is_not_promised(void **state)
 {
     (void)state;
@@ -157,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reader_can_verify_what_is_copied),
+        cmocka_unit_test(a_proof_is_brought_where_there_is_a_log),
         cmocka_unit_test(a_bundle_that_is_gone_is_not_promised),
         cmocka_unit_test(withheld_evidence_is_not_copied),
     };
