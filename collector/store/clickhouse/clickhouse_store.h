@@ -62,6 +62,7 @@ struct store_handle {
     bool has_quorum;          /* inserts into a shard wait for two replicas */
     bool has_common_quorum;   /* those into what every server has: for two servers */
     bool has_parallel_quorum; /* a server that lets quorum inserts overtake each other, unless told not to */
+    bool has_async_insert;    /* a server that may gather inserts of several, unless told not to */
     bool is_exact;            /* reads see what a quorum has, and all of it */
 };
 

@@ -239,6 +239,8 @@ static enum status rows_insert(struct store_handle *handle, const char *sql, con
     struct buffer query = {0};
     buffer_printf(&query, "%s FORMAT RowBinary", sql);
     buffer_text(&more, "&max_insert_block_size=" INSERT_ROWS_MAX "&insert_distributed_sync=1");
+    /* A receipt is for rows that are written, as the one block that was sent. */
+    buffer_text(&more, handle->has_async_insert ? "&async_insert=0" : "");
     if (has_quorum) {
         buffer_text(&more, "&insert_quorum=2&insert_quorum_timeout=" QUORUM_WAIT_MS);
         buffer_text(&more, handle->has_parallel_quorum ? "&insert_quorum_parallel=0" : "");

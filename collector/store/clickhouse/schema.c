@@ -244,9 +244,11 @@ static enum status settings_find(struct store_handle *handle, struct why *why)
 {
     struct buffer sql = {0};
     int64_t count = 0;
-    buffer_text(&sql, "SELECT toInt64(count()) FROM system.settings WHERE name = 'insert_quorum_parallel'");
+    buffer_text(&sql, "SELECT toInt64(countIf(name = 'insert_quorum_parallel') + 2 * countIf(name = 'async_insert'))"
+                      " FROM system.settings");
     enum status status = clickhouse_number(handle, &sql, 0, &count, why);
-    handle->has_parallel_quorum = count > 0;
+    handle->has_parallel_quorum = count & 1;
+    handle->has_async_insert = count & 2;
     return status;
 }
 
