@@ -19,6 +19,7 @@
 
 #define SYNC_DELAY_US      (50 * US_PER_MS)
 #define UNWRITTEN_MOST_BYTES (INT64_C(256) << 10) /* so much may go uncounted in a power cut */
+#define USAGE_MOST_BYTES (INT64_C(1) << 40)
 #define BACKOFF_BASE_US    (30 * US_PER_S)
 #define BACKOFF_MOST_US    (3600 * US_PER_S)
 #define BACKOFF_MOST_TIMES 10 /* of the upload interval */
@@ -291,10 +292,14 @@ void daemon_reschedule(struct daemon *daemon)
 
 void daemon_usage_take(struct daemon *daemon, enum data_purpose purpose, const json_t *usage)
 {
-    int64_t bytes = json_member_int(usage, "sent", 0) + json_member_int(usage, "received", 0);
+    int64_t sent_bytes = json_member_int(usage, "sent", 0), received_bytes = json_member_int(usage, "received", 0);
     struct why why = {0};
-    if (!usage)
+    /* What a worker cannot have carried is not its count. */
+    bool is_count = sent_bytes >= 0 && sent_bytes < USAGE_MOST_BYTES && received_bytes >= 0 &&
+                    received_bytes < USAGE_MOST_BYTES;
+    if (!usage || !is_count)
         return;
+    int64_t bytes = sent_bytes + received_bytes;
     data_budget_count(&daemon->budget, purpose, bytes, clock_wall_us(&daemon->clock));
     if (daemon->budget.unwritten_bytes < UNWRITTEN_MOST_BYTES)
         return;

@@ -64,6 +64,7 @@ struct daemon {
     struct daemon_round round;
     upload_answer_callback on_answer; /* of the bundle with the sender; NULL: none is */
     void *on_answer_arg;
+    int64_t order_said_us; /* since boot */
     bool is_sender_resting;
 
     struct daemon_work check; /* of the next settings */

@@ -33,6 +33,9 @@ static void on_line(char *text, size_t count, void *arg)
         status = line.kind == WORKER_NOTE
                      ? upload_answer_decode(json_member_object(note, "answer"), &body, &answer)
                      : STATUS_MALFORMED;
+    /* A worker that was taken over may say any time; not one outside the exchange that the daemon saw. */
+    if (status == STATUS_OK)
+        answer.seen = clock_sight_within(&answer.seen, work->daemon->order_said_us, clock_offset_boot_us());
     if (status == STATUS_OK)
         answer_give(work->daemon, &answer);
     else
@@ -124,6 +127,7 @@ static enum status send_one(void *state, const struct upload_order *order, uploa
         if (status == STATUS_OK)
             status = daemon_ways_say(daemon, daemon->sender.worker);
     }
+    daemon->order_said_us = clock_offset_boot_us();
     if (status == STATUS_OK)
         status = daemon_object_say(daemon->sender.worker, order_encode(daemon, order));
     if (status == STATUS_OK) {

@@ -27,10 +27,27 @@ static int64_t drift_us(const struct clock_offset *offset, int64_t boot_us)
     return age_us / US_PER_S * CLOCK_DRIFT_PPM;
 }
 
+struct clock_sight clock_sight_within(const struct clock_sight *sight, int64_t said_boot_us, int64_t heard_boot_us)
+{
+    struct clock_sight within = *sight;
+    if (within.sent_boot_us < said_boot_us || within.sent_boot_us > heard_boot_us)
+        within.sent_boot_us = said_boot_us;
+    if (within.received_boot_us > heard_boot_us || within.received_boot_us < within.sent_boot_us)
+        within.received_boot_us = heard_boot_us;
+    return within;
+}
+
+static bool is_time(int64_t time_us)
+{
+    return time_us >= 0 && time_us <= CLOCK_SIGHT_MOST_US;
+}
+
 bool clock_offset_note(struct clock_offset *offset, const struct clock_sight *sight, bool is_signed)
 {
+    if (!is_time(sight->server_us) || !is_time(sight->sent_boot_us) || !is_time(sight->received_boot_us))
+        return false;
     int64_t wait_us = sight->received_boot_us - sight->sent_boot_us;
-    if (sight->server_us <= 0 || wait_us < 0 || wait_us > ROUND_TRIP_MAX_US)
+    if (sight->server_us == 0 || wait_us < 0 || wait_us > ROUND_TRIP_MAX_US)
         return false;
     int64_t least_us = sight->server_us - sight->received_boot_us;
     int64_t most_us = sight->server_us + US_PER_S - sight->sent_boot_us;

@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CLOCK_DRIFT_PPM 100
+#define CLOCK_DRIFT_PPM     100
+#define CLOCK_SIGHT_MOST_US (INT64_C(1) << 53) /* the year 2255: no time is later */
 
 /* One look at a server's clock. Times in microseconds; server_us 0: it told none. */
 struct clock_sight {
@@ -35,6 +36,8 @@ struct clock_offset clock_offset_start(int64_t wall_us, int64_t boot_us);
 /* Takes a sight. A signed one that contradicts what was known replaces it; an unsigned one replaces only what was not
  * signed. Returns whether it was followed; false for an impossible one too. */
 bool clock_offset_note(struct clock_offset *offset, const struct clock_sight *sight, bool is_signed);
+/* Within [said, heard], the boot times between which the whole exchange lay by our own clock, whatever who made it says. */
+struct clock_sight clock_sight_within(const struct clock_sight *sight, int64_t said_boot_us, int64_t heard_boot_us);
 /* The best offset, and how far off it may be to either side at `boot_us`; -1 where not known. */
 int64_t clock_offset_best_us(const struct clock_offset *offset);
 int64_t clock_offset_bound_us(const struct clock_offset *offset, int64_t boot_us);

@@ -12,6 +12,7 @@
 #include "probe/spool/spool.h"
 
 #define UPLOAD_ANSWER_BYTES_MAX 65536
+#define UPLOAD_RETRY_MAX_US     (INT64_C(3600) * 1000000) /* no collector is waited for longer on its own word */
 #define UPLOAD_LIST_BYTES_MAX   (4u << 20) /* where an order asks for more */
 
 struct upload;

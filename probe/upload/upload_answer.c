@@ -7,6 +7,8 @@
 #include "measurement/base/json.h"
 #include "probe/upload/upload.h"
 
+#define BYTES_MOST (INT64_C(1) << 40) /* of one exchange */
+
 static json_t *attempts_encode(const struct upload_answer *answer)
 {
     json_t *array = json_array();
@@ -60,6 +62,13 @@ json_t *upload_answer_encode(const struct upload_answer *answer)
     return object;
 }
 
+/* A number that a worker may have made up, within what it can be. */
+static int64_t bounded(const json_t *object, const char *key, int64_t most)
+{
+    int64_t number = json_member_int(object, key, 0);
+    return number < 0 ? 0 : number > most ? most : number;
+}
+
 enum status upload_answer_decode(const json_t *object, struct buffer *body, struct upload_answer *out)
 {
     const char *text = json_member_text(object, "body");
@@ -80,12 +89,12 @@ enum status upload_answer_decode(const json_t *object, struct buffer *body, stru
         .body = body->bytes,
         .body_bytes = body->count,
         .is_truncated = json_member_bool(object, "is_truncated", false),
-        .retry_after_us = json_member_int(object, "retry_after_us", 0),
-        .sent_bytes = json_member_int(object, "sent", 0),
-        .received_bytes = json_member_int(object, "received", 0),
-        .seen = {.server_us = json_member_int(object, "server_us", 0),
-                 .sent_boot_us = json_member_int(object, "sent_boot_us", 0),
-                 .received_boot_us = json_member_int(object, "received_boot_us", 0)},
+        .retry_after_us = bounded(object, "retry_after_us", UPLOAD_RETRY_MAX_US),
+        .sent_bytes = bounded(object, "sent", BYTES_MOST),
+        .received_bytes = bounded(object, "received", BYTES_MOST),
+        .seen = {.server_us = bounded(object, "server_us", CLOCK_SIGHT_MOST_US),
+                 .sent_boot_us = bounded(object, "sent_boot_us", CLOCK_SIGHT_MOST_US),
+                 .received_boot_us = bounded(object, "received_boot_us", CLOCK_SIGHT_MOST_US)},
     };
     memcpy(out->attempts, attempts, sizeof attempts);
     return STATUS_OK;

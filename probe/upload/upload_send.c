@@ -17,7 +17,6 @@
 #define CONNECT_TIMEOUT_US       (12 * US_PER_S)
 #define CONNECT_PROXY_TIMEOUT_US (40 * US_PER_S)
 #define STALL_TIMEOUT_US         (30 * US_PER_S)
-#define RETRY_AFTER_MAX_US (3600 * US_PER_S)
 
 struct upload_send {
     struct upload_send_config config;
@@ -48,8 +47,8 @@ static int64_t retry_after_us(const struct fetch_response *response)
         return 0;
     errno = 0;
     long long seconds = strtoll(value, &end, 10);
-    if (errno != 0 || *end != '\0' || seconds > RETRY_AFTER_MAX_US / US_PER_S)
-        return RETRY_AFTER_MAX_US;
+    if (errno != 0 || *end != '\0' || seconds > UPLOAD_RETRY_MAX_US / US_PER_S)
+        return UPLOAD_RETRY_MAX_US;
     return seconds * US_PER_S;
 }
 

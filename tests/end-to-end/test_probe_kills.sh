@@ -78,8 +78,8 @@ for round in $(seq "$KILLS"); do
 done
 drained "killed $KILLS times"
 compared "killed $KILLS times" "$KILLS"
-DROPPED=$("$BIN/dialtone-probe" status --state "$STATE" --format json | sed -n 's/.*"dropped":\([0-9]*\).*/\1/p')
-[ "${DROPPED:-0}" = 0 ] || fail "$DROPPED lines of the journal could not be read again"
+DROPPED=$("$BIN/dialtone-probe" status --state "$STATE" --format json | sed -n 's/.*"dropped_lines":\([0-9]*\).*/\1/p')
+[ "$DROPPED" = 0 ] || fail "'$DROPPED' lines of the journal could not be read again"
 [ "$BUSY" -gt 0 ] || fail "the daemon was never killed at work"
 echo "$KILLS kills, $BUSY of them at work, no orphan: $(wc -l <"$WORK/kept") lines seen on the disk, $(wc -l <"$WORK/arrived") arrived once each"
 

@@ -128,12 +128,32 @@ static void impossible_sights_are_left_out(void **state)
     (void)state;
     const struct clock_offset before = clock_offset_start(7 * HOUR_US, 0);
     static const struct clock_sight sights[] = {
-        {0, 1, 2}, {-5, 1, 2}, {HOUR_US, 10, 9}, {HOUR_US, 0, 601 * US_PER_S}};
+        {0, 1, 2},         {-5, 1, 2},          {HOUR_US, 10, 9},          {HOUR_US, 0, 601 * US_PER_S},
+        {INT64_MAX, 1, 2}, {HOUR_US, -9, 2}, {HOUR_US, INT64_MIN, 2}, {HOUR_US, 1, INT64_MAX}};
     for (size_t i = 0; i < sizeof sights / sizeof sights[0]; i++) {
         struct clock_offset offset = before;
         assert_false(clock_offset_note(&offset, &sights[i], true));
         assert_int_equal(clock_offset_best_us(&offset), clock_offset_best_us(&before));
         assert_false(offset.is_seen);
+    }
+}
+
+/* What a worker says of when it sent and received counts only within what the daemon saw of it. */
+static void sights_stay_within_what_was_seen(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t sent_us, received_us, wanted_sent_us, wanted_received_us; /* said at 100, heard at 200 */
+    } cases[] = {
+        {120, 180, 120, 180}, {100, 200, 100, 200}, {0, 0, 100, 200},   {5, 150, 100, 150},
+        {150, 900, 150, 200}, {900, 950, 100, 200}, {180, 120, 180, 200},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct clock_sight said = {7, cases[i].sent_us, cases[i].received_us};
+        const struct clock_sight within = clock_sight_within(&said, 100, 200);
+        assert_int_equal(within.server_us, 7);
+        assert_int_equal(within.sent_boot_us, cases[i].wanted_sent_us);
+        assert_int_equal(within.received_boot_us, cases[i].wanted_received_us);
     }
 }
 
@@ -161,6 +181,7 @@ int main(void)
         cmocka_unit_test(nothing_is_known_at_first),       cmocka_unit_test(one_sight_bounds_the_truth),
         cmocka_unit_test(many_sights_narrow_it),           cmocka_unit_test(the_unsigned_cannot_move_the_signed),
         cmocka_unit_test(impossible_sights_are_left_out),  cmocka_unit_test(dates_are_read),
+        cmocka_unit_test(sights_stay_within_what_was_seen),
         cmocka_unit_test(a_slow_answer_leaves_a_good_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
