@@ -7,8 +7,8 @@
 void frugal_begin(void);
 
 /* Gives back the pages of code and constants that this process has touched so far, of its libraries. What is needed again
- * is mapped again from the page cache, without reading a disk. Call once, when everything is started: what ran only
- * then is never needed again. */
+ * is mapped again from the page cache, without reading a disk. Call when everything is started: what ran only then is never
+ * needed again; and whenever there will be long nothing to do. */
 void frugal_started(void);
 
 #endif

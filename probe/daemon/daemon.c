@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "measurement/base/frugal.h"
 #include "measurement/base/json.h"
 #include "probe/daemon/daemon_inner.h"
 #include "probe/daemon/schedule.h"
@@ -236,6 +237,7 @@ void daemon_climb_done(struct daemon *daemon)
     if (daemon->is_round_owed && !is_first && !is_offline(daemon) && !daemon->is_ending)
         round_begin(daemon);
     daemon_status_publish(daemon);
+    frugal_started(); /* a minute of nothing follows */
 }
 
 void daemon_round_done(struct daemon *daemon)
@@ -349,6 +351,7 @@ void daemon_begin(struct daemon *daemon)
     if (!daemon->settings.targets_path)
         daemon_timer_set(daemon, &daemon->lists_timer, daemon->settings.upload_interval_us, on_lists_due);
     daemon_status_publish(daemon);
+    frugal_started();
 }
 
 void daemon_close(struct daemon *daemon)
