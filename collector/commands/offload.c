@@ -1,6 +1,7 @@
 /* dialtone-collector offload: raw bundles into object storage.
  * Owner: nothing stays open.
  * Why: disks are small and evidence is kept for years; a collector does the same by itself while it serves. */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <openssl/crypto.h>
@@ -107,7 +108,7 @@ static enum status move(const char *data, int64_t age_s, struct raw_moved *moved
         status = STATUS_USAGE;
     }
     if (status == STATUS_OK) {
-        status = raw_store_move(raw, clock_wall_us(&clock) / US_PER_S, age_s, moved, why);
+        status = raw_store_move(raw, clock_wall_us(&clock) / US_PER_S - age_s, SIZE_MAX, moved, why);
     }
     raw_store_free(raw);
     return status;

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #define SETTING_BYTES_MAX 1024
 #define KEPT_BYTES_MAX    (64u << 20)
 #define NAME_BYTES        128
+#define FILE_NAME_MOST    100 /* of a hash and the longer ending: 80 */
 
 struct raw_store {
     char *folder;
@@ -211,23 +213,26 @@ static bool has_suffix(const char *name, const char *suffix)
     return length > suffix_length && strcmp(name + length - suffix_length, suffix) == 0;
 }
 
-/* In the object store first, whole and checked by the server against its hash; then out of the folder. */
-static enum status file_move(struct raw_store *store, const char *name, int64_t before_s, struct raw_moved *out,
+/* In the object store first, whole and checked by the server against its hash; then out of the folder. What is wrong with
+ * the file alone is in `*fault`. */
+static enum status file_move(struct raw_store *store, const char *name, enum status *fault, struct raw_moved *out,
                              struct why *why)
 {
-    struct stat facts;
     struct buffer bytes = {0};
+    struct why file_why = {""};
+    enum status status = STATUS_OK;
     char *path = path_join(store->folder, name);
-    enum status status = path ? STATUS_OK : STATUS_NO_MEMORY;
-    if (status != STATUS_OK || lstat(path, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_mtime > before_s) {
-        free(path);
-        return status;
+    if (!path) {
+        return STATUS_NO_MEMORY;
     }
-    status = file_read(path, KEPT_BYTES_MAX, &bytes, why);
-    if (status == STATUS_OK) {
+    enum status read = file_read(path, KEPT_BYTES_MAX, &bytes, &file_why);
+    if (read == STATUS_OK) {
         status = object_put(store->objects, name, bytes.bytes, bytes.count, why);
+    } else if (*fault == STATUS_OK && read != STATUS_NOT_FOUND) {
+        *fault = read;
+        *why = file_why;
     }
-    if (status == STATUS_OK && unlink(path) == 0) {
+    if (read == STATUS_OK && status == STATUS_OK && unlink(path) == 0) {
         out->file_count++;
         out->byte_count += (int64_t)bytes.count;
     }
@@ -236,9 +241,19 @@ static enum status file_move(struct raw_store *store, const char *name, int64_t 
     return status;
 }
 
-enum status raw_store_move(struct raw_store *store, int64_t now_s, int64_t age_s, struct raw_moved *out, struct why *why)
+static bool is_due(DIR *files, const char *name, int64_t before_s)
+{
+    struct stat facts;
+    return (has_suffix(name, PACKED_SUFFIX) || has_suffix(name, MINISIG_SUFFIX)) && strlen(name) <= FILE_NAME_MOST &&
+           fstatat(dirfd(files), name, &facts, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(facts.st_mode) &&
+           facts.st_mtime <= before_s;
+}
+
+enum status raw_store_move(struct raw_store *store, int64_t before_s, size_t file_limit, struct raw_moved *out,
+                           struct why *why)
 {
     enum status status = STATUS_OK;
+    enum status fault = STATUS_OK;
     *out = (struct raw_moved){0};
     if (!store->objects) {
         return STATUS_OK;
@@ -250,17 +265,16 @@ enum status raw_store_move(struct raw_store *store, int64_t now_s, int64_t age_s
         free(path);
         return STATUS_IO;
     }
-    for (struct dirent *entry; status == STATUS_OK && (entry = readdir(files)) != NULL;) {
+    for (struct dirent *entry; status == STATUS_OK && out->file_count < file_limit && (entry = readdir(files)) != NULL;) {
         char name[NAME_BYTES];
-        int length = snprintf(name, sizeof name, BUNDLES_FOLDER "/%s", entry->d_name);
-        bool is_bundle = has_suffix(entry->d_name, PACKED_SUFFIX) || has_suffix(entry->d_name, MINISIG_SUFFIX);
-        if (is_bundle && length > 0 && (size_t)length < sizeof name) {
-            status = file_move(store, name, now_s - age_s, out, why);
+        if (is_due(files, entry->d_name, before_s)) {
+            snprintf(name, sizeof name, BUNDLES_FOLDER "/%.*s", FILE_NAME_MOST, entry->d_name);
+            status = file_move(store, name, &fault, out, why);
         }
     }
     closedir(files);
     free(path);
-    return status;
+    return status == STATUS_OK ? fault : status;
 }
 
 enum status raw_bundle_bring(const char *folder, const char *name, struct why *why)

@@ -36,9 +36,10 @@ struct raw_moved {
     int64_t byte_count;
 };
 
-/* Moves what has lain in the folder for `age_s` or longer; what is younger may still be taken back by who wrote it. What a
- * first failure leaves stays for the next time. */
-enum status raw_store_move(struct raw_store *store, int64_t now_s, int64_t age_s, struct raw_moved *out, struct why *why);
+/* Moves what was written before the time, `file_limit` files at most. A file that cannot be read is passed
+ * over, and told at the end; where the object store fails all that is left stays for the next time. */
+enum status raw_store_move(struct raw_store *store, int64_t before_s, size_t file_limit, struct raw_moved *out,
+                           struct why *why);
 
 /* Brings a bundle's two files, the second where there is one, into the folder that holds it; nothing stays open. */
 enum status raw_bundle_bring(const char *folder, const char *name, struct why *why);

@@ -9,7 +9,8 @@
 #include "collector/raw/raw_store.h"
 #include "collector/serve/parts.h"
 
-#define ROUND_S 60
+#define ROUND_S    60
+#define STEP_FILES 64 /* between two looks at whether to stop */
 
 struct offloader {
     const struct service *service;
@@ -19,21 +20,30 @@ struct offloader {
     bool is_stopping; /* under the mutex */
 };
 
-static void round_run(const struct offloader *offloader)
+static bool is_stopping(struct offloader *offloader)
+{
+    pthread_mutex_lock(&offloader->mutex);
+    bool stops = offloader->is_stopping;
+    pthread_mutex_unlock(&offloader->mutex);
+    return stops;
+}
+
+static void round_run(struct offloader *offloader)
 {
     const struct log *log = &offloader->service->config->log;
     struct raw_store *raw = NULL;
-    struct raw_moved moved = {0};
+    struct raw_moved moved = {.file_count = STEP_FILES};
     struct why why = {""};
+    int64_t before_s = clock_wall_us(&offloader->service->clock) / US_PER_S - RAW_AGE_S;
     enum status status = raw_store_open(offloader->service->folder->path, &raw, &why);
-    if (status == STATUS_OK) {
-        status = raw_store_move(raw, clock_wall_us(&offloader->service->clock) / US_PER_S, RAW_AGE_S, &moved, &why);
+    while (status == STATUS_OK && moved.file_count == STEP_FILES && !is_stopping(offloader)) {
+        status = raw_store_move(raw, before_s, STEP_FILES, &moved, &why);
+        if (moved.file_count > 0) {
+            log_event(log, LOG_LEVEL_DEBUG, "offloaded", "files=%zu bytes=%lld", moved.file_count,
+                      (long long)moved.byte_count);
+        }
     }
     raw_store_free(raw);
-    if (moved.file_count > 0) {
-        log_event(log, LOG_LEVEL_DEBUG, "offloaded", "files=%zu bytes=%lld", moved.file_count,
-                  (long long)moved.byte_count);
-    }
     if (status != STATUS_OK) {
         log_event(log, LOG_LEVEL_ERROR, "offload_failed", "status=%s reason=\"%s\"", status_name(status), why.text);
     }
@@ -50,16 +60,16 @@ static bool round_wait(struct offloader *offloader)
     while (!offloader->is_stopping && waited == 0) {
         waited = pthread_cond_timedwait(&offloader->wake, &offloader->mutex, &until);
     }
-    bool is_stopping = offloader->is_stopping;
+    bool goes_on = !offloader->is_stopping;
     pthread_mutex_unlock(&offloader->mutex);
-    return !is_stopping;
+    return goes_on;
 }
 
 static void *offloader_run(void *arg)
 {
-    while (round_wait(arg)) {
+    do {
         round_run(arg);
-    }
+    } while (round_wait(arg));
     return NULL;
 }
 

@@ -67,6 +67,19 @@ swift_start || fail "swift does not start again"
 said=$(offload) || fail "offload: $said"
 [ "${said%,*}" = "moved 2 files" ] || fail "offload says $said"
 
+# A collector does it by itself: what is old enough at its start, and then every minute.
+send 5
+stop TERM
+[ "$(kept)" = 2 ] || fail "$(kept) files: what is younger than a minute must stay"
+touch -d '2 minutes ago' "$work"/data/bundles/*
+start
+waited=0
+until [ "$(kept)" = 0 ]; do
+    waited=$((waited + 1))
+    [ $waited -lt 200 ] || fail "a collector that serves moves nothing"
+    sleep 0.1
+done
+
 # An object that was altered there.
 hash=$(field bundle "$work/1.receipt")
 object=$(find "$swift/disks" -name '*.data' -size +300c | head -n 1)

@@ -156,7 +156,7 @@ static void test_folder_alone(void **state)
     assert_int_equal(raw_store_remove(raw, NAME, &freed, &why), STATUS_OK);
     assert_int_equal(freed, 0);
     file_make(folder, NAME, "seven b", 0640);
-    assert_int_equal(raw_store_move(raw, INT64_C(4000000000), 0, &moved, &why), STATUS_OK);
+    assert_int_equal(raw_store_move(raw, INT64_C(4000000000), SIZE_MAX, &moved, &why), STATUS_OK);
     assert_int_equal(moved.file_count, 0);
     assert_int_equal(raw_store_read(raw, NAME, 6, &bytes, &why), STATUS_TOO_LARGE);
     bytes.count = 0;
