@@ -205,7 +205,7 @@ static json_t *ip_info_encode(const struct control_job *job)
     return ip_info;
 }
 
-/* Of a job whose page never started: the lookup took all the time, or we had no memory for it. */
+/* Of a job whose page never started: the lookup took all the time, we had no memory for it, or no page is there. */
 static json_t *page_missing(void)
 {
     return json_pack("{s:i, s:s, s:s, s:s, s:{}, s:i}", "body_length", -1, "discovered_h3_endpoint", "",
@@ -349,7 +349,9 @@ static void parts_start(struct control_job *job)
                                       .dialled = job->endpoints,
                                       .dials = job->dials,
                                       .dialled_count = job->endpoint_count};
-    job->pending_count += page_start(&job->trace, &page, on_page, job, &job->page) == STATUS_OK;
+    if (url->port != POLICY_DOT_PORT) {
+        job->pending_count += page_start(&job->trace, &page, on_page, job, &job->page) == STATUS_OK;
+    }
 }
 
 static void on_lookup(const struct host_lookup_result *result, void *arg)

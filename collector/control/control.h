@@ -18,7 +18,7 @@ struct control_config {
      * answer takes no longer than five sixths of limits.control_timeout_us, so that the asker still hears it.
      */
     const struct nettest_context *context;
-    /* For labs and tests. Otherwise only public addresses and the ports 80 and 443 are ever connected to,
+    /* For labs and tests. Otherwise only public addresses and the ports 80, 443 and 853 are ever connected to,
      * checked after each resolution and each redirect. */
     bool allow_private;
     /* 0: CONTROL_IN_FLIGHT_MAX, or as many as half of the process's descriptors allow, each with all its

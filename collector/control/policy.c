@@ -12,7 +12,7 @@
 
 bool policy_port_allowed(uint16_t port, bool allow_private)
 {
-    return port == 80 || port == 443 || (allow_private && port != 0);
+    return port == 80 || port == 443 || port == POLICY_DOT_PORT || (allow_private && port != 0);
 }
 
 bool policy_endpoint_allowed(const struct sockaddr_storage *endpoint, bool allow_private)

@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* Public addresses on ports 80 and 443; anything where private targets are allowed. */
+#define POLICY_DOT_PORT 853 /* DNS over TLS: a handshake is tried there, and no page */
+
+/* Public addresses on ports 80, 443 and 853; anything where private targets are allowed. */
 bool policy_endpoint_allowed(const struct sockaddr_storage *endpoint, bool allow_private);
 bool policy_port_allowed(uint16_t port, bool allow_private);
 

@@ -18,6 +18,7 @@
 
 #define DEFAULT_DOMAIN "example.org" /* OONI's */
 #define HTTPS_PORT     443
+#define DOT_PORT       853
 
 struct nettest_run {
     const struct nettest_context *context;
@@ -135,9 +136,8 @@ static void on_opinion(const struct opinion_answer *answer, void *arg)
     struct nettest_run *run = arg;
     int last = dnscheck_furthest(&run->evidence);
     bool is_tls = last >= 0 && run->evidence.lookups[last].result.stage == LOOKUP_TLS;
-    /* Of TLS a control tells only where it is the Web's port: another service of the same host proves
-     * nothing. */
-    if (answer && (!is_tls || run->resolver.port == HTTPS_PORT)) {
+    bool is_port_told = run->resolver.port == HTTPS_PORT || run->resolver.port == DOT_PORT;
+    if (answer && (!is_tls || is_port_told) && !answer->is_busy) {
         bool is_reached = is_tls ? answer->our_tls_ok_count > 0 : answer->our_tcp_ok_count > 0;
         bool is_failed = is_tls
                              ? answer->tls_ok_count == 0 && answer->tls_cut_count + answer->tls_bad_count > 0

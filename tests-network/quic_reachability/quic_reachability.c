@@ -40,6 +40,7 @@ struct nettest_run {
     bool is_tcp_over;
     bool is_quic_over;
     struct dns_query *questions[QUESTIONS_MAX]; /* A, then AAAA where there is no A */
+    size_t open_count; /* of them, those to which answers are still awaited */
     struct tcp_attempt *tcp;
     enum quic_stage stage;
     struct quic_exchange *exchanges[STAGE_COUNT];
@@ -271,15 +272,14 @@ static enum status question_ask(struct nettest_run *run, size_t index)
                                         .type = index == 0 ? DNS_TYPE_A : DNS_TYPE_AAAA,
                                         .resolver = run->context->resolvers[0],
                                         .late_us = -1};
-    return dns_start(&run->trace, &request, on_dns, run, &run->questions[index]);
+    enum status status = dns_start(&run->trace, &request, on_dns, run, &run->questions[index]);
+    run->open_count += status == STATUS_OK;
+    return status;
 }
 
-static void on_dns(struct dns_query *query, enum dns_moment moment, void *arg)
+static void answer_take(struct nettest_run *run, const struct dns_query *query)
 {
-    struct nettest_run *run = arg;
     const struct dns_result *dns = dns_result(query);
-    if (moment != DNS_ANSWERED)
-        return;
     bool is_first = query == run->questions[0];
     if (!dns->failure && address_choose(run, dns)) {
         run->evidence.dns_failure = NULL;
@@ -287,9 +287,18 @@ static void on_dns(struct dns_query *query, enum dns_moment moment, void *arg)
         return;
     }
     run->evidence.dns_failure = dns->failure ? dns->failure : FAILURE_BOGON;
-    if (is_first && failure_same(dns->failure, FAILURE_NO_ANSWER) && question_ask(run, 1) == STATUS_OK)
-        return;
-    run_finish(run);
+    if (is_first && failure_same(dns->failure, FAILURE_NO_ANSWER))
+        (void)question_ask(run, 1); /* without memory for it, there is no address */
+}
+
+/* A failure is told only once no second answer is awaited that would prove the first one forged. */
+static void on_dns(struct dns_query *query, enum dns_moment moment, void *arg)
+{
+    struct nettest_run *run = arg;
+    if (moment == DNS_ANSWERED)
+        answer_take(run, query);
+    else if (--run->open_count == 0 && run->evidence.dns_failure)
+        run_finish(run);
 }
 
 static void on_start(void *arg)

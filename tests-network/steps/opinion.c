@@ -13,6 +13,7 @@
 #include "tests-network/steps/http.h"
 
 #define ANSWER_BYTES_MAX (1u << 20)
+#define DOT_PORT         853
 
 struct opinion {
     const struct step_trace *trace;
@@ -31,7 +32,8 @@ static bool is_cleartext(const struct service_target *target)
     return target->reach == REACH_HTTP || target->reach == REACH_HTTP_POST;
 }
 
-/* Controls refuse other ports than the Web's: where ours is another, they are asked about the name at 443. */
+/* Controls refuse other ports than the Web's and DNS over TLS's: where ours is another, they are asked about the name at
+ * 443. */
 static void url_append(const struct service_target *target, struct buffer *out)
 {
     bool is_http = is_cleartext(target) || target->port == 80;
@@ -39,6 +41,8 @@ static void url_append(const struct service_target *target, struct buffer *out)
                   target->host);
     if (is_http && target->port == 443)
         buffer_text(out, ":443");
+    if (target->port == DOT_PORT)
+        buffer_printf(out, ":%d", DOT_PORT);
     buffer_text(out, "/");
 }
 
@@ -105,6 +109,8 @@ static void handshakes_read(const json_t *answer, const struct opinion_question 
         struct sockaddr_storage remote;
         if (!json_is_object(result) || endpoint_parse(name, 0, &remote) != STATUS_OK)
             continue;
+        if (question->target->port == DOT_PORT && address_port(&remote) != DOT_PORT)
+            continue; /* another service of the same host proves nothing */
         bool is_good = did_succeed(result);
         bool is_bad = is_certificate_failure(json_member_text(result, "failure"));
         out->tls_ok_count += is_good;

@@ -22,7 +22,7 @@ struct opinion_answer {
     size_t tcp_ok_count, tcp_failed_count; /* at our endpoints, and at others of the same port */
     size_t our_tcp_ok_count, our_tcp_failed_count;
     size_t tls_ok_count, tls_cut_count,
-        tls_bad_count; /* good; broken off; complete but for the certificate */
+        tls_bad_count; /* of the port that was asked for: good; broken off; complete but for the certificate */
     size_t our_tls_ok_count;
     bool http_tried;
     const char *http_failure; /* borrowed from the JSON */

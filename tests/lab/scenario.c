@@ -380,6 +380,16 @@ enum status scenario_parse(const char *text, size_t count, struct scenario *out,
     return STATUS_MALFORMED;
 }
 
+/* By name of an object's, by number of a list's. */
+static const json_t *member_of(const json_t *holder, const char *name)
+{
+    char *end;
+    if (!json_is_array(holder))
+        return json_object_get(holder, name);
+    unsigned long index = strtoul(name, &end, 10);
+    return *name && !*end ? json_array_get(holder, index) : NULL;
+}
+
 /* The member that a path with dots names; NULL where there is none. */
 static const json_t *member_find(const json_t *root, const char *path)
 {
@@ -390,7 +400,7 @@ static const json_t *member_find(const json_t *root, const char *path)
             return NULL;
         memcpy(part, path, count);
         part[count] = '\0';
-        root = json_object_get(root, part);
+        root = member_of(root, part);
         path += count + (path[count] == '.');
     }
     return root;

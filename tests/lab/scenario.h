@@ -18,7 +18,7 @@
  *   expect KEY=VALUE[|VALUE]...             of the record that the measurement before it made
  *
  * KEY is blocking, layer, method or confidence of x_dialtone.verdict, or a path from the record's root with
- * dots ("test_keys.blocking"). VALUE is text, a number, true, false or null. */
+ * dots ("test_keys.blocking", "test_keys.queries.0.engine"). VALUE is text, a number, true, false or null. */
 #ifndef TESTS_LAB_SCENARIO_H
 #define TESTS_LAB_SCENARIO_H
 

@@ -482,6 +482,7 @@ static void test_policy(void **state)
         bool is_allowed;
     } cases[] = {
         {"8.8.8.8:443", true},    {"8.8.8.8:80", true},     {"8.8.8.8:53", false},
+        {"8.8.8.8:853", true},    {"10.1.2.3:853", false},
         {"10.1.2.3:443", false},  {"[::1]:80", false},      {"[2606:4700::1111]:443", true},
         {"[fe80::1]:443", false}, {"100.64.0.1:80", false}, {"[64:ff9b::7f00:1]:80", false},
     };

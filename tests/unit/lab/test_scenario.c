@@ -114,7 +114,7 @@ static void test_expectations(void **state)
 {
     (void)state;
     static const char text[] =
-        "{\"test_keys\":{\"blocking\":false,\"n\":3,\"p\":0.5,\"none\":null,\"list\":[],"
+        "{\"test_keys\":{\"blocking\":false,\"n\":3,\"p\":0.5,\"none\":null,\"list\":[{\"a\":1},{\"a\":2}],"
         "\"x_dialtone\":{\"verdict\":{\"blocking\":\"ok\",\"layer\":null}}}}";
     static const struct {
         struct scenario_expect expect;
@@ -134,6 +134,10 @@ static void test_expectations(void **state)
         {{"test_keys.none", "null"}, true},
         {{"test_keys.n.deeper", "3"}, false},
         {{"test_keys.list", ""}, false},
+        {{"test_keys.list.1.a", "2"}, true},
+        {{"test_keys.list.2.a", "absent"}, true},
+        {{"test_keys.list.a.a", "1"}, false},
+        {{"test_keys.list..a", "1"}, false},
         {{"nowhere", "absent"}, true},
     };
     json_t *record = NULL;
