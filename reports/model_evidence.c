@@ -10,6 +10,7 @@
 #include "reports/array.h"
 
 #define EVENT_MEASUREMENTS_MAX 8
+#define EVENT_OF_PROBE_MAX     2
 #define EVENT_LINES_MAX        4   /* of these, how many are copied beside the pages */
 #define EVENT_LOOK_MAX         400 /* rows looked through for them */
 
@@ -77,7 +78,17 @@ struct behind {
     struct report_event *event;
     const struct report_region *region;
     bool is_of_service;
+    char probes[EVENT_MEASUREMENTS_MAX][KEY_NAME_BYTES]; /* of those that were taken; never told */
 };
+
+/* Few of each probe, so that several are heard. */
+static bool was_heard(const struct behind *behind, const char *probe)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < behind->event->measurement_count; i++)
+        count += strncmp(behind->probes[i], probe, KEY_NAME_BYTES) == 0;
+    return count == EVENT_OF_PROBE_MAX;
+}
 
 static bool shows(const struct behind *behind, const struct observation *observation)
 {
@@ -96,8 +107,10 @@ static enum status behind_row(const struct store_measurement *row, void *arg)
 {
     struct behind *behind = arg;
     struct report_event *event = behind->event;
-    if (event->measurement_count == EVENT_MEASUREMENTS_MAX || !shows(behind, &row->observation))
+    if (event->measurement_count == EVENT_MEASUREMENTS_MAX || !shows(behind, &row->observation) ||
+        was_heard(behind, row->observation.probe))
         return STATUS_OK;
+    memcpy(behind->probes[event->measurement_count], row->observation.probe, KEY_NAME_BYTES);
     struct report_measurement *told =
         array_grow((void **)&event->measurements, &event->measurement_count, sizeof *told);
     if (!told)

@@ -183,6 +183,37 @@ rows
 grep -q '"bin":"2026-01-01T00:10:00Z","state":"[a-z]*","expected":[0-9.]*,"seen":1' "$work/timeline" ||
     fail "a revoked key still counts: $(cat "$work/timeline")"
 
+# The event's page, and what it brings to be checked without anybody: signature, line, place in the log.
+$probes restore "$($probes list --format json | json probe)" >/dev/null
+its=$("$make_bundle" --out "$work/w23.jsonl.zst" --seed 23 --asn 64523 $well)
+"$make_bundle" --out "$work/c23.jsonl.zst" --seed 23 --asn 64523 --sequence 2 --first 1000 $cut >/dev/null
+"$collector" import --data "$work/data" --key "$its" "$work/w23.jsonl.zst" "$work/c23.jsonl.zst" >/dev/null || fail "import"
+rows
+site="$BIN/dialtone-report site --data $work/data --out $work/site --now 2026-01-01T02:00:00Z"
+$site >/dev/null || fail "no site"
+page=$(grep -l 'Check it yourself' "$work"/site/event/*.html | head -n 1)
+[ -n "$page" ] || fail "no event has evidence"
+grep -q 'tlog-proof' "$page" && fail "a proof, and no checkpoint was ever told"
+start
+collector_key=$(curl -s "$base/v1/keys" | json key)
+curl -s "$base/api/v1/log" >/dev/null
+stop TERM
+$site >/dev/null || fail "no site"
+[ "$(wc -c <"$page")" -lt 100000 ] || fail "the page is too large"
+grep -q 'Some of the measurements behind it' "$page" || fail "no measurements are named"
+grep -q "verify --log --key $collector_key" "$page" || fail "the page does not tell how to verify the proof"
+grep -q "$(basename "$page")" "$work/site/region/XD.html" "$work/site/feed.xml" || fail "nothing links to the page"
+bundle=$(basename "$work"/site/evidence/*.tlog-proof .tlog-proof)
+prove="$collector verify --log --key $collector_key --bundle $work/site/evidence/$bundle"
+$prove --proof "$work/site/evidence/$bundle.tlog-proof" >"$work/out" || fail "the proof does not hold"
+grep -q 'entry [0-9]* of the log of dialtone/.* of 6 entries' "$work/out" || fail "the proof: $(cat "$work/out")"
+expect 1 "does not prove" "$collector" verify --log --key "$its" --bundle "$work/site/evidence/$bundle" \
+    --proof "$work/site/evidence/$bundle.tlog-proof"
+expect 1 "does not prove" "$collector" verify --log --key "$collector_key" --bundle "$work/1.jsonl.zst" \
+    --proof "$work/site/evidence/$bundle.tlog-proof"
+expect 1 "is no proof" $prove --proof "$work/out"
+expect 2 "--bundle FILE" "$collector" verify --log --key "$collector_key" --proof "$work/out"
+
 # The identity elsewhere: kept as it came, opened by decrypt, counted once.
 command -v age >/dev/null 2>&1 || exit 0
 rm -rf "$work/data"

@@ -1,7 +1,8 @@
-/* Fuzzes signed notes, checkpoints and verifier texts. Round trip: a checkpoint that was read is signed and read the same.
+/* Fuzzes signed notes, checkpoints, verifier texts and proofs. Round trip: a checkpoint that was read is signed and read the same.
  * Owner: nothing outlives a run. Why: these bytes come from whoever runs a collector, or says so. */
 #include <string.h>
 
+#include "measurement/log_proof.h"
 #include "measurement/note.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -38,5 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         note_verify(&key, name, (const char *)bytes, count, &text_bytes);
     }
     check_checkpoint((const char *)bytes, count);
+    struct note_checkpoint checkpoint;
+    uint64_t index = 0;
+    FUZZ_REQUIRE(log_proof_verify((const char *)bytes, count, &nobody, "entry", 5, &index, &checkpoint) != STATUS_OK);
     return 0;
 }
