@@ -42,7 +42,7 @@ grep -q "against the law" "$WORK/err" || fail "the risks were not told"
 [ "$(stat -c %a "$STATE/key.pem")" = 600 ] || fail "the key is open to others"
 # In each language, chosen by the flag or by the environment; a wrong answer is told in it.
 for try in 'fr:oui:non:volontaire' 'ar:نعم:لا:متطوع' 'es:sí:no:voluntaria' 'ru:да:нет:доброволец' 'uk:так:ні:доброволець' \
-    'sw:ndiyo:hapana:mjitoleaji'; do
+    'sw:ndiyo:hapana:kujitolea'; do
     code=${try%%:*}
     printf '%s\n' "$try" | tr ':' '\n' | tail -n +2 >"$WORK/answers"
     "$BIN/dialtone-probe" consent --state "$WORK/state.$code" --language $code <"$WORK/answers" >/dev/null 2>"$WORK/err" ||
