@@ -156,89 +156,83 @@ bool state_has_key(const char *folder)
     return has_key;
 }
 
-enum status state_collector_read(const char *folder, struct public_key *out, struct why *why)
+/* The first line of a small file; the caller frees it. */
+static enum status line_read(const char *folder, const char *name, char **out, struct why *why)
 {
     struct buffer text = {0};
-    enum status status = small_read(folder, STATE_COLLECTOR, &text, why);
-    char *line = NULL;
-    if (status == STATUS_OK) {
-        line = buffer_take_text(&text);
-        if (line)
-            line[strcspn(line, "\r\n")] = '\0';
-        status = line ? public_key_parse(line, out) : STATUS_NO_MEMORY;
-    }
+    enum status status = small_read(folder, name, &text, why);
+    char *line = status == STATUS_OK ? buffer_take_text(&text) : NULL;
+    if (line)
+        line[strcspn(line, "\r\n")] = '\0';
+    else if (status == STATUS_OK)
+        status = STATUS_NO_MEMORY;
+    buffer_free(&text);
+    *out = line;
+    return status;
+}
+
+static enum status line_publish(const char *folder, const char *name, const char *line, struct why *why)
+{
+    struct buffer text = {0};
+    buffer_printf(&text, "%s\n", line);
+    enum status status = small_publish(folder, name, &text, why);
+    buffer_free(&text);
+    return status;
+}
+
+enum status state_collector_read(const char *folder, struct public_key *out, struct why *why)
+{
+    char *line;
+    enum status status = line_read(folder, STATE_COLLECTOR, &line, why);
+    if (status == STATUS_OK)
+        status = public_key_parse(line, out);
     if (status == STATUS_MALFORMED)
         why_set(why, "%s/%s holds no key; give --collector-key, or remove it to trust the next receipt's", folder,
                 STATE_COLLECTOR);
     free(line);
-    buffer_free(&text);
     return status;
 }
 
 enum status state_collector_publish(const char *folder, const struct public_key *key, struct why *why)
 {
-    struct buffer text = {0};
     char line[PUBLIC_KEY_TEXT_BYTES];
     public_key_format(key, line);
-    buffer_printf(&text, "%s\n", line);
-    enum status status = small_publish(folder, STATE_COLLECTOR, &text, why);
-    buffer_free(&text);
-    return status;
+    return line_publish(folder, STATE_COLLECTOR, line, why);
 }
 
 enum status state_recipient_read(const char *folder, struct age_recipient *out, struct why *why)
 {
-    struct buffer text = {0};
-    enum status status = small_read(folder, STATE_RECIPIENT, &text, why);
-    char *line = NULL;
-    if (status == STATUS_OK) {
-        line = buffer_take_text(&text);
-        if (line)
-            line[strcspn(line, "\r\n")] = '\0';
-        status = line ? age_recipient_parse(line, out) : STATUS_NO_MEMORY;
-    }
+    char *line;
+    enum status status = line_read(folder, STATE_RECIPIENT, &line, why);
+    if (status == STATUS_OK)
+        status = age_recipient_parse(line, out);
     if (status == STATUS_MALFORMED)
         why_set(why, "%s/%s holds no recipient; give --seal-to, or remove it to ask the collector again", folder,
                 STATE_RECIPIENT);
     free(line);
-    buffer_free(&text);
     return status;
 }
 
 enum status state_recipient_publish(const char *folder, const struct age_recipient *recipient, struct why *why)
 {
-    struct buffer text = {0};
     char line[AGE_RECIPIENT_BYTES];
     age_recipient_format(recipient, line);
-    buffer_printf(&text, "%s\n", line);
-    enum status status = small_publish(folder, STATE_RECIPIENT, &text, why);
-    buffer_free(&text);
-    return status;
+    return line_publish(folder, STATE_RECIPIENT, line, why);
 }
 
 enum status state_route_read(const char *folder, char out[ROUTE_LABEL_BYTES])
 {
-    struct buffer text = {0};
-    enum status status = small_read(folder, STATE_ROUTE, &text, NULL);
-    char *line = NULL;
-    if (status == STATUS_OK) {
-        line = buffer_take_text(&text);
-        status = line ? STATUS_OK : STATUS_NO_MEMORY;
-    }
+    char *line;
+    enum status status = line_read(folder, STATE_ROUTE, &line, NULL);
     if (status == STATUS_OK)
-        snprintf(out, ROUTE_LABEL_BYTES, "%.*s", (int)strcspn(line, "\r\n"), line);
+        snprintf(out, ROUTE_LABEL_BYTES, "%s", line);
     free(line);
-    buffer_free(&text);
     return status;
 }
 
 enum status state_route_publish(const char *folder, const char *label, struct why *why)
 {
-    struct buffer text = {0};
-    buffer_printf(&text, "%s\n", label);
-    enum status status = small_publish(folder, STATE_ROUTE, &text, why);
-    buffer_free(&text);
-    return status;
+    return line_publish(folder, STATE_ROUTE, label, why);
 }
 
 static enum status line_append(const char *path, const struct buffer *line, struct why *why)
