@@ -119,6 +119,7 @@ static void on_uploaded(enum upload_outcome outcome, int64_t retry_after_us, voi
     struct daemon *daemon = arg;
     int64_t wait_us = upload_wait_us(daemon, outcome, retry_after_us);
     daemon_status_publish(daemon);
+    frugal_started();
     if (!daemon->is_ending) {
         daemon_timer_set(daemon, &daemon->upload_timer, wait_us, on_upload_due);
     } else if (outcome == UPLOAD_DRAINED && spool_count(daemon->spool).pending_line_count > 0 &&
@@ -237,7 +238,7 @@ void daemon_climb_done(struct daemon *daemon)
     if (daemon->is_round_owed && !is_first && !is_offline(daemon) && !daemon->is_ending)
         round_begin(daemon);
     daemon_status_publish(daemon);
-    frugal_started(); /* a minute of nothing follows */
+    frugal_started();
 }
 
 void daemon_round_done(struct daemon *daemon)
