@@ -7,7 +7,9 @@
  *    days against theirs: a trend is no fall.
  * 2. z: how far below, in robust deviations of past residuals. G walks up with z, down without.
  * 3. Alarm when G and the depth are large; onset is the steepest step since G left zero.
- * 4. Closed when the series stays near its reference again. */
+ * 4. Closed when the series stays near its reference again.
+ * 5. Where falls come again at the same hours of the next week, and always did, these hours are learnt apart, and the
+ *    series is walked anew. */
 #include "collector/signal/seasonal.h"
 
 #include <math.h>
@@ -15,12 +17,13 @@
 #include <string.h>
 
 #include "collector/detect/array.h"
+#include "collector/signal/habit.h"
 #include "collector/signal/surge.h"
 
 #define HOUR_S          3600
 #define DAY_S           86400
 #define WEEK_S          (7 * DAY_S)
-#define WEEK_SLOTS      168
+#define HABIT_ROUNDS    8 /* each may find more, when what hid it is learnt */
 #define DAY_SLOTS       24
 #define SLOT_KEPT       8
 #define RESIDUALS_KEPT  128
@@ -97,6 +100,7 @@ struct walk {
     const struct series *series;
     size_t number;
     struct outages *out;
+    const bool *habits; /* hours of the week that are low as a matter of habit */
     struct slot week[WEEK_SLOTS], day[DAY_SLOTS];
     double residual_values[RESIDUALS_KEPT];
     struct memory residuals;
@@ -129,8 +133,10 @@ static size_t slot_of(int64_t time_s, int64_t period_s, size_t slots)
 static double reference_at(const struct walk *walk, int64_t time_s)
 {
     const struct memory *week = &walk->week[slot_of(time_s, WEEK_S, WEEK_SLOTS)].memory;
-    if (week->count >= WEEKS_LEAST)
+    if (week->count >= WEEKS_LEAST || (week->count > 0 && walk->habits[week_slot_of(time_s)]))
         return median_of(week->values, week->count);
+    if (walk->habits[week_slot_of(time_s)])
+        return NAN; /* other days say nothing of it */
     size_t hour = slot_of(time_s, DAY_S, DAY_SLOTS);
     double near[3 * SLOT_KEPT];
     size_t count = 0;
@@ -346,23 +352,47 @@ static void patterns_share(struct outages *outages)
     }
 }
 
+static void walk_start(struct walk *walk, const struct series *series, size_t number, const bool *habits,
+                       struct outages *out)
+{
+    double *ratios = walk->ratios;
+    memset(walk, 0, sizeof *walk);
+    *walk = (struct walk){.series = series, .number = number, .habits = habits, .ratios = ratios, .out = out};
+    walk->residuals = (struct memory){.values = walk->residual_values, .room = RESIDUALS_KEPT};
+    walk->levels = (struct memory){.values = walk->level_values, .room = LEVEL_KEPT};
+    slots_start(walk->week, WEEK_SLOTS);
+    slots_start(walk->day, DAY_SLOTS);
+}
+
+/* Walks until no more habits show. */
+static enum status falls_find(struct walk *walk, const struct series *series, size_t number, struct outages *out)
+{
+    bool habits[WEEK_SLOTS] = {false};
+    size_t before = out->count;
+    for (int round = 0; round < HABIT_ROUNDS; round++) {
+        out->count = before;
+        walk_start(walk, series, number, habits, out);
+        enum status status = fall_walk(walk);
+        if (status != STATUS_OK || out->count == before ||
+            !habits_find(series, out->items + before, out->count - before, habits))
+            return status;
+    }
+    return STATUS_OK;
+}
+
 enum status seasonal_detect(const struct signal_table *table, struct outages *out)
 {
-    struct walk *walk = malloc(sizeof *walk);
+    struct walk *walk = calloc(1, sizeof *walk);
     enum status status = walk != NULL ? STATUS_OK : STATUS_NO_MEMORY;
     *out = (struct outages){0};
     for (size_t i = 0; i < table->count && status == STATUS_OK; i++) {
-        memset(walk, 0, sizeof *walk);
-        *walk = (struct walk){.series = &table->series[i], .number = i, .out = out};
-        walk->residuals = (struct memory){.values = walk->residual_values, .room = RESIDUALS_KEPT};
-        walk->levels = (struct memory){.values = walk->level_values, .room = LEVEL_KEPT};
-        slots_start(walk->week, WEEK_SLOTS);
-        slots_start(walk->day, DAY_SLOTS);
         walk->ratios = malloc((table->series[i].count + 1) * sizeof *walk->ratios);
         status = walk->ratios != NULL ? STATUS_OK : STATUS_NO_MEMORY;
         if (status == STATUS_OK)
-            status = table->counts_anomalies ? surge_find(&table->series[i], i, out) : fall_walk(walk);
+            status = table->counts_anomalies ? surge_find(&table->series[i], i, out)
+                                             : falls_find(walk, &table->series[i], i, out);
         free(walk->ratios);
+        walk->ratios = NULL;
     }
     free(walk);
     if (status == STATUS_OK && out->count > 0) {

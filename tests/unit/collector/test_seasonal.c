@@ -56,6 +56,18 @@ static const struct shape shapes[] = {
     {"another zone", HOUR_S, 60, USUAL, .zone_s = 34200},
     {"routes, every five minutes", 300, 60, .base = 11000, .weekend = 1, .noise = 0.0005, .level_share = 1,
      .holiday_share = 1},
+    {"weekends at two fifths", HOUR_S, 60, .base = 1000, .diurnal = 0.4, .weekend = 0.4, .noise = 0.05, .level_share = 1,
+     .holiday_share = 1},
+    {"weekends nearly empty", HOUR_S, 60, .base = 1000, .diurnal = 0.4, .weekend = 0.08, .noise = 0.1, .level_share = 1,
+     .holiday_share = 1},
+    {"weekends nearly empty, every five minutes", 300, 35, .base = 1000, .diurnal = 0.4, .weekend = 0.08, .noise = 0.1,
+     .level_share = 1, .holiday_share = 1},
+    {"weekends nearly empty, flat by day", HOUR_S, 60, .base = 1000, .weekend = 0.02, .noise = 0.05, .level_share = 1,
+     .holiday_share = 1},
+    {"daily counts, weekends nearly empty", DAY_S, 300, .base = 1000, .weekend = 0.05, .noise = 0.1, .level_share = 1,
+     .holiday_share = 1},
+    {"offices: dead nights and weekends", HOUR_S, 60, .base = 1000, .diurnal = 0.95, .weekend = 0.1, .noise = 0.1,
+     .level_share = 1, .holiday_share = 1},
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
@@ -137,6 +149,7 @@ static void test_outages(void **state)
         {5, 967, 12, 0.1, 1},  {6, 962, 10, 0, 1},     {7, 482, 10, 0.6, 1}, {11, 969, 8, 0.03, 1},
         {12, 969, 14, 0.05, 3}, {13, 968, 12, 0.03, 2}, {15, 967, 12, 0.1, 1}, {16, 967, 12, 0.05, 1},
         {17, 967, 12, 0.86, 1}, {17, 967, 240, 0.86, 1}, {17, 967, 12, 0.5, 1},
+        {18, 1017, 12, 0.1, 1}, {19, 1017, 12, 0.1, 1}, {20, 513, 12, 0.1, 1}, {21, 1017, 30, 0.1, 1}, {23, 1020, 8, 0.1, 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct outage outage = {0};
@@ -149,6 +162,26 @@ static void test_outages(void **state)
             fail_msg("%s, case %zu: %zu events, %.1f to %.1f h", shape->name, i, count, onset_hour, end_hour);
         assert_true(fabs(outage.depth - (1 - cases[i].share)) < 0.15);
     }
+}
+
+/* Cuts for exams, 12 to 15 on every day but two a week, from the sixth day on: each is told, although each comes again a
+ * week later. */
+static void test_daily_cuts_are_no_habit(void **state)
+{
+    (void)state;
+    struct series series;
+    struct signal_table table = {.series = &series, .count = 1};
+    struct outages outages;
+    series_make(&shapes[0], 0, 0, 1, &series);
+    for (size_t i = 0; i < series.count; i++) {
+        int64_t day = (series.samples[i].time_s - START_S) / DAY_S, hour = (series.samples[i].time_s - START_S) / HOUR_S % 24;
+        if (day >= 6 && day < 27 && day % 7 != 3 && day % 7 != 4 && hour >= 12 && hour < 15)
+            series.samples[i].value *= 0.03;
+    }
+    assert_int_equal(seasonal_detect(&table, &outages), STATUS_OK);
+    assert_true(outages.count >= 13 && outages.count <= 15);
+    outages_free(&outages);
+    free(series.samples);
 }
 
 /* Daily counts of blocked measurements: tenfold more volunteers are no censorship, a larger blocked share is. */
@@ -190,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quiet_series),
         cmocka_unit_test(test_outages),
+        cmocka_unit_test(test_daily_cuts_are_no_habit),
         cmocka_unit_test(test_surges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
