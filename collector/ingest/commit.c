@@ -1,10 +1,12 @@
 /* Prepared bundles into the store, many in one transaction.
  * Owner: the jobs are the caller's; the puts live for one call.
- * Plan: 1 give the raw files their names, 2 make the names last, 3 one transaction of the store, 4 take back the files of
- * what was not stored.
+ * Plan: 1 leave what another has stored, or is about to, under the same name, 2 give the raw files their names, 3 make the
+ * names last, 4 one transaction of the store, 5 take back the files of what was not stored.
  * Why: the raw bytes are published before the transaction commits, so that what the store names is always there; a file
  * without a row is harmless. One sync serves all bundles of the group. */
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "collector/ingest/ingest.h"
 
@@ -28,6 +30,35 @@ static enum status raws_publish(struct collector_folder *folder, struct ingest_j
     return status;
 }
 
+/* Stored since the job was prepared: it has the receipt of then, and the signature that is kept stays. */
+static bool was_stored(struct collector_folder *folder, struct ingest_job *job)
+{
+    struct store_bundle row;
+    struct store_put_result result;
+    if (!job->packed_file.path || access(job->packed_file.path, F_OK) != 0 ||
+        folder->store->find_bundle(folder->handle, job->row.log, job->row.hash, &row, &result) != STATUS_OK) {
+        return false; /* a file without a row: left by a process that was killed */
+    }
+    job->result = result;
+    job->result.is_duplicate_bundle = true;
+    job->result.duplicate_count = result.accepted_count + result.duplicate_count;
+    job->result.accepted_count = 0;
+    job->is_known = true;
+    return true;
+}
+
+/* The same bytes signed by another key, in the same moment: only one signature can stand beside them. */
+static bool is_rival(const struct ingest_job *job, struct ingest_job *const *others, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(job->row.hash, others[i]->row.hash, SHA256_BYTES) == 0 &&
+            strcmp(job->row.public_key, others[i]->row.public_key) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Published jobs and their puts, in one order. Returns how many. */
 static size_t puts_fill(struct collector_folder *folder, struct ingest_job *const *jobs, size_t count,
                         struct ingest_job **out_jobs, struct store_put *out_puts)
@@ -35,7 +66,12 @@ static size_t puts_fill(struct collector_folder *folder, struct ingest_job *cons
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
         struct ingest_job *job = jobs[i];
-        if (!is_waiting(job)) {
+        if (!is_waiting(job) || was_stored(folder, job)) {
+            continue;
+        }
+        if (is_rival(job, out_jobs, used)) {
+            job->status = STATUS_BUSY;
+            why_set(&job->why, "the same bundle, signed by another key, is being stored; send it again");
             continue;
         }
         job->status = raws_publish(folder, job);

@@ -22,6 +22,7 @@ struct ingest_reader {
     struct ingest_policy policy;
     struct sealed_opener *opener;
     struct observer *observer;
+    struct unpack_room *room; /* NULL: its own */
     struct buffer lines;
 };
 
@@ -56,6 +57,11 @@ enum status ingest_reader_open(const struct collector_folder *folder, struct sto
         ingest_reader_free(reader);
     }
     return status;
+}
+
+void ingest_reader_share(struct ingest_reader *reader, struct unpack_room *room)
+{
+    reader->room = room;
 }
 
 void ingest_reader_free(struct ingest_reader *reader)
@@ -217,6 +223,13 @@ static enum status unsigned_read(struct ingest_reader *reader, struct ingest_job
     return status;
 }
 
+static void lines_forget(struct ingest_reader *reader)
+{
+    if (reader->lines.room > LINES_ROOM_KEPT_BYTES) {
+        buffer_free(&reader->lines);
+    }
+}
+
 static enum status job_prepare(struct ingest_reader *reader, struct ingest_job *job)
 {
     enum status status = STATUS_OK;
@@ -237,15 +250,20 @@ static enum status job_prepare(struct ingest_reader *reader, struct ingest_job *
     job->row.is_signed = true;
     job->row.received_us = job->now_us;
     status = known_find(reader, job);
-    return status == STATUS_NOT_FOUND ? new_read(reader, job) : status;
+    if (status != STATUS_NOT_FOUND) {
+        return status;
+    }
+    size_t taken_bytes = unpack_room_take(reader->room, job->packed, job->packed_count);
+    status = new_read(reader, job);
+    lines_forget(reader);
+    unpack_room_give(reader->room, taken_bytes);
+    return status;
 }
 
 void ingest_prepare(struct ingest_reader *reader, struct ingest_job *job)
 {
     job->status = job_prepare(reader, job);
-    if (reader->lines.room > LINES_ROOM_KEPT_BYTES) {
-        buffer_free(&reader->lines);
-    }
+    lines_forget(reader);
 }
 
 void ingest_job_end(struct ingest_job *job)

@@ -5,6 +5,7 @@
 
 #include "collector/folder.h"
 #include "collector/ingest/raw.h"
+#include "collector/ingest/unpack_room.h"
 
 /* Who may send what: asked in any thread once the signature has proved right, before the lines are read. */
 struct ingest_policy {
@@ -49,6 +50,8 @@ struct ingest_reader;
 enum status ingest_reader_open(const struct collector_folder *folder, struct store_handle *handle,
                                const struct ingest_policy *policy, struct ingest_reader **out,
                                struct why *why);
+/* Unpacks in the room that readers share (unpack_room.h), borrowed. */
+void ingest_reader_share(struct ingest_reader *reader, struct unpack_room *room);
 void ingest_reader_free(struct ingest_reader *reader);
 
 /* Sets job->status. Verifies before it parses; every line must be a record, else nothing is stored (MALFORMED, with the

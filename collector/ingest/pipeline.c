@@ -21,6 +21,7 @@ struct job_queue {
 
 struct pipeline {
     struct collector_folder *folder;
+    struct unpack_room *room;
     size_t bytes_most;
     pthread_mutex_t mutex; /* of everything below */
     pthread_cond_t has_raw;
@@ -154,6 +155,9 @@ static enum status worker_start(struct pipeline *pipeline, struct worker *worker
 {
     worker->pipeline = pipeline;
     enum status status = ingest_reader_open(pipeline->folder, NULL, policy, &worker->reader, why);
+    if (status == STATUS_OK) {
+        ingest_reader_share(worker->reader, pipeline->room);
+    }
     if (status == STATUS_OK && pthread_create(&worker->thread, NULL, worker_run, worker) != 0) {
         why_set(why, "no thread for a worker; allow the collector more threads");
         status = STATUS_NO_MEMORY;
@@ -194,7 +198,10 @@ enum status pipeline_open(const struct pipeline_settings *settings, struct pipel
     pthread_cond_init(&pipeline->has_ready, NULL);
     struct clock clock = clock_system();
     raw_folder_clean(settings->folder, clock_wall_us(&clock));
-    enum status status = threads_start(pipeline, settings, why);
+    enum status status = unpack_room_open(&pipeline->room);
+    if (status == STATUS_OK) {
+        status = threads_start(pipeline, settings, why);
+    }
     if (status == STATUS_OK) {
         *out = pipeline;
     } else {
@@ -246,6 +253,7 @@ void pipeline_free(struct pipeline *pipeline)
     for (int i = 0; i < pipeline->worker_count; i++) {
         ingest_reader_free(pipeline->workers[i].reader);
     }
+    unpack_room_free(pipeline->room);
     pthread_cond_destroy(&pipeline->has_raw);
     pthread_cond_destroy(&pipeline->has_ready);
     pthread_mutex_destroy(&pipeline->mutex);

@@ -38,7 +38,7 @@ struct connection {
     bool is_refused; /* told so, and lingering */
     bool is_shut;
     int fd; /* where it stands in by_fd; -1 before the first byte */
-    struct connection_queue *queue; /* which of the three it stands in */
+    struct connection_queue *queue; /* which of them it stands in */
     TAILQ_ENTRY(connection) link;
 };
 
@@ -56,10 +56,11 @@ struct connections {
     size_t by_fd_room;
     void (*answered)(struct evhttp_request *request, void *arg); /* NULL: nobody wants to know */
     void *answered_arg;
-    struct connection_queue idle;   /* the one that waits longest first */
+    struct connection_queue fresh;  /* no byte ever came; the one that waits longest first */
+    struct connection_queue idle;   /* between two requests, likewise */
     struct connection_queue active; /* a request comes or is answered */
     struct connection_queue shut;   /* until evhttp lets go of them */
-    size_t shut_count;
+    size_t fresh_count, idle_count, shut_count;
 };
 
 struct connection_bounds connection_bounds_default(void)
@@ -89,17 +90,40 @@ static void held_release(struct connection *connection)
     connection->held_bytes = 0;
 }
 
+static struct connection_queue *queue_of(const struct connection *connection)
+{
+    struct connections *owner = connection->owner;
+    if (connection->is_shut) {
+        return &owner->shut;
+    }
+    if (connection->check.phase != HEAD_PHASE_IDLE || connection->is_answering) {
+        return &owner->active;
+    }
+    return connection->has_begun ? &owner->idle : &owner->fresh;
+}
+
+static void connection_displace(struct connection *connection)
+{
+    struct connections *owner = connection->owner;
+    TAILQ_REMOVE(connection->queue, connection, link);
+    owner->fresh_count -= connection->queue == &owner->fresh;
+    owner->idle_count -= connection->queue == &owner->idle;
+    owner->shut_count -= connection->queue == &owner->shut;
+    connection->queue = NULL;
+}
+
 /* Behind the others that are as it is now. */
 static void connection_place(struct connection *connection)
 {
     struct connections *owner = connection->owner;
-    bool is_idle = connection->check.phase == HEAD_PHASE_IDLE && !connection->is_answering;
-    struct connection_queue *queue = connection->is_shut ? &owner->shut : is_idle ? &owner->idle : &owner->active;
     if (connection->queue) {
-        TAILQ_REMOVE(connection->queue, connection, link);
+        connection_displace(connection);
     }
-    connection->queue = queue;
-    TAILQ_INSERT_TAIL(queue, connection, link);
+    connection->queue = queue_of(connection);
+    owner->fresh_count += connection->queue == &owner->fresh;
+    owner->idle_count += connection->queue == &owner->idle;
+    owner->shut_count += connection->queue == &owner->shut;
+    TAILQ_INSERT_TAIL(connection->queue, connection, link);
 }
 
 /* evhttp sees the end of the stream and closes. */
@@ -108,7 +132,6 @@ static void connection_shut(struct connection *connection)
     if (!connection->is_shut) {
         shutdown(bufferevent_getfd(connection->bufferevent), SHUT_RDWR);
         connection->is_shut = true;
-        connection->owner->shut_count++;
         connection_place(connection);
     }
 }
@@ -282,9 +305,8 @@ static void connection_end(struct connection *connection)
 {
     held_release(connection);
     evbuffer_remove_cb_entry(bufferevent_get_input(connection->bufferevent), connection->watch);
-    TAILQ_REMOVE(connection->queue, connection, link);
+    connection_displace(connection);
     connection->owner->count--;
-    connection->owner->shut_count -= connection->is_shut;
     if (connection->fd >= 0) {
         connection->owner->by_fd[connection->fd] = NULL;
     }
@@ -359,6 +381,7 @@ static void sweep(void *arg)
     connections->timer = NULL;
     queue_look(&connections->shut, now_us);
     queue_look(&connections->active, now_us);
+    queue_look(&connections->fresh, now_us);
     queue_look(&connections->idle, now_us);
     loop_after(connections->loop, SWEEP_US, sweep, connections, &connections->timer);
 }
@@ -378,7 +401,16 @@ static struct connection *slowest_find(struct connections *connections)
     return slowest;
 }
 
-/* Where there are too many, who waits longest without a request goes first, then whose request is slowest. */
+/* Who has been useless longest: of those that never said a word or of those between two requests, whichever are more, so
+ * that neither kind drives out the other; where there are none, whose request is slowest. */
+static struct connection *useless_find(struct connections *connections)
+{
+    struct connection *chosen = connections->fresh_count >= connections->idle_count ? TAILQ_FIRST(&connections->fresh)
+                                                                                     : TAILQ_FIRST(&connections->idle);
+    return chosen ? chosen : slowest_find(connections);
+}
+
+/* For one more. */
 static void room_make(struct connections *connections)
 {
     struct connection *first = TAILQ_FIRST(&connections->shut);
@@ -389,8 +421,7 @@ static void room_make(struct connections *connections)
     if (connections->count - connections->shut_count < (size_t)connections->bounds.count_most) {
         return;
     }
-    struct connection *chosen = TAILQ_FIRST(&connections->idle);
-    chosen = chosen ? chosen : slowest_find(connections);
+    struct connection *chosen = useless_find(connections);
     if (chosen) {
         connection_shut(chosen);
     }
@@ -486,6 +517,7 @@ enum status connections_open(struct loop *loop, const struct connection_bounds *
     }
     *connections = (struct connections){
         .loop = loop, .clock = clock_system(), .bounds = *bounds, .held_bytes = held_bytes};
+    TAILQ_INIT(&connections->fresh);
     TAILQ_INIT(&connections->idle);
     TAILQ_INIT(&connections->active);
     TAILQ_INIT(&connections->shut);
@@ -504,8 +536,9 @@ void connections_free(struct connections *connections)
         return;
     }
     loop_timer_cancel(connections->timer);
-    struct connection_queue *const queues[] = {&connections->idle, &connections->active, &connections->shut};
-    for (size_t i = 0; i < 3; i++) {
+    struct connection_queue *const queues[] = {&connections->fresh, &connections->idle, &connections->active,
+                                               &connections->shut};
+    for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) {
         while (!TAILQ_EMPTY(queues[i])) {
             connection_end(TAILQ_FIRST(queues[i]));
         }

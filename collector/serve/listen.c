@@ -1,6 +1,7 @@
 /* The listening socket, and the connections evhttp gets.
- * Owner: evhttp owns the socket once it is bound.
- * Why: plain HTTP must not leave the machine unless its operator said so. */
+ * Owner: evhttp owns the socket once it is bound; the server owns the timer of its pauses.
+ * Why: plain HTTP must not leave the machine unless its operator said so. Of those who wait to be let in a few are let in at a
+ * time: each costs as much as a small request, and who is inside already must not wait for a crowd at the door. */
 #include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
@@ -15,7 +16,10 @@
 
 #include "collector/serve/parts.h"
 
-#define BACKLOG 1024
+#define BACKLOG          1024
+#define SILENT_S         10   /* how long the kernel keeps to itself who says nothing */
+#define ACCEPTED_AT_ONCE 8
+#define PAUSE_US         (US_PER_S / 1000)
 
 static bool is_loopback(const struct sockaddr_storage *address)
 {
@@ -76,11 +80,38 @@ static struct bufferevent *socket_make(struct server *server, struct event_base 
     return connection;
 }
 
+static void listen_again(void *arg)
+{
+    struct server *server = arg;
+    server->listening = NULL;
+    evconnlistener_enable(server->listener);
+}
+
+/* Between two handfuls the loop sees to the others. */
+static void listen_pace(struct server *server)
+{
+    if (++server->accepted_count < ACCEPTED_AT_ONCE || server->listening) {
+        return;
+    }
+    server->accepted_count = 0;
+    if (loop_after(server->loop, PAUSE_US, listen_again, server, &server->listening) == STATUS_OK) {
+        evconnlistener_disable(server->listener);
+    }
+}
+
+void listen_stop(struct server *server)
+{
+    loop_timer_cancel(server->listening);
+    server->listening = NULL;
+    evconnlistener_disable(server->listener);
+}
+
 /* NULL: evhttp closes the socket. */
 static struct bufferevent *connection_make(struct event_base *base, void *arg)
 {
     struct server *server = arg;
     struct bufferevent *connection = socket_make(server, base);
+    listen_pace(server);
     if (connection && connections_add(server->connections, connection) != STATUS_OK) {
         bufferevent_free(connection);
         return NULL;
@@ -134,6 +165,13 @@ static void delay_forbid(evutil_socket_t fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
+/* Clients of HTTP and of TLS speak first: those who do not are no matter of ours until they do. */
+static void silence_ignore(evutil_socket_t fd)
+{
+    int wait_s = SILENT_S;
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &wait_s, sizeof wait_s);
+}
+
 static enum status address_judge(const struct server *server, const struct sockaddr_storage *address,
                                  int address_bytes, struct why *why)
 {
@@ -176,6 +214,7 @@ enum status listen_open(struct server *server, struct why *why)
         return STATUS_IO;
     }
     delay_forbid(evconnlistener_get_fd(server->listener));
+    silence_ignore(evconnlistener_get_fd(server->listener));
     server->service->port = port_of(evconnlistener_get_fd(server->listener));
     evhttp_set_bevcb(server->http, connection_make, server);
     if (!evhttp_bind_listener(server->http, server->listener)) {

@@ -176,7 +176,7 @@ void server_drain(struct server *server)
     if (server->draining || !server->http) {
         return;
     }
-    evconnlistener_disable(server->listener);
+    listen_stop(server);
     connections_drain(server->connections);
     server->drain_until_us = clock_monotonic_us(&server->clock) + DRAIN_US;
     drain_look(server);
@@ -186,6 +186,7 @@ void server_free(struct server *server)
 {
     control_service_free(server->control);
     if (server->http) {
+        loop_timer_cancel(server->listening);
         evhttp_free(server->http); /* and the listener, and the connections: who waits for an upload is gone */
         server->http = NULL;
     }

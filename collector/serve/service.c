@@ -6,6 +6,7 @@
 
 #include <curl/curl.h>
 #include <event2/event.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,19 @@
 
 #include "collector/serve/parts.h"
 
+#define MAPPED_FROM_BYTES (4 << 20)
+
 struct drain_mail {
     struct mail mail;
     struct server *server;
 };
+
+/* What was large goes back to the system once it is free: malloc's own rule keeps as much as was ever used. */
+static void memory_settle(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
+    mallopt(M_TRIM_THRESHOLD, 2 * MAPPED_FROM_BYTES);
+}
 
 /* As many connections as the system lets us have. */
 static void descriptors_raise(void)
@@ -115,6 +125,7 @@ enum status service_open(const struct service_config *config, struct collector_f
     }
     curl_global_init(CURL_GLOBAL_DEFAULT); /* before there are threads */
     descriptors_raise();
+    memory_settle();
     service->config = config;
     service->folder = folder;
     service->clock = clock_system();
