@@ -34,6 +34,7 @@ static const struct openapi_operation operations[] = {
     {"/v1/targets", "/v1/targets", "get", "What probes measure, signed", NULL, JSON,
      {P_QUERY("cc", "string", "country whose own list is added")}, {200, 304, 400, 404}},
     {"/v1/whoami", "/v1/whoami", "get", "Country and network of the caller; written down nowhere", NULL, JSON, {{0}}, {200}},
+    {"/v1/pace", "/v1/pace", "get", "64 KiB, to see how fast they come", NULL, BINARY, {{0}}, {200}},
     {"/report", "/report", "post", "Open a report by OONI's protocol", JSON, JSON, {{0}}, {200, 400, 413, 415}},
     {"/report/{id}", "/report", "post", "Send a measurement to a report; nobody signs it", JSON, JSON,
      {P_PATH("id", "the report"), P_HEADER("Content-Encoding", "zstd, or none")}, {200, 400, 413, 415}},

@@ -87,6 +87,7 @@ void route_bundles(struct server *server, struct evhttp_request *request, const 
 void route_control(struct server *server, struct evhttp_request *request, const char *rest);
 void route_targets(struct server *server, struct evhttp_request *request, const char *rest);
 void route_whoami(struct server *server, struct evhttp_request *request, const char *rest);
+void route_pace(struct server *server, struct evhttp_request *request, const char *rest);
 void route_regions(struct server *server, struct evhttp_request *request, const char *rest);
 void route_timeline(struct server *server, struct evhttp_request *request, const char *rest);
 void route_signals(struct server *server, struct evhttp_request *request, const char *rest);

@@ -12,6 +12,7 @@ static const struct route routes[] = {
     {"/v1/control", EVHTTP_REQ_POST | ROUTE_METHOD_READ, false, route_control},
     {"/v1/targets", ROUTE_METHOD_READ, false, route_targets},
     {"/v1/whoami", ROUTE_METHOD_READ, false, route_whoami},
+    {"/v1/pace", ROUTE_METHOD_READ, false, route_pace},
     {"/report", EVHTTP_REQ_POST, true, route_report},
     {"/api/v1/regions", ROUTE_METHOD_READ, false, route_regions},
     {"/api/v1/timeline", ROUTE_METHOD_READ, false, route_timeline},

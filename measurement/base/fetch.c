@@ -124,6 +124,10 @@ static void fetch_deliver(struct fetch *fetch, CURLcode code)
                                       .sent_bytes = fetch->sent_bytes,
                                       .received_bytes = fetch->received_bytes};
     curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &response.code);
+    curl_off_t first_us = 0, end_us = 0;
+    curl_easy_getinfo(fetch->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_us);
+    curl_easy_getinfo(fetch->easy, CURLINFO_TOTAL_TIME_T, &end_us);
+    response.body_us = first_us > 0 && end_us > first_us ? end_us - first_us : 0;
     fetch->is_finished = true;
     fetch->callback(&response, fetch->arg);
 }

@@ -55,6 +55,7 @@ struct fetch_response {
     bool is_truncated;
     int64_t sent_bytes; /* headers included; of TLS the handshake, not what each record adds */
     int64_t received_bytes;
+    int64_t body_us; /* from the first byte of the response to its end, or to where it was given up */
 };
 
 typedef void (*fetch_callback)(const struct fetch_response *response, void *arg);

@@ -110,6 +110,7 @@ struct web_evidence {
     struct web_control control;
     enum connectivity_state connectivity;
     int64_t wall_s; /* this machine's time at the start; 0 unknown */
+    int64_t reference_bytes_per_s; /* what came from the control, beside a slow transfer; 0 not known */
     bool is_machine_busy; /* this machine had no time for us meanwhile: what took long need not have */
 };
 

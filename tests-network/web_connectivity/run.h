@@ -101,6 +101,8 @@ struct nettest_run {
     size_t control_index;
     int64_t control_deadline_us;
     char *control_body;
+    struct fetch *pace_fetch; /* NULL: none in flight */
+    bool was_pace_asked;
     bool is_control_started;
     bool is_control_over;
     json_t *control_request;
@@ -147,6 +149,9 @@ void web_others_free(struct nettest_run *run);
 void web_quic_note(struct nettest_run *run, const struct http_result *result);
 bool web_quic_is_over(struct nettest_run *run);
 void web_quic_free(struct nettest_run *run);
+
+/* pace.c: after a slow transfer, asks the control's collector for some bytes, once. */
+bool web_pace_is_over(struct nettest_run *run);
 
 /* control.c: asks the controls, in order, for the first hop. */
 void web_control_start(struct nettest_run *run);

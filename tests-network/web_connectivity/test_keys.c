@@ -109,15 +109,17 @@ static void analysis_put(const struct nettest_run *run, json_t *keys)
 /* How fast a transfer was whose time was up: what throttling is told by. NULL where there was none. */
 static json_t *transfer_encode(const struct web_evidence *evidence)
 {
+    int64_t reference = evidence->reference_bytes_per_s;
     for (size_t i = 0; i < evidence->endpoint_count; i++) {
         const struct web_endpoint *endpoint = &evidence->endpoints[i];
         bool is_slow = failure_same(endpoint->http_failure, FAILURE_TIMEOUT) && endpoint->received_bytes > 0;
         if (!is_slow || endpoint->transfer_us <= 0)
             continue;
         double seconds = (double)endpoint->transfer_us / (double)US_PER_S;
-        return json_pack("{s:I, s:f, s:f, s:f}", "received_bytes", (json_int_t)endpoint->received_bytes, "seconds",
+        return json_pack("{s:I, s:f, s:f, s:f, s:o}", "received_bytes", (json_int_t)endpoint->received_bytes, "seconds",
                          seconds, "silent_seconds", (double)endpoint->silence_us / (double)US_PER_S,
-                         "bytes_per_second", (double)endpoint->received_bytes / seconds);
+                         "bytes_per_second", (double)endpoint->received_bytes / seconds, "control_bytes_per_second",
+                         reference > 0 ? json_integer((json_int_t)reference) : json_null());
     }
     return NULL;
 }

@@ -10,9 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "measurement/base/clock.h"
 #include "tests-network/steps/address.h"
 #include "tests-network/steps/failure.h"
 
+#define SLOW_LINE_RATIO           3.0  /* the line must be so much faster than the page */
+#define THROTTLED_RATIO           10.0 /* and so much, to be more than weak */
 #define SLOW_TRANSFER_BYTES_LEAST 4096 /* more than one flight that was let through before the silence */
 
 static struct verdict verdict_of(enum verdict_outcome outcome, enum verdict_layer layer, const char *method,
@@ -300,16 +303,43 @@ static bool is_clock_wrong(const struct web_evidence *evidence, const struct web
            true_s <= last->not_after_s;
 }
 
-/* The transfer had begun when its time was up. Slow where bytes came in the second half too; else it froze. */
-static bool judge_transfer(const struct web_endpoint *last, struct verdict *out)
+/* The transfer had begun when its time was up. */
+static bool is_cut_short(const struct web_endpoint *last)
 {
-    if (!last->http_tried || !failure_same(last->http_failure, FAILURE_TIMEOUT) ||
-        last->received_bytes < SLOW_TRANSFER_BYTES_LEAST)
+    return last->http_tried && failure_same(last->http_failure, FAILURE_TIMEOUT) &&
+           last->received_bytes >= SLOW_TRANSFER_BYTES_LEAST;
+}
+
+/* Bytes came in the second half too; else it froze. */
+static bool is_slow(const struct web_endpoint *last)
+{
+    return is_cut_short(last) && last->silence_us * 2 <= last->transfer_us;
+}
+
+bool web_transfer_is_slow(const struct web_evidence *evidence)
+{
+    const struct web_endpoint *last = furthest(evidence);
+    return !evidence->has_page && last && is_slow(last);
+}
+
+/* Throttled is what is slow where the same line is fast (the guide's paired speed; OONI calls a tenth extreme). */
+static struct verdict judge_slow(const struct web_evidence *evidence, const struct web_endpoint *last)
+{
+    double seconds = (double)(last->transfer_us > 0 ? last->transfer_us : 1) / (double)US_PER_S;
+    double own = (double)last->received_bytes / seconds, reference = (double)evidence->reference_bytes_per_s;
+    if (reference <= 0)
+        return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "slow_transfer", CONFIDENCE_NONE);
+    if (reference < own * SLOW_LINE_RATIO)
+        return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "slow_line", CONFIDENCE_NONE);
+    return blocked(LAYER_THROTTLING, "slow_transfer",
+                   reference < own * THROTTLED_RATIO ? CONFIDENCE_WEAK : CONFIDENCE_MEDIUM);
+}
+
+static bool judge_transfer(const struct web_evidence *evidence, const struct web_endpoint *last, struct verdict *out)
+{
+    if (!is_cut_short(last))
         return false;
-    if (last->silence_us * 2 <= last->transfer_us)
-        *out = blocked(LAYER_THROTTLING, "slow_transfer", CONFIDENCE_WEAK);
-    else
-        *out = blocked(LAYER_HTTP, "transfer_frozen", CONFIDENCE_MEDIUM);
+    *out = is_slow(last) ? judge_slow(evidence, last) : blocked(LAYER_HTTP, "transfer_frozen", CONFIDENCE_MEDIUM);
     return true;
 }
 
@@ -322,7 +352,7 @@ static struct verdict judge_endpoint(const struct web_evidence *evidence, const 
     if (last->http_tried && !last->http_failure && evidence->redirect_failure)
         return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "broken_redirect", CONFIDENCE_NONE);
     struct verdict transfer;
-    if (judge_transfer(last, &transfer))
+    if (judge_transfer(evidence, last, &transfer))
         return transfer;
     if (last->http_tried && last->http_failure)
         return rule_apply(http_rules, LAYER_HTTP, last->http_failure, control_connects);

@@ -64,6 +64,9 @@ struct web_keys web_keys_derive(const struct web_evidence *evidence);
 /* Ours: design contract section 8. */
 struct verdict web_verdict(const struct web_evidence *evidence);
 
+/* The page's time was up while bytes still came: what the line does for others decides what that means. */
+bool web_transfer_is_slow(const struct web_evidence *evidence);
+
 /* Questions that both ask. */
 bool web_lookup_agrees(
     const struct web_evidence *evidence); /* shares an address or an ASN with the control's */

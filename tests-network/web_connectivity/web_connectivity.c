@@ -20,6 +20,8 @@ static void run_free(struct nettest_run *run)
     gate_leave(&run->ready_waiter);
     if (run->control_fetch)
         fetch_cancel(run->control_fetch);
+    if (run->pace_fetch)
+        fetch_cancel(run->pace_fetch);
     web_others_free(run);
     web_quic_free(run);
     while (!LIST_EMPTY(&run->questions))
@@ -271,7 +273,7 @@ static bool run_step(struct nettest_run *run)
         return true;
     case WEB_SETTLE:
         if (!connectivity_is_known(run) || !answers_are_over(run) || !flows_are_over(run) || !web_others_are_over(run) ||
-            !web_quic_is_over(run))
+            !web_quic_is_over(run) || !web_pace_is_over(run))
             return false;
         run->state = WEB_FINISHED;
         return true;

@@ -386,6 +386,7 @@ static void reads_try(struct scene *scene)
         {"/v1/targets", "/v1/targets?cc=nonsense", 400},
         {"/v1/targets", "!/v1/targets", 404},
         {"/v1/whoami", "/v1/whoami", 200},
+        {"/v1/pace", "/v1/pace", 200},
         {"/api/v1/regions", "/api/v1/regions?format=csv", 200},
         {"/api/v1/regions", "/api/v1/regions?format=xml", 400},
         {"/api/v1/timeline", "/api/v1/timeline?region=XD&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&format=json", 200},

@@ -171,6 +171,7 @@ static void test_paths_and_methods(void **state)
     } cases[] = {
         {"GET", "/healthz", 200, NULL},
         {"GET", "/v1/whoami", 200, NULL},
+        {"POST", "/v1/pace", 405, "method_not_allowed"},
         {"GET", "/v1/control", 200, NULL},
         {"GET", "/api/v1/regions", 200, NULL},
         {"GET", "/api/v1/events", 200, NULL},

@@ -73,6 +73,7 @@ static void endpoint_put(const struct row *row, int depth, struct made *made)
     endpoint->tls_failure = word(row->tls);
     endpoint->http_failure = word(row->http);
     endpoint->received_bytes = row->received_bytes;
+    made->evidence.reference_bytes_per_s = row->reference;
     endpoint->silence_us = row->silence_us;
     endpoint->transfer_us = 10000000;
     endpoint->not_before_s = NOW_S - 86400;

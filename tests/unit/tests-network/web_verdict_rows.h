@@ -29,6 +29,7 @@ struct row {
     enum blockpage_scope signature;
     const char *check; /* TLS beside a cleartext URL */
     int64_t received_bytes, silence_us; /* of a transfer of ten seconds */
+    int64_t reference; /* bytes a second that came from the control */
     int64_t wall_s;
     /* control */
     bool has_control;
@@ -268,8 +269,20 @@ static const struct row rows[] = {
      CONSISTENT, .blocking_flags = 32, .null_flags = 4},
 
     /* where the reference errs */
-    {"a transfer that is slow to its end", true, GENUINE, .tcp = GOOD, .tls = GOOD, .http = TIMEOUT,
-     .received_bytes = 90000, .silence_us = 300000, CONTROL_GOOD, OURS(BLOCKED, "slow_transfer", WEAK),
+    {"a transfer that is slow to its end, and nobody knows the line", true, GENUINE, .tcp = GOOD, .tls = GOOD,
+     .http = TIMEOUT, .received_bytes = 90000, .silence_us = 300000, CONTROL_GOOD, OURS(UNKNOWN, "slow_transfer", NONE),
+     BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 8},
+    {"a transfer that is slow to its end on a line as slow", true, GENUINE, .tcp = GOOD, .tls = GOOD,
+     .http = TIMEOUT, .received_bytes = 90000, .silence_us = 300000, .reference = 9000, CONTROL_GOOD, OURS(UNKNOWN, "slow_line", NONE),
+     BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 8},
+    {"a transfer that is slow to its end on a line twice as fast", true, GENUINE, .tcp = GOOD, .tls = GOOD,
+     .http = TIMEOUT, .received_bytes = 90000, .silence_us = 300000, .reference = 26000, CONTROL_GOOD, OURS(UNKNOWN, "slow_line", NONE),
+     BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 8},
+    {"a transfer that is slow to its end on a faster line", true, GENUINE, .tcp = GOOD, .tls = GOOD,
+     .http = TIMEOUT, .received_bytes = 90000, .silence_us = 300000, .reference = 27000, CONTROL_GOOD, OURS(BLOCKED, "slow_transfer", WEAK),
+     BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 8},
+    {"a transfer that is slow to its end on a fast line", true, GENUINE, .tcp = GOOD, .tls = GOOD,
+     .http = TIMEOUT, .received_bytes = 90000, .silence_us = 300000, .reference = 900000, CONTROL_GOOD, OURS(BLOCKED, "slow_transfer", MEDIUM),
      BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 8},
     {"a transfer that stops after 16 KiB", true, GENUINE, .tcp = GOOD, .tls = GOOD, .http = TIMEOUT,
      .received_bytes = 16384, .silence_us = 9500000, CONTROL_GOOD, OURS(BLOCKED, "transfer_frozen", MEDIUM),
