@@ -108,6 +108,60 @@ static void test_a_good_bundle(void **state)
     buffer_free(&lines);
 }
 
+/* The same bytes, signed by two keys: whose came first is kept, with the signature that its row names; the other is told of
+ * that, or to come again. */
+static void test_two_signers_of_the_same_bytes(void **state)
+{
+    struct scene *scene = *state;
+    struct buffer lines = {0}, kept = {0};
+    struct secret_key keys[2] = {scene->key, fixture_key(2)};
+    struct ingest_reader *reader = NULL;
+    struct why why = {""};
+    char path[96];
+    fixture_lines_add(0, 5, &lines);
+    struct fixture_bundle bundles[2] = {fixture_bundle(&keys[0], 1, &lines), fixture_bundle(&keys[1], 1, &lines)};
+    assert_int_equal(bundles[0].packed.count, bundles[1].packed.count);
+    assert_memory_equal(bundles[0].packed.bytes, bundles[1].packed.bytes, bundles[0].packed.count);
+    assert_int_equal(ingest_reader_open(&scene->folder, NULL, NULL, &reader, &why), STATUS_OK);
+    struct ingest_job jobs[3];
+    for (int i = 0; i < 3; i++) { /* all prepared before any is stored */
+        const struct fixture_bundle *bundle = &bundles[i > 0];
+        jobs[i] = (struct ingest_job){.packed = bundle->packed.bytes, .packed_count = bundle->packed.count,
+                                      .minisig = (const char *)bundle->minisig.bytes,
+                                      .minisig_count = bundle->minisig.count, .key = &keys[i > 0].public_key,
+                                      .now_us = FIXTURE_TIME_US + 1000 * US_PER_S};
+        ingest_prepare(reader, &jobs[i]);
+        assert_int_equal(jobs[i].status, STATUS_OK);
+        assert_false(jobs[i].is_known);
+    }
+    struct ingest_job *together[] = {&jobs[0], &jobs[1]}, *later[] = {&jobs[2]};
+    ingest_commit(&scene->folder, together, 2);
+    assert_int_equal(jobs[0].status, STATUS_OK);
+    assert_int_equal(jobs[1].status, STATUS_BUSY);
+    assert_non_null(strstr(jobs[1].why.text, "send it again"));
+    ingest_commit(&scene->folder, later, 1);
+    assert_int_equal(jobs[2].status, STATUS_OK);
+    assert_true(jobs[2].result.is_duplicate_bundle);
+    assert_int_equal(jobs[2].result.log_index, jobs[0].result.log_index);
+    query_bundle_path(jobs[0].hash, path);
+    strcat(path, ".minisig");
+    char *minisig = path_join(scene->path, path);
+    assert_int_equal(file_read(minisig, 1 << 16, &kept, &why), STATUS_OK);
+    assert_int_equal(kept.count, bundles[0].minisig.count);
+    assert_memory_equal(kept.bytes, bundles[0].minisig.bytes, kept.count);
+    for (int i = 0; i < 3; i++) {
+        ingest_job_end(&jobs[i]);
+    }
+    assert_int_equal(kept_count(scene), 2);
+    assert_int_equal(measurement_count(scene), 5);
+    ingest_reader_free(reader);
+    fixture_bundle_free(&bundles[0]);
+    fixture_bundle_free(&bundles[1]);
+    buffer_free(&lines);
+    buffer_free(&kept);
+    free(minisig);
+}
+
 static void test_evidence(void **state)
 {
     struct scene *scene = *state;
@@ -356,7 +410,7 @@ int main(void)
         CASE(test_altered_bundles), CASE(test_one_bad_line_refuses_all),
         CASE(test_signed_bomb),     CASE(test_sequence_used_twice),
         CASE(test_receipt),         CASE(test_key_others_may_read),
-        CASE(test_left_behind),
+        CASE(test_left_behind),     CASE(test_two_signers_of_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
