@@ -49,6 +49,17 @@ static int64_t interval_next(const struct daemon *daemon, int64_t *due_us, int64
     return *due_us - now;
 }
 
+/* Jitter makes a climb earlier, never later than its interval: that is how well an onset can be dated. */
+static int64_t ladder_next(struct daemon *daemon)
+{
+    const struct run_settings *settings = &daemon->settings;
+    int64_t now = daemon_now_us(daemon), jitter = settings->jitter_percent;
+    int64_t middle_us = settings->ladder_interval_us / 200 * (200 - jitter);
+    daemon->ladder_due_us = schedule_next_us(daemon->ladder_due_us, now, middle_us, (int)(jitter * 100 / (200 - jitter)),
+                                             &daemon->random);
+    return daemon->ladder_due_us - now;
+}
+
 static void spool_trouble(struct daemon *daemon, enum status status, const char *event, const struct why *why)
 {
     log_event(&daemon->log, LOG_LEVEL_ERROR, event, "status=%s why=\"%s\"", status_name(status), why->text);
@@ -163,9 +174,7 @@ static void on_ladder_due(void *arg)
     struct daemon *daemon = arg;
     daemon->ladder_timer = NULL;
     daemon_outside_look(daemon);
-    daemon_timer_set(daemon, &daemon->ladder_timer,
-                     interval_next(daemon, &daemon->ladder_due_us, daemon->settings.ladder_interval_us),
-                     on_ladder_due);
+    daemon_timer_set(daemon, &daemon->ladder_timer, ladder_next(daemon), on_ladder_due);
     enum status status = daemon_may_use(daemon, DATA_LADDER) ? daemon_climb_start(daemon) : STATUS_BUSY;
     if (status != STATUS_OK && status != STATUS_BUSY)
         log_event(&daemon->log, LOG_LEVEL_ERROR, "climb_not_started", "status=%s", status_name(status));

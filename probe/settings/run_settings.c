@@ -36,7 +36,7 @@
         {"ladder-interval", "DURATION", "from one climb of the ladder to the next (60s)"},                            \
         {"upload-interval", "DURATION", "from one upload to the next (10m)"},                                         \
         {"lists-interval", "DURATION", "from one question for a newer target list to the next (1d)"},                 \
-        {"jitter", "PERCENT", "move every interval at random by as much as this (20)"},                               \
+        {"jitter", "PERCENT", "move every interval at random by as much as this (20); the ladder's only to be shorter"},                               \
         {"rounds", "N", "end after so many web rounds; 0 never (0)"},                                                 \
         {"spool-limit", "MIB", "keep at most so much on the disk (64)"},                                              \
         {"data-day", "MIB", "on a metered link, send and receive at most so much a day (20)"},                        \

@@ -106,7 +106,7 @@ FIRST_GOOD=$(seconds "$(awk '/full_shutdown/ {bad = NR} {line[NR] = $1 " " $2} E
 # with other things makes them later, not less true: the cut lies between the last good one and the first bad one.
 echo "$SCALE $CUT $BACK $LAST_GOOD $FIRST_BAD $LAST_BAD $FIRST_GOOD" | awk '{
     printf "cut %.1f s long; onset within [%+.1f, %+.1f] s of it, end within [%+.1f, %+.1f] s\n", $3 - $2, $4 - $2, $5 - $2, $6 - $3, $7 - $3
-    width = $1 == 1 ? 6 : $1 * 1.25
+    width = $1 == 1 ? 6 : $1 + 2
     if ($4 > $2 + 0.6 || $5 < $2 - 2.1 || $5 - $4 > width) { print "the onset is not dated"; exit 1 }
     if ($6 > $3 + 0.6 || $7 < $3 - 2.1 || $7 - $6 > width) { print "the end is not dated"; exit 1 }
 }' || fail "$(cat "$WORK/climbs")"
