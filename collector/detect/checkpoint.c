@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC   "dialtone walk 1" /* another number where rules change what a walk remembers */
+#define MAGIC   "dialtone walk 2" /* another number where rules change what a walk remembers */
 #define PARTS   9
 
 struct head {

@@ -12,24 +12,27 @@
 #include "collector/detect/array.h"
 #include "collector/detect/dating.h"
 #include "collector/detect/explain.h"
+#include "collector/detect/fault.h"
 #include "measurement/base/clock.h"
 
 #define LOG_ODDS_PRIOR     6.9 /* of silence */
 #define LOG_ODDS_QUORUM    5.0 /* where the quorum of failures is met already; calibrated on simulated fleets */
 #define LOG_ODDS_FAILURE   3.8
 #define LOG_ODDS_MORE      1.1 /* each further failing climb of the same probe */
-#define LOG_ODDS_WITNESS   4.0 /* against it: a probe that went on working, beyond one in two, which may be spared */
+#define LOG_ODDS_WITNESS   4.0 /* against it: a probe that went on working, beyond two in three, which may be spared */
+#define WITNESS_SPARED     (2.0 / 3)
 #define WITNESS_ALLOWED    2u
 #define QUORUM_PROBES      2
 #define QUORUM_NETWORKS    2
 #define LOG_ODDS_MOST      6.0 /* of one probe, and of one network */
 #define CONFIRMED_LEAST    0.99
-#define CONFIRMED_SHORT    0.995 /* of two probes, in less than an hour */
 #define PROBABLE_LEAST     0.9
 #define FEW_PROBES         6u /* fewer: two lines that break in the same hour are not so rare */
 #define WITNESS_STRICT     4u
 #define FEW_PHONES         2u
 #define SHORT_BINS         6
+#define LONG_BINS          36 /* six hours: few power cuts last as long */
+#define CONTESTED_BINS     (90 * 144)
 #define AGREEMENT_MOST     200u /* probes: beyond, chance does not make a quorum */
 #define RECURRENCE_LEAST   2u /* others at the same hour */
 #define RECURRENCE_DAYS    15
@@ -123,6 +126,12 @@ static bool run_belongs(const struct watch *watch, const struct span *span, cons
            (run->end_by_us == 0 || run->end_by_us >= span->first_bin * bin_us);
 }
 
+/* By how much its times may be later than the collector's. */
+static int64_t clock_slack_us(const struct watch *watch, uint32_t probe)
+{
+    return watch->settings.bin_length_s * US_PER_S / 10 + watch->roster.probes[probe].ahead_us;
+}
+
 static void runs_gather(const struct watch *watch, const struct span *span, struct tally *tally)
 {
     for (size_t i = 0; i < watch->roster.run_count; i++) {
@@ -134,7 +143,8 @@ static void runs_gather(const struct watch *watch, const struct span *span, stru
             share->onset = (struct bound){run->onset_after_us, run->onset_by_us};
         share->end = (struct bound){run->end_after_us, run->end_by_us};
         share->fail_count += run_fail_count(run);
-        bool reaches = run_reaches(run) && (share->reached_us == 0 || run->reached_us < share->reached_us);
+        int64_t clock_us = clock_slack_us(watch, run->probe);
+        bool reaches = run_reaches(run, clock_us) && (share->reached_us == 0 || run->reached_us < share->reached_us);
         if (reaches)
             share->reached_us = run->reached_us;
         for (int kind = SIGN_DNS; kind < SIGN_COUNT; kind++)
@@ -145,17 +155,15 @@ static void runs_gather(const struct watch *watch, const struct span *span, stru
 /* Whose word came in while most say that nothing got out: there was a way out, or it is not true. */
 static void doubt_note(const struct watch *watch, struct tally *tally)
 {
-    int64_t slack_us = watch->settings.bin_length_s * US_PER_S / 10;
     size_t count = 0;
     for (size_t i = 0; i < watch->roster.probe_count; i++)
         if (tally->shares[i].fail_count > 0)
             tally->bounds[count++] = tally->shares[i].end;
     int64_t end_earliest_us = dating_median_after(tally->bounds, count);
-    for (size_t i = 0; i < watch->roster.probe_count; i++) {
+    for (uint32_t i = 0; i < watch->roster.probe_count; i++) {
         struct share *share = &tally->shares[i];
         int64_t until_us = share->end.after_us > end_earliest_us ? share->end.after_us : end_earliest_us;
-        int64_t clock_us = slack_us + watch->roster.probes[i].ahead_us;
-        share->is_doubtful = share->reached_us != 0 && share->reached_us + clock_us < until_us;
+        share->is_doubtful = share->reached_us != 0 && share->reached_us + clock_slack_us(watch, i) < until_us;
     }
 }
 
@@ -187,7 +195,7 @@ static uint32_t evidence_sum(const struct watch *watch, const struct span *span,
     double most = span->network == NETWORK_ANY ? LOG_ODDS_MOST : 2 * LOG_ODDS_MOST;
     for (size_t i = 0; i < roster->network_count; i++)
         log_odds += fmin(most, tally->log_odds[i]);
-    double against = span->witness_weight + tally->doubtful_weight, spared = floor(tally->weight / WITNESS_ALLOWED);
+    double against = span->witness_weight + tally->doubtful_weight, spared = floor(WITNESS_SPARED * tally->weight + 1e-9);
     if (against > spared)
         log_odds -= LOG_ODDS_WITNESS * (against - spared);
     event->confidence = conclude_sigmoid(log_odds + LOG_ODDS_PRIOR - LOG_ODDS_QUORUM);
@@ -256,6 +264,11 @@ static bool onsets_agree(const struct watch *watch, const struct tally *tally, u
     return false;
 }
 
+static bool is_long(const struct watch *watch, const struct span *span)
+{
+    return (span->last_bin < 0 ? watch->bin : span->last_bin) - span->first_bin >= LONG_BINS;
+}
+
 /* A power cut also takes the network from some phones. It shows in the fixed probes: they go off, or none of them
  * fails while some work on. Such an event is not confirmed. */
 static bool looks_like_power(const struct watch *watch, const struct span *span, const struct tally *tally)
@@ -270,7 +283,7 @@ static bool looks_like_power(const struct watch *watch, const struct span *span,
     if (!span->mobile_only)
         return span->fixed_stayed > 0;
     if (failed <= FEW_PHONES)
-        return span->fixed_stayed < FIXED_STAYED_FEW || span->fixed_stayed < span->fixed_before;
+        return span->fixed_stayed < (is_long(watch, span) ? 1u : FIXED_STAYED_FEW) || span->fixed_stayed < span->fixed_before;
     return span->fixed_stayed < FIXED_STAYED_LEAST * span->fixed_before;
 }
 
@@ -318,6 +331,28 @@ static bool quorum_holds(const struct roster *roster, const struct tally *tally)
     return tally->weight >= QUORUM_PROBES && networks >= QUORUM_NETWORKS;
 }
 
+/* A phone is spared now and then, but not by one cut of mobile networks after the other: claims that some phone
+ * contradicts, and that come again within three months, are not confirmed. A third of the probes may collude, be three of
+ * four phones, and hold back their uploads as real journals are. */
+static bool is_contested_again(const struct watch *watch, const struct span *span)
+{
+    if (!span->mobile_only || span->witness_weight <= 0)
+        return false;
+    for (size_t i = 0; i < watch->span_count; i++) {
+        const struct span *other = &watch->spans[i];
+        if (other != span && !other->is_silence && other->mobile_only && other->witness_weight > 0 &&
+            llabs(other->first_bin - span->first_bin) < CONTESTED_BINS)
+            return true;
+    }
+    return false;
+}
+
+/* Phones alone cannot say that a country is cut off from abroad while fixed lines reach it. */
+static bool is_out_of_place(const struct span *span, const struct event *event)
+{
+    return span->mobile_only && event->kind == EVENT_INTERNATIONAL_CUT;
+}
+
 /* Two thirds of those heard of it must say so. A third may collude, and hold both phones that are awake: a claim too short
  * for its receipts to contradict it takes no word against it. */
 static bool majority_holds(const struct span *span, const struct tally *tally)
@@ -343,15 +378,16 @@ static enum status conclude_failure(const struct watch *watch, const struct span
     dates_estimate(watch, span, &tally, event);
     event->kind = kind_of(span, &tally, event);
     bool quorum = quorum_holds(&watch->roster, &tally);
-    bool agreed = quorum && majority_holds(span, &tally) && onsets_agree(watch, &tally, event->probe_count) && !looks_like_power(watch, span, &tally);
+    bool agreed = quorum && majority_holds(span, &tally) && onsets_agree(watch, &tally, event->probe_count) &&
+                  !looks_like_power(watch, span, &tally) && !is_contested_again(watch, span) &&
+                  !is_out_of_place(span, event);
     if (span->network != NETWORK_ANY) {
         event->asn = watch->roster.networks[span->network];
         event->confidence = fmin(event->confidence, OPERATOR_MOST);
     }
-    double least = is_short(span) && tally.weight <= FEW_PHONES ? CONFIRMED_SHORT : CONFIRMED_LEAST;
-    event->state = agreed && event->confidence >= least          ? REGION_CONFIRMED
-                   : quorum || event->confidence >= PROBABLE_LEAST         ? REGION_PROBABLE
-                                                                           : REGION_SUSPECTED;
+    event->state = agreed && event->confidence >= CONFIRMED_LEAST  ? REGION_CONFIRMED
+                   : quorum || event->confidence >= PROBABLE_LEAST ? REGION_PROBABLE
+                                                                   : REGION_SUSPECTED;
     tally_free(&tally);
     return STATUS_OK;
 }
@@ -398,7 +434,7 @@ static bool is_absorbed(const struct watch *watch, const struct span *span)
 {
     for (size_t i = 0; i < watch->span_count; i++) {
         const struct span *other = &watch->spans[i];
-        if (other == span)
+        if (other == span || other->is_fault)
             continue;
         int64_t first = other->first_bin - FAILURE_FRESH_BINS;
         int64_t last = last_bin_of(watch, other) + FAILURE_FRESH_BINS;
@@ -461,11 +497,16 @@ enum status conclude_connectivity(const struct watch *watch, const char *region,
     int64_t bin_us = watch->settings.bin_length_s * US_PER_S;
     for (size_t i = 0; i < watch->span_count; i++) {
         const struct span *span = &watch->spans[i];
-        if (is_absorbed(watch, span))
-            continue;
+        if (span->is_fault ? strchr(region, '-') != NULL : is_absorbed(watch, span))
+            continue; /* a fault is every region's: it is told of countries, not of each of their parts again */
         if (!array_room(out, *count, room))
             return STATUS_NO_MEMORY;
         struct conclusion *conclusion = &(*out)[*count];
+        if (span->is_fault) {
+            fault_conclude(&watch->settings, region, span->first_bin, span->last_bin, conclusion);
+            (*count)++;
+            continue;
+        }
         *conclusion = (struct conclusion){.alarm_us = (span->alarm_bin + 1) * bin_us};
         struct event *event = &conclusion->event;
         uint32_t doubtful_count = 0;

@@ -217,14 +217,17 @@ static enum status ahead_note(struct judgement *judgement, size_t row_count, int
 
 /* Whether the collector was deaf in this bin, or just before it: what it missed takes a while to come in. Bins come in
  * order. */
-static bool gap_holds(struct judgement *judgement, int64_t bin)
+static void gap_note(struct judgement *judgement, int64_t bin)
 {
     int64_t length_s = judgement->settings->bin_length_s, margin_s = GAP_MARGIN_BINS * length_s;
     while (judgement->gap_count > 0 && judgement->gaps->to_s + margin_s <= bin * length_s) {
         judgement->gaps++;
         judgement->gap_count--;
     }
-    return judgement->gap_count > 0 && judgement->gaps->from_s < (bin + 1) * length_s;
+    const struct detect_gap *gap = judgement->gaps;
+    struct watch *watch = &judgement->watch;
+    watch->is_masked = judgement->gap_count > 0 && gap->from_s < (bin + 1) * length_s;
+    watch->is_deaf = watch->is_masked && gap->to_s > bin * length_s;
 }
 
 static enum status bin_walk(struct judgement *judgement, int64_t bin, const struct presence *const *rows,
@@ -232,7 +235,7 @@ static enum status bin_walk(struct judgement *judgement, int64_t bin, const stru
 {
     struct watch *watch = &judgement->watch;
     enum status status = watch_bin_begin(watch, bin);
-    watch->is_masked = gap_holds(judgement, bin);
+    gap_note(judgement, bin);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         struct sign sign;
         sign_of_presence(rows[i], judgement->settings->bin_length_s, &sign);

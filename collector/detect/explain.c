@@ -158,6 +158,19 @@ void explain_connectivity(struct event *event, const struct span *span, uint32_t
     add_sureness(&text, event);
 }
 
+void explain_fault(struct event *event)
+{
+    struct text text = {event->explanation, sizeof event->explanation};
+    text_add(&text, "In %s, our own collector heard nobody of any region from ", region_called(event));
+    add_moment(&text, event->onset_earliest_us, event->onset_latest_us);
+    text_add(&text, ": it was stopped, or its own line failed. Silence in this time, and half an hour after it, says"
+             " nothing of the region's networks and is not judged; what probes kept in their journals arrives later,"
+             " and is.");
+    add_end(&text, event);
+    text_add(&text, " It rests on what the collector wrote down of itself and on when bundles came in, not on what"
+             " probes saw. Who or what stopped it is not known.");
+}
+
 void explain_recurrence(struct event *event, size_t other_count)
 {
     size_t length = strlen(event->explanation);

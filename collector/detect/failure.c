@@ -19,6 +19,7 @@
 #define SHARE_FIXED         0.6  /* of the fixed lines expected: fewer, and it is the power */
 #define SHARE_OF_LOST       0.5
 #define MOBILE_PENDING_BINS 2
+#define RECENT_BINS         72 /* who has not been heard for half a day was not lost by what begins now */
 
 static enum status tally_fit(struct failure_tally *tally, const struct roster *roster)
 {
@@ -47,7 +48,8 @@ static enum status tally_fit(struct failure_tally *tally, const struct roster *r
     return STATUS_OK;
 }
 
-enum status failure_count(struct failure_tally *tally, const struct roster *roster, int64_t bin)
+enum status failure_count(struct failure_tally *tally, const struct roster *roster, const struct baseline *baseline,
+                          int64_t bin, int64_t tick)
 {
     enum status status = tally_fit(tally, roster);
     if (status != STATUS_OK)
@@ -60,6 +62,8 @@ enum status failure_count(struct failure_tally *tally, const struct roster *rost
         int64_t age = bin - probe->status_bin;
         double weight = roster_weight(probe);
         struct failure_cell *cell = &tally->cells[probe->network * CLASS_COUNT + probe->is_mobile];
+        if (tick - probe->heard_tick < RECENT_BINS && baseline_is_warm(baseline, probe, bin, tick))
+            cell->expected += weight * baseline_presence(baseline, probe);
         if (probe->status == SIGN_OK && age < WORKING_FRESH_BINS) {
             cell->working += weight;
             tally->place_working[probe->place] += weight;
@@ -99,8 +103,8 @@ static double cell_failed(const struct failure_cell *cell, enum failure_family f
     return family == FAMILY_CUT ? cell->cut : cell->dns;
 }
 
-static void network_sum(const struct failure_track *track, const struct failure_tally *tally,
-                        const struct baseline *baseline, size_t network, struct failure_sums *sums)
+static void network_sum(const struct failure_track *track, const struct failure_tally *tally, size_t network,
+                        struct failure_sums *sums)
 {
     double failed = 0, working = 0;
     for (size_t class = 0; class < CLASS_COUNT; class++) {
@@ -113,19 +117,16 @@ static void network_sum(const struct failure_track *track, const struct failure_
         if (class == CLASS_FIXED) {
             sums->fixed_failed += cell_failed(cell, track->family);
             sums->fixed_working += cell->working;
-            if (network < baseline->network_count)
-                sums->fixed_expected += baseline->cells[network * CLASS_COUNT + class].expected;
+            sums->fixed_expected += cell->expected;
             if (track->mobile_only)
                 continue;
         }
         sums->class_failed[class] += cell_failed(cell, track->family);
-        if (network < baseline->network_count)
-            sums->class_expected[class] += baseline->cells[network * CLASS_COUNT + class].expected;
+        sums->class_expected[class] += cell->expected;
         sums->several_places = sums->several_places || cell->several_places;
         failed += cell_failed(cell, track->family);
         working += cell->working;
-        if (network < baseline->network_count)
-            sums->lost += baseline->cells[network * CLASS_COUNT + class].expected;
+        sums->lost += cell->expected;
     }
     sums->failed += failed;
     sums->working += working;
@@ -168,12 +169,11 @@ static bool is_over(const struct failure_sums *sums)
     return sums->working >= 1 && sums->failed < SHARE_CLOSE * (sums->failed + sums->working);
 }
 
-enum failure_step failure_bin(struct failure_track *track, const struct failure_tally *tally,
-                              const struct baseline *baseline, int64_t bin)
+enum failure_step failure_bin(struct failure_track *track, const struct failure_tally *tally, int64_t bin)
 {
     struct failure_sums sums = {0};
     for (size_t network = 0; network < tally->network_count; network++)
-        network_sum(track, tally, baseline, network, &sums);
+        network_sum(track, tally, network, &sums);
     if (track->is_open) {
         if (is_over(&sums)) {
             track->is_open = false;

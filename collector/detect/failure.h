@@ -10,6 +10,7 @@ struct failure_cell {
     double working;
     double cut; /* CUT, DOMESTIC or TLS */
     double dns;
+    double expected; /* of those heard within the last half day, as this hour usually has them */
     uint32_t failed_place; /* of the first failing probe */
     bool several_places;   /* failing probes stand in more than one */
 };
@@ -39,11 +40,11 @@ struct failure_track {
 
 enum failure_step { FAILURE_QUIET, FAILURE_OPENED, FAILURE_CLOSED };
 
-enum status failure_count(struct failure_tally *tally, const struct roster *roster, int64_t bin);
+enum status failure_count(struct failure_tally *tally, const struct roster *roster, const struct baseline *baseline,
+                          int64_t bin, int64_t tick);
 /* Fresh CUT statuses of one network. */
 double failure_of_network(const struct failure_tally *tally, uint32_t network);
-enum failure_step failure_bin(struct failure_track *track, const struct failure_tally *tally,
-                              const struct baseline *baseline, int64_t bin);
+enum failure_step failure_bin(struct failure_track *track, const struct failure_tally *tally, int64_t bin);
 void failure_tally_free(struct failure_tally *tally);
 /* Bins for which a failure stays a probe's status when it falls silent. */
 #define FAILURE_FRESH_BINS 6

@@ -10,6 +10,8 @@
 #include "collector/detect/array.h"
 #include "measurement/base/clock.h"
 
+#define RUN_GAP_BINS 144 /* a probe that fails, and a day after its last word fails, fails anew */
+
 static bool dns_failed(enum connectivity_state state)
 {
     return state == CONNECTIVITY_DNS_FAILURE || state == CONNECTIVITY_RESOLVER_DEAD;
@@ -124,9 +126,12 @@ static void run_close(struct roster *roster, struct roster_probe *probe, int64_t
     probe->open_run = RUN_NONE;
 }
 
-static enum status run_extend(struct roster *roster, uint32_t number, const struct sign *sign, int64_t after_us)
+static enum status run_extend(struct roster *roster, uint32_t number, const struct sign *sign, int64_t after_us,
+                              int64_t heard_before_bin, int64_t bin)
 {
     struct roster_probe *probe = &roster->probes[number];
+    if (bin - heard_before_bin > RUN_GAP_BINS)
+        run_close(roster, probe, sign->first_fail_us);
     if (probe->open_run == RUN_NONE) {
         if (!array_room(&roster->runs, roster->run_count, &roster->run_room))
             return STATUS_NO_MEMORY;
@@ -143,7 +148,7 @@ static enum status run_extend(struct roster *roster, uint32_t number, const stru
 }
 
 /* A row that holds both: what came first, and what came last, decide where the run begins and ends. */
-static enum status take_mixed(struct roster *roster, const struct sign *sign)
+static enum status take_mixed(struct roster *roster, const struct sign *sign, int64_t heard_before_bin, int64_t bin)
 {
     struct roster_probe *probe = &roster->probes[sign->probe];
     int64_t after_us = probe->last_ok_us;
@@ -151,7 +156,7 @@ static enum status take_mixed(struct roster *roster, const struct sign *sign)
         run_close(roster, probe, sign->first_ok_us);
         after_us = sign->last_ok_us < sign->first_fail_us ? sign->last_ok_us : sign->first_ok_us;
     }
-    enum status status = run_extend(roster, sign->probe, sign, after_us);
+    enum status status = run_extend(roster, sign->probe, sign, after_us, heard_before_bin, bin);
     if (status == STATUS_OK && sign->last_ok_us > sign->last_fail_us)
         run_close(roster, probe, sign->first_ok_us > sign->last_fail_us ? sign->first_ok_us : sign->last_ok_us);
     return status;
@@ -171,13 +176,14 @@ enum status roster_take(struct roster *roster, const struct sign *sign, int64_t 
     int64_t last_us = sign->last_ok_us > sign->last_fail_us ? sign->last_ok_us : sign->last_fail_us;
     if (sign->received_us != 0 && last_us - sign->received_us > probe->ahead_us)
         probe->ahead_us = last_us - sign->received_us;
+    int64_t heard_before_bin = probe->heard_bin;
     probe->heard_bin = bin;
     probe->heard_tick = tick;
     bool worked = sign->first_ok_us != 0;
     if (worked && sign->first_fail_us != 0)
-        status = take_mixed(roster, sign);
+        status = take_mixed(roster, sign, heard_before_bin, bin);
     else if (sign->kind >= SIGN_DNS)
-        status = run_extend(roster, sign->probe, sign, probe->last_ok_us);
+        status = run_extend(roster, sign->probe, sign, probe->last_ok_us, heard_before_bin, bin);
     else if (sign->kind == SIGN_OK)
         run_close(roster, probe, sign->first_ok_us);
     if (sign->kind >= SIGN_OK) {
@@ -204,10 +210,10 @@ uint32_t run_fail_count(const struct run *run)
 }
 
 /* Failures of names or of TLS alone leave a way out. */
-bool run_reaches(const struct run *run)
+bool run_reaches(const struct run *run, int64_t clock_us)
 {
     bool is_cut = 2 * (run->fail_count[SIGN_CUT] + run->fail_count[SIGN_DOMESTIC]) > run_fail_count(run);
-    return is_cut && run->reached_us != 0 && (run->end_by_us == 0 || run->reached_us < run->end_by_us);
+    return is_cut && run->reached_us != 0 && (run->end_by_us == 0 || run->reached_us + clock_us < run->end_by_us);
 }
 
 void roster_free(struct roster *roster)

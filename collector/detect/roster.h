@@ -93,8 +93,9 @@ enum status roster_move(struct roster *roster, uint32_t probe, uint32_t asn, con
 /* Takes in what a probe showed in bin number `bin`. Bins come in order. */
 enum status roster_take(struct roster *roster, const struct sign *sign, int64_t bin, int64_t tick);
 uint32_t run_fail_count(const struct run *run);
-/* Whether word of a cut reached the collector before the probe saw the network work again. */
-bool run_reaches(const struct run *run);
+/* Whether word of a cut reached the collector before the probe saw the network work again; by more than its clock may be
+ * wrong. */
+bool run_reaches(const struct run *run, int64_t clock_us);
 void roster_free(struct roster *roster);
 
 #endif

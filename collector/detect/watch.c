@@ -20,7 +20,7 @@
 #define DOUBTFUL_BINS_MOST  36 /* six hours */
 #define LOG_ODDS_NETWORK    6.0
 #define LOG_ODDS_WORKING    3.0
-#define WITNESS_ALLOWED     3 /* one working for so many failing: some line is always spared */
+#define WITNESS_ALLOWED     2 /* one working for so many failing: some line is always spared */
 #define WITNESS_BINS        3 /* in which a probe worked, for it to be one: fewer, and it came back at the end */
 
 static enum status track_add(struct watch *watch, struct failure_track track)
@@ -35,7 +35,7 @@ static enum status track_add(struct watch *watch, struct failure_track track)
 
 enum status watch_start(struct watch *watch, const struct detect_settings *settings, int64_t judged_until_s)
 {
-    *watch = (struct watch){.settings = *settings, .positive_bin = INT64_MIN / 2};
+    *watch = (struct watch){.settings = *settings, .positive_bin = INT64_MIN / 2, .fault_span = RUN_NONE};
     watch->judged_until_bin = judged_until_s / settings->bin_length_s;
     watch->tally.last_failure_bin = INT64_MIN / 2;
     baseline_start(&watch->baseline, settings);
@@ -373,7 +373,7 @@ static enum status failure_step_take(struct watch *watch, size_t index)
         track->pending_count = 0;
         return STATUS_OK;
     }
-    enum failure_step step = failure_bin(track, &watch->tally, &watch->baseline, watch->bin);
+    enum failure_step step = failure_bin(track, &watch->tally, watch->bin);
     if (step == FAILURE_OPENED)
         return failure_open(watch, track, &watch->track_span[index]);
     if (step != FAILURE_CLOSED)
@@ -382,6 +382,21 @@ static enum status failure_step_take(struct watch *watch, size_t index)
     span->last_bin = watch->bin;
     witnesses_count(watch, span);
     return STATUS_OK;
+}
+
+/* Only where somebody is expected is the collector's deafness worth telling. */
+static enum status fault_step_take(struct watch *watch)
+{
+    bool is_open = watch->fault_span != RUN_NONE;
+    if (is_open && !watch->is_deaf) {
+        watch->spans[watch->fault_span].last_bin = watch->bin;
+        watch->fault_span = RUN_NONE;
+    }
+    if (is_open || !watch->is_deaf || watch->state.expected < watch->settings.expected_least)
+        return STATUS_OK;
+    struct span span = {.is_fault = true, .network = NETWORK_ANY, .first_bin = watch->bin, .alarm_bin = watch->bin,
+                        .last_bin = -1};
+    return span_add(watch, span, &watch->fault_span);
 }
 
 /* Green needs sight: enough expected and somebody heard, or two working probes in two networks. */
@@ -406,10 +421,12 @@ enum status watch_bin_end(struct watch *watch, struct bin_state *out_state)
     enum status status = STATUS_OK;
     for (int scope = 0; scope < SILENCE_SCOPE_COUNT && status == STATUS_OK; scope++)
         status = silence_step_take(watch, (enum silence_scope)scope);
+    if (status == STATUS_OK)
+        status = fault_step_take(watch);
     watch->baseline.slot_frozen = watch->baseline.slot_frozen || watch->is_masked;
     bool counts = watch->bin - watch->tally.last_failure_bin <= FAILURE_FRESH_BINS || failure_is_open(watch);
     if (status == STATUS_OK && counts)
-        status = failure_count(&watch->tally, &watch->roster, watch->bin);
+        status = failure_count(&watch->tally, &watch->roster, &watch->baseline, watch->bin, watch->tick);
     for (size_t i = 0; i < watch->track_count && counts && status == STATUS_OK; i++)
         status = failure_step_take(watch, i);
     state_judge(watch);
@@ -421,6 +438,7 @@ bool watch_is_idle(const struct watch *watch)
 {
     return watch->state.expected <= 0 && !watch->silences[SILENCE_ALL].is_open &&
            !watch->silences[SILENCE_MOBILE].is_open && !watch->silences[SILENCE_FIXED].is_open && !failure_is_open(watch) &&
+           watch->fault_span == RUN_NONE &&
            watch->bin - watch->positive_bin > POSITIVE_FRESH_BINS;
 }
 

@@ -20,6 +20,7 @@ struct silence_evidence {
 /* A stretch of bins in which one walk was open. */
 struct span {
     bool is_silence;
+    bool is_fault; /* of the collector itself; none of the rest but its bins */
     enum failure_family family; /* of failures */
     bool mobile_only;
     bool fixed_only;  /* fixed probes fell silent while mobile ones were heard: the power, most likely */
@@ -59,7 +60,9 @@ struct watch {
     int64_t doubtful_bins; /* in a row, while a walk is high and nothing is open */
     int64_t positive_bin; /* last in which the network was seen to work well enough to say so */
     int64_t judged_until_bin; /* later ones are too young for silence to mean something */
-    bool is_masked;           /* the collector itself was not reached: silence in this bin says nothing */
+    bool is_masked;           /* the collector was not reached, or just before: silence in this bin says nothing */
+    bool is_deaf;             /* the collector was not reached in this bin */
+    uint32_t fault_span;      /* index of the open one; RUN_NONE */
     struct bin_state state;   /* of the bin under way */
     uint32_t worked_networks;
     double worked_weight; /* of the probes whose network worked in the bin under way */

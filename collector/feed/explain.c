@@ -126,6 +126,10 @@ static bool count_is_some(struct report_count count)
 static void add_extent(struct text *text, const struct feed_event *event)
 {
     const char *separator = " (";
+    if (event->kind == EVENT_COLLECTOR_FAULT) {
+        text_add(text, " The collector heard nobody of any region: it was stopped, or its own line failed.");
+        return;
+    }
     bool is_silence = rests_on_silence(event);
     text_add(text, is_silence ? " Silent: " : " Seen by ");
     add_count(text, event->probes, " probe");

@@ -11,6 +11,7 @@
 #include "collector/detect/clocks.h"
 #include "collector/detect/conclude.h"
 #include "collector/detect/contact.h"
+#include "collector/detect/fault.h"
 #include "collector/simulate/device.h"
 #include "measurement/base/clock.h"
 
@@ -26,6 +27,7 @@ struct fleet {
     int64_t *skews_us;                 /* by device: what its times are corrected by */
     size_t *first_device;              /* by region, and one more */
     struct contact contact;
+    int64_t fault_bin; /* in which the fault of the collector that goes on began; -1: none does */
     struct findings *out;
 };
 
@@ -165,12 +167,37 @@ static enum status region_step(struct fleet *fleet, enum view view, size_t regio
     return status;
 }
 
+static enum status finding_add(struct fleet *fleet, struct finding finding)
+{
+    if (!array_room(&fleet->out->items, fleet->out->count, &fleet->out->room))
+        return STATUS_NO_MEMORY;
+    fleet->out->items[fleet->out->count++] = finding;
+    return STATUS_OK;
+}
+
+/* Told once, of the country of all regions, when it is over. */
+static enum status fault_note(struct fleet *fleet, bool fault, int64_t bin)
+{
+    int64_t first_bin = fleet->fault_bin;
+    if (fault == (first_bin >= 0) || !fleet->options.views[VIEW_LIVE])
+        return STATUS_OK;
+    fleet->fault_bin = fault ? bin : -1;
+    if (fault)
+        return STATUS_OK;
+    struct conclusion conclusion;
+    fault_conclude(&fleet->options.settings, WORLD_COUNTRY, first_bin, bin, &conclusion);
+    return finding_add(fleet, (struct finding){VIEW_LIVE, conclusion.event, conclusion.alarm_us + BIN_S * US_PER_S});
+}
+
 static enum status bins_run(struct fleet *fleet)
 {
     const struct world *world = fleet->world;
     int64_t last = world->end_us / US_PER_S / BIN_S;
     for (int64_t bin = world->start_us / US_PER_S / BIN_S; bin < last; bin++) {
         bool fault = contact_is_lost(&fleet->contact, readings_take(fleet, bin)) && fleet->options.guard;
+        enum status noted = fault_note(fleet, fault, bin);
+        if (noted != STATUS_OK)
+            return noted;
         for (int view = 0; view < VIEW_COUNT; view++)
             for (size_t region = 0; fleet->watches[view] != NULL && region < world->region_count; region++) {
                 fleet->watches[view][region].is_masked = fault && view == VIEW_LIVE;
@@ -202,13 +229,8 @@ static enum status region_conclude(struct fleet *fleet, enum view view, size_t r
                                                &conclusions, &count, &room);
     if (count > 0)
         qsort(conclusions, count, sizeof *conclusions, conclude_compare);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (!array_room(&fleet->out->items, fleet->out->count, &fleet->out->room))
-            status = STATUS_NO_MEMORY;
-        else
-            fleet->out->items[fleet->out->count++] =
-                (struct finding){view, conclusions[i].event, detected_at(&conclusions[i], view)};
-    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = finding_add(fleet, (struct finding){view, conclusions[i].event, detected_at(&conclusions[i], view)});
     free(conclusions);
     return status;
 }
@@ -216,7 +238,7 @@ static enum status region_conclude(struct fleet *fleet, enum view view, size_t r
 enum status fleet_run(struct world *world, const struct fleet_options *options, struct findings *out,
                       struct why *why)
 {
-    struct fleet fleet = {.world = world, .options = *options, .out = out};
+    struct fleet fleet = {.world = world, .options = *options, .fault_bin = -1, .out = out};
     *out = (struct findings){0};
     enum status status = fleet_make(&fleet);
     if (status == STATUS_OK)

@@ -189,7 +189,7 @@ static enum status region_make(struct world *world, uint32_t number)
     struct random_source random =
         random_of_seed(&seeded, world_mix((uint64_t)world->plan.seed, number, 0x7265676e));
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    snprintf(region->code, sizeof region->code, "XS-%c%c%c", digits[number / 1296 % 36], digits[number / 36 % 36],
+    snprintf(region->code, sizeof region->code, WORLD_COUNTRY "-%c%c%c", digits[number / 1296 % 36], digits[number / 36 % 36],
              digits[number % 36]);
     region->zone_us = (int64_t)random_below(&random, 13) * HOUR_US - 3 * HOUR_US;
     enum status status = planned_add(world, region, number);

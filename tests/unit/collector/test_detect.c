@@ -284,6 +284,43 @@ static void test_journal_gaps_are_power(void **state)
     world_end(&world);
 }
 
+/* The collector was stopped: the country is told of it once, its parts are not, and no shutdown or power cut is seen. */
+static void test_the_collectors_own_gap(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *region;
+        int64_t from_bin, to_bin; /* of the gap */
+        size_t events;
+        bool ends;
+    } cases[] = {{"XD", 5 * DAY, 5 * DAY + 12, 1, true},
+                 {"XD-N", 5 * DAY, 5 * DAY + 12, 0, true},
+                 {"XD", 5 * DAY + 6, 6 * DAY + 1, 1, false},
+                 {"XD", -9 * DAY, -8 * DAY, 0, true}}; /* before anybody was expected */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world world = WORLD(600, fleet);
+        struct detect_settings settings = detect_settings_default(600);
+        bool before = cases[i].to_bin < 0;
+        for (size_t probe = 0; probe < world.vantage_count; probe++) {
+            works(&world, probe, 0, before ? 6 * DAY : cases[i].from_bin);
+            works(&world, probe, cases[i].ends && !before ? cases[i].to_bin : 6 * DAY, 6 * DAY);
+        }
+        struct detect_gap gap = {START_S + cases[i].from_bin * 600, START_S + cases[i].to_bin * 600};
+        struct detect_input input = {.presence = world.presence, .presence_count = world.presence_count, .gaps = &gap,
+                                     .gap_count = 1};
+        assert_int_equal(detect_judge(&settings, cases[i].region, &input, START_S + 6 * DAY * 600, &world.detection),
+                         STATUS_OK);
+        assert_int_equal(world.detection.event_count, cases[i].events);
+        for (size_t j = 0; j < world.detection.event_count; j++) {
+            const struct event *event = &world.detection.events[j];
+            assert_int_equal(event->kind, EVENT_COLLECTOR_FAULT);
+            assert_int_equal(bin_of(&world, event->onset_earliest_us), cases[i].from_bin);
+            assert_int_equal(event->end_latest_us, cases[i].ends ? gap.to_s * US_PER_S : 0);
+        }
+        world_end(&world);
+    }
+}
+
 /* The same silence, then the journals arrive: suspected becomes confirmed, for the same stretch. */
 static void test_backfill_confirms(void **state)
 {
@@ -415,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_leavers_are_forgotten),
         cmocka_unit_test(test_silence_without_history_is_blind),
         cmocka_unit_test(test_journal_gaps_are_power),
+        cmocka_unit_test(test_the_collectors_own_gap),
         cmocka_unit_test(test_backfill_confirms),
         cmocka_unit_test(test_daily_cuts_are_exam_like),
         cmocka_unit_test(test_same_events_in_any_order),

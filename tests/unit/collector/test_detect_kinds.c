@@ -168,7 +168,7 @@ static void test_lies_confirm_nothing(void **state)
     for (int receipts = 0; receipts < 2; receipts++) {
         size_t confirmed = 0;
         for (int64_t seed = 1; seed <= 4; seed++) {
-            struct plan plan = plan_quiet(8, 60);
+            struct plan plan = plan_quiet(6, 60);
             struct fleet_options options = fleet_options_default();
             plan.seed = seed;
             plan.liar_share = 0.3;
@@ -183,6 +183,40 @@ static void test_lies_confirm_nothing(void **state)
             assert_int_equal(confirmed, 0);
         else
             assert_true(confirmed > 0); /* it is the receipts that tell */
+    }
+}
+
+/* The collector's own silence is told once, of the country, live; as no region's, and as no shutdown. */
+static void test_faults_of_the_collector_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        double from_hour, length_hours;
+        bool guard;
+        size_t events;
+    } cases[] = {{10 * 24 + 9, 4, true, 1}, {12 * 24 + 1, 11, true, 1}, {10 * 24 + 9, 4, false, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct plan plan = plan_quiet(12, 20);
+        struct fleet_options options = fleet_options_default();
+        int64_t from_us = hour_us(cases[i].from_hour), until_us = hour_us(cases[i].from_hour + cases[i].length_hours);
+        options.guard = cases[i].guard;
+        incident_put(&plan, (struct incident){.kind = INCIDENT_COLLECTOR, .from_us = from_us, .until_us = until_us});
+        struct findings findings = run(&plan, &options);
+        size_t told = 0;
+        for (size_t j = 0; j < findings.count; j++) {
+            const struct event *event = &findings.items[j].event;
+            if (event->kind != EVENT_COLLECTOR_FAULT)
+                continue;
+            told++;
+            assert_int_equal(findings.items[j].view, VIEW_LIVE);
+            assert_int_equal(event->state, REGION_PROBABLE);
+            assert_string_equal(event->region, WORLD_COUNTRY);
+            assert_non_null(strstr(event->explanation, "our own collector heard nobody"));
+            assert_true(llabs(event->onset_latest_us - from_us) <= HOUR_US);
+            assert_true(llabs(event->end_latest_us - until_us) <= HOUR_US);
+        }
+        assert_int_equal(told, cases[i].events);
+        findings_free(&findings);
     }
 }
 
@@ -228,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_daily_exams_are_not_learnt),
         cmocka_unit_test(test_a_long_shutdown_lasts),
         cmocka_unit_test(test_lies_confirm_nothing),
+        cmocka_unit_test(test_faults_of_the_collector_are_told),
         cmocka_unit_test(test_wrong_clocks_are_corrected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
