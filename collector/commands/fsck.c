@@ -37,7 +37,9 @@ static enum exit_status run(int argc, char **argv)
     }
     status = maintain_check(data, finding_print, NULL, &checked, &why);
     if (status != STATUS_OK) {
-        result = cli_fail(exit_of_status(status), "%s", why.text[0] ? why.text : status_name(status));
+        /* A store of another version is not damaged. */
+        result = cli_fail(status == STATUS_CONFLICT ? EXIT_USAGE : exit_of_status(status), "%s",
+                          why.text[0] ? why.text : status_name(status));
         goto done;
     }
     printf("%zu bundles: %zu damaged, %zu left over\n", checked.bundle_count, checked.damage_count,

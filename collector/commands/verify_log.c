@@ -97,9 +97,11 @@ enum exit_status verify_log_folder(const struct cli_arguments *arguments)
     struct audit_counts counts;
     struct why why = {""};
     enum status status = query_open(data, &query, &why);
-    if (status == STATUS_OK) {
-        status = key_find(data, cli_value(arguments, "key"), &key, &why);
+    if (status != STATUS_OK) { /* of another version, or not there: nothing was found wrong */
+        return cli_fail(status == STATUS_CONFLICT ? EXIT_USAGE : exit_of_status(status), "verify --log: %s",
+                        why.text[0] ? why.text : status_name(status));
     }
+    status = key_find(data, cli_value(arguments, "key"), &key, &why);
     if (status == STATUS_OK) {
         struct audit_request request = {.query = query,
                                         .key = &key,
