@@ -4,6 +4,7 @@
  * others are closed; 4 a path that failed goes on watching its packets for a while, because what arrives late
  * proves who answered first. */
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -162,6 +163,16 @@ static void request_over(struct http_exchange *exchange, void *arg)
     path_end(path, result->failure != NULL);
 }
 
+static void priority_log(struct web_path *path, bool is_granted)
+{
+    struct nettest_run *run = path->run;
+    char address[ENDPOINT_TEXT_BYTES], message[ENDPOINT_TEXT_BYTES + 32];
+    endpoint_format(&endpoint_of(path)->remote, address);
+    snprintf(message, sizeof message, "conn %s: %s", address, is_granted ? "granted permission" : "denied permission");
+    json_array_append_new(run->priorities, json_pack("{s:s, s:f}", "msg", message, "t",
+                                                     step_seconds(&run->trace, step_now_us(&run->trace))));
+}
+
 /* Whether this path is the one that gets the request: the first of its hop; an address that only the control
  * told gets one where none of ours brought a page. */
 static bool takes_request(struct web_path *path)
@@ -170,6 +181,7 @@ static bool takes_request(struct web_path *path)
         endpoint_of(path)->is_classic ? &hop_of(path)->has_request : &path->run->has_recheck_request;
     bool is_first = !*has_request;
     *has_request = true;
+    priority_log(path, is_first);
     return is_first;
 }
 

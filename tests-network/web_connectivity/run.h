@@ -113,6 +113,7 @@ struct nettest_run {
     json_t *tls_handshakes;
     json_t *duplicates; /* answers beyond the first that came for one question */
     json_t *packets;
+    json_t *priorities; /* which connection was given the one request of its hop */
 };
 
 /* Moves on as far as what has happened allows. May end with the run freed: nothing after it. */

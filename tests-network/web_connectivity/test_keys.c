@@ -84,7 +84,7 @@ static void observations_put(struct nettest_run *run, json_t *keys)
     json_object_set_new(keys, "x_control_request",
                         run->control_request ? json_incref(run->control_request) : json_null());
     json_object_set_new(keys, "control", run->control ? json_incref(run->control) : json_null());
-    json_object_set_new(keys, "x_conn_priority_log", json_array());
+    json_object_set_new(keys, "x_conn_priority_log", taken(&run->priorities));
 }
 
 static void analysis_put(const struct nettest_run *run, json_t *keys)

@@ -41,7 +41,7 @@ static void run_free(struct nettest_run *run)
     cookie_jar_free(&run->cookies);
     json_t *values[] = {run->control_request, run->control,     run->queries,
                         run->requests,        run->tcp_connect, run->tls_handshakes,
-                        run->duplicates,      run->packets};
+                        run->duplicates,      run->packets,  run->priorities};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         json_decref(values[i]);
     step_log_free(run->trace.log);
@@ -336,7 +336,7 @@ static enum status run_prepare(struct nettest_run *run, const char *input)
     if (!run->trust)
         run->trust = run->own_trust;
     json_t **arrays[] = {&run->queries,    &run->requests, &run->tcp_connect,         &run->tls_handshakes,
-                         &run->duplicates, &run->packets};
+                         &run->duplicates, &run->packets,  &run->priorities};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         *arrays[i] = json_array();
         if (!*arrays[i])

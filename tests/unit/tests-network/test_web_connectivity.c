@@ -128,6 +128,10 @@ static void test_success_http(void **state)
     assert_int_equal(json_array_size(json_object_get(outcome.keys, "requests")), 1);
     assert_int_equal(json_array_size(json_object_get(outcome.keys, "queries")), 2);
     assert_true(json_array_size(json_object_get(outcome.keys, "network_events")) >= 4);
+    const json_t *priorities = json_object_get(outcome.keys, "x_conn_priority_log");
+    assert_int_equal(json_array_size(priorities), 1);
+    assert_non_null(strstr(json_member_text(json_array_get(priorities, 0), "msg"), "granted permission"));
+    assert_true(json_member_real(json_array_get(priorities, 0), "t", 0.0) > 0);
     assert_non_null(strstr(world.site.request, "Host: site.test:"));
     assert_non_null(strstr(world.control.request, "POST / HTTP/1.1"));
     json_decref(outcome.keys);
