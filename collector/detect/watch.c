@@ -407,7 +407,7 @@ static void state_judge(struct watch *watch)
     for (size_t i = 0; i < watch->roster.network_count && i < watch->baseline.network_count; i++)
         for (size_t class = 0; class < CLASS_COUNT; class++)
             working += watch->baseline.cells[i * CLASS_COUNT + class].working;
-    bool expected = state->expected >= watch->settings.expected_least && working >= 1;
+    bool expected = round(state->expected) >= watch->settings.expected_least && working >= 1; /* no probe is on always */
     bool quorum = watch->worked_weight >= POSITIVE_PROBES && watch->worked_networks >= POSITIVE_NETWORKS;
     if (expected || quorum)
         watch->positive_bin = watch->bin;

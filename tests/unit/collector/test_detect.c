@@ -284,6 +284,38 @@ static void test_journal_gaps_are_power(void **state)
     world_end(&world);
 }
 
+/* Sight of three probes, one of which loses its network to a portal or its machine to the night: never blind while two
+ * work in two networks, or three are usual here and one works; never green where none does. */
+static void test_sight_of_three_probes(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t portal; /* this one is behind a portal from day 4 on */
+        bool others_work[3];
+        enum region_state state;
+    } cases[] = {
+        {1, {true, false, true}, REGION_OK},    {2, {true, true, false}, REGION_OK}, {0, {false, false, true}, REGION_OK},
+        {0, {false, false, false}, REGION_SUSPECTED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world world = WORLD(600, small);
+        for (size_t probe = 0; probe < world.vantage_count; probe++) {
+            for (int64_t day = 0; day < 4; day++) /* off for an hour of each day */
+                works(&world, probe, day * DAY, (day + 1) * DAY - 6);
+            if (cases[i].others_work[probe])
+                works(&world, probe, 4 * DAY, 5 * DAY);
+        }
+        for (int64_t bin = 4 * DAY; bin < 5 * DAY; bin++) {
+            struct presence *row = presence_new(&world, cases[i].portal, bin);
+            row->other_count = 10;
+            row->worst_state = CONNECTIVITY_CAPTIVE_PORTAL;
+        }
+        judge(&world, "XD-N", 5 * DAY);
+        assert_int_equal(state_at(&world, 4 * DAY + 40), cases[i].state);
+        world_end(&world);
+    }
+}
+
 /* The collector was stopped: the country is told of it once, its parts are not, and no shutdown or power cut is seen. */
 static void test_the_collectors_own_gap(void **state)
 {
@@ -453,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_silence_without_history_is_blind),
         cmocka_unit_test(test_journal_gaps_are_power),
         cmocka_unit_test(test_the_collectors_own_gap),
+        cmocka_unit_test(test_sight_of_three_probes),
         cmocka_unit_test(test_backfill_confirms),
         cmocka_unit_test(test_daily_cuts_are_exam_like),
         cmocka_unit_test(test_same_events_in_any_order),
