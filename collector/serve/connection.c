@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "collector/serve/head_check.h"
 #include "measurement/bundle.h"
@@ -23,6 +24,8 @@
 #define LINGER_US       (2 * US_PER_S) /* for the client to read a refusal before the socket is gone */
 #define SLICES_MOST     8
 #define REAPED_AT_ONCE  4
+#define PULL_BYTES      (64u << 10)
+#define PULLS_MOST      16 /* before other connections have their turn */
 
 struct connection {
     struct connections *owner;
@@ -34,6 +37,8 @@ struct connection {
     uint64_t body_bytes;
     size_t held_bytes;
     bool has_begun; /* a byte came, ever */
+    bool is_secret; /* TLS */
+    bool is_pulling;
     bool is_answering;
     bool is_refused; /* told so, and lingering */
     bool is_shut;
@@ -273,6 +278,33 @@ static bool connection_begin(struct connection *connection)
     return true;
 }
 
+/* What of a body has come already, in few large reads: libevent's are of four kilobytes each. Adding to the buffer judges
+ * it. TLS reads records of its own. */
+static void body_pull(struct connection *connection, struct evbuffer *buffer)
+{
+    struct evbuffer_iovec room[2];
+    const struct head_check *check = &connection->check;
+    ssize_t got = 1;
+    connection->is_pulling = true;
+    for (int i = 0; i < PULLS_MOST && got > 0 && check->phase == HEAD_PHASE_BODY && !connection->is_shut; i++) {
+        size_t wanted = check->body_left_bytes < PULL_BYTES ? (size_t)check->body_left_bytes : PULL_BYTES;
+        int count = evbuffer_reserve_space(buffer, (ev_ssize_t)wanted, room, 2);
+        size_t first = count > 0 && room[0].iov_len < wanted ? room[0].iov_len : wanted;
+        if (count < 1 || wanted == 0) {
+            break;
+        }
+        room[0].iov_len = first;
+        room[1].iov_len = count > 1 ? wanted - first : 0;
+        got = readv(bufferevent_getfd(connection->bufferevent), (const struct iovec *)room, count);
+        room[0].iov_len = got < 0 ? 0 : (size_t)got < first ? (size_t)got : first;
+        room[1].iov_len = got > (ssize_t)first ? (size_t)got - first : 0;
+        if (got > 0) {
+            evbuffer_commit_space(buffer, room, count);
+        }
+    }
+    connection->is_pulling = false;
+}
+
 static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
 {
     struct connection *connection = arg;
@@ -298,6 +330,8 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
     }
     if (check->phase == HEAD_PHASE_REFUSED && !connection->is_answering) {
         evbuffer_drain(buffer, evbuffer_get_length(buffer));
+    } else if (check->phase == HEAD_PHASE_BODY && !connection->is_pulling && !connection->is_secret) {
+        body_pull(connection, buffer);
     }
 }
 
@@ -436,6 +470,7 @@ enum status connections_add(struct connections *connections, struct bufferevent 
     }
     connection->owner = connections;
     connection->fd = -1;
+    connection->is_secret = bufferevent_openssl_get_ssl(bufferevent) != NULL;
     connection->phase_us = now_of(connections);
     connection->check.body_bytes_max = connections->bounds.body_bytes_most;
     connection->watch = evbuffer_add_cb(bufferevent_get_input(bufferevent), on_input, connection);
