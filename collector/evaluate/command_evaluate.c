@@ -17,20 +17,22 @@ static const struct cli_option options[] = {
     {0},
 };
 
-/* Runs the world that the truth tells of. Incidents of a scenario are in the truth, not in its plan: such a world cannot
- * be run from the truth alone. */
+/* Runs the world that the truth tells of, once it is sure to be that world. */
 static enum status findings_again(const struct truth *truth, struct findings *out, struct why *why)
 {
-    struct plan plan = truth->plan;
+    struct plan plan;
     struct world world;
     struct truth again = {0};
     struct fleet_options fleet = fleet_options_default();
-    enum status status = world_make(&plan, &world, why);
+    enum status status = truth_plan(truth, &plan, why);
+    if (status == STATUS_OK)
+        status = world_make(&plan, &world, why);
     if (status != STATUS_OK)
         return status;
     status = truth_of_world(&world, &again);
-    if (status == STATUS_OK && again.count != truth->count) {
-        why_set(why, "The truth holds incidents of a scenario; run simulate with --events and give that file too.");
+    if (status == STATUS_OK && !truth_agrees(truth, &again)) {
+        why_set(why, "The truth tells of other incidents than its simulation makes: it was edited, or another version wrote"
+                     " it; give the events that were found with --events.");
         status = STATUS_USAGE;
     }
     if (status == STATUS_OK)

@@ -29,6 +29,7 @@ void findings_free(struct findings *findings);
 struct truth_incident {
     struct incident incident;
     char region[REGION_BYTES]; /* "" all regions */
+    bool is_listed;            /* by the scenario; else the seed made it */
 };
 
 struct truth {
@@ -42,6 +43,10 @@ enum status truth_of_world(const struct world *world, struct truth *out);
 /* JSON, or CSV where the path ends in .csv. */
 enum status truth_write(const struct truth *truth, const char *path, struct why *why);
 enum status truth_read(const char *path, struct truth *out, struct why *why); /* JSON */
+/* The plan of the world that the truth tells of: its seed, and what a scenario listed besides. *out is the caller's. */
+enum status truth_plan(const struct truth *truth, struct plan *out, struct why *why);
+/* Whether both tell of the same incidents, to the second. */
+bool truth_agrees(const struct truth *truth, const struct truth *other);
 void truth_free(struct truth *truth);
 
 /* Changes the plan by a scenario file: {"probes", ..., "incidents": [{"region": 0, "kind", "from", "until"}]}. */

@@ -26,6 +26,15 @@ static enum status truth_add(struct truth *truth, const struct incident *inciden
     return STATUS_OK;
 }
 
+static bool is_listed(const struct plan *plan, const struct incident *incident)
+{
+    for (size_t i = 0; i < plan->extra_count; i++)
+        if (plan->extra[i].seed == incident->seed && plan->extra[i].kind == incident->kind &&
+            plan->extra[i].region == incident->region)
+            return true;
+    return false;
+}
+
 enum status truth_of_world(const struct world *world, struct truth *out)
 {
     *out = (struct truth){.plan = world->plan};
@@ -38,6 +47,8 @@ enum status truth_of_world(const struct world *world, struct truth *out)
             status = truth_add(out, &world->regions[i].incidents[j], world->regions[i].code);
     for (size_t i = 0; i < world->fault_count && status == STATUS_OK; i++)
         status = truth_add(out, &world->faults[i], "");
+    for (size_t i = 0; i < out->count; i++)
+        out->items[i].is_listed = is_listed(&world->plan, &out->items[i].incident);
     return status;
 }
 
@@ -67,9 +78,9 @@ static void incident_write(const struct truth_incident *item, bool csv, struct b
     if (csv)
         buffer_printf(text, "%s,%s,%s,%s,%s\n", incident_kind_name(incident->kind), item->region, from, until, asn);
     else
-        buffer_printf(text, "{\"kind\": \"%s\", \"region\": \"%s\", \"from\": \"%s\", \"until\": \"%s\"%s%s}",
+        buffer_printf(text, "{\"kind\": \"%s\", \"region\": \"%s\", \"from\": \"%s\", \"until\": \"%s\"%s%s%s}",
                       incident_kind_name(incident->kind), item->region, from, until, asn[0] != '\0' ? ", \"asn\": " : "",
-                      asn);
+                      asn, item->is_listed ? ", \"listed\": true" : "");
 }
 
 enum status truth_write(const struct truth *truth, const char *path, struct why *why)
@@ -144,7 +155,7 @@ static enum status incident_time(const json_t *object, const char *key, int64_t 
         double hours = json_number_value(member);
         if (!(hours >= 0 && hours < 1e6))
             return STATUS_MALFORMED;
-        *out_us = WORLD_START_S * US_PER_S + (int64_t)(hours * 3600e6);
+        *out_us = (WORLD_START_S + (int64_t)(hours * 3600)) * US_PER_S; /* whole seconds, as the truth is written */
         return STATUS_OK;
     }
     return json_is_string(member) ? time_parse(json_string_value(member), out_us) : STATUS_MALFORMED;
@@ -200,11 +211,17 @@ enum status scenario_read(const char *path, struct plan *plan, struct why *why)
 static enum status truth_item_decode(const json_t *object, struct truth *out)
 {
     struct incident incident;
+    int64_t asn = json_member_int(object, "asn", 0);
     const char *region = json_member_text(object, "region");
     if (region == NULL || strlen(region) >= REGION_BYTES || incident_decode(object, &incident) != STATUS_OK ||
         out->count >= INCIDENTS_MOST)
         return STATUS_MALFORMED;
-    return truth_add(out, &incident, region);
+    if (asn >= WORLD_NETWORK_BASE)
+        incident.network = (uint32_t)((asn - WORLD_NETWORK_BASE) % WORLD_NETWORKS);
+    enum status status = truth_add(out, &incident, region);
+    if (status == STATUS_OK)
+        out->items[out->count - 1].is_listed = json_member_bool(object, "listed", false);
+    return status;
 }
 
 enum status truth_read(const char *path, struct truth *out, struct why *why)
@@ -232,6 +249,63 @@ enum status truth_read(const char *path, struct truth *out, struct why *why)
     if (status != STATUS_OK)
         truth_free(out);
     return status;
+}
+
+static uint32_t region_find(const struct world *world, const char *code)
+{
+    uint32_t region = 0;
+    while (region < world->region_count && strcmp(world->regions[region].code, code) != 0)
+        region++;
+    return region;
+}
+
+/* Adds what the scenario listed; regions are those of a world of the same plan. */
+static enum status extras_add(const struct truth *truth, const struct world *world, struct plan *plan, struct why *why)
+{
+    size_t room = 0;
+    for (size_t i = 0; i < truth->count; i++) {
+        const struct truth_incident *item = &truth->items[i];
+        if (!item->is_listed)
+            continue;
+        uint32_t region = item->incident.kind == INCIDENT_COLLECTOR ? 0 : region_find(world, item->region);
+        if (region == world->region_count) {
+            why_set(why, "Incident %zu of the truth is in \"%s\", which its simulation does not have; give the events that"
+                         " were found with --events.", i, item->region);
+            return STATUS_MALFORMED;
+        }
+        if (!array_room(&plan->extra, plan->extra_count, &room))
+            return STATUS_NO_MEMORY;
+        plan->extra[plan->extra_count] = item->incident;
+        plan->extra[plan->extra_count++].region = region;
+    }
+    return STATUS_OK;
+}
+
+enum status truth_plan(const struct truth *truth, struct plan *out, struct why *why)
+{
+    struct plan plan = truth->plan;
+    struct world world = {0};
+    *out = truth->plan;
+    enum status status = world_make(&plan, &world, why);
+    if (status == STATUS_OK)
+        status = extras_add(truth, &world, out, why);
+    world_free(&world);
+    if (status != STATUS_OK)
+        plan_free(out);
+    return status;
+}
+
+bool truth_agrees(const struct truth *truth, const struct truth *other)
+{
+    if (truth->count != other->count)
+        return false;
+    for (size_t i = 0; i < truth->count; i++) {
+        const struct incident *a = &truth->items[i].incident, *b = &other->items[i].incident;
+        if (a->kind != b->kind || strcmp(truth->items[i].region, other->items[i].region) != 0 ||
+            a->from_us / US_PER_S != b->from_us / US_PER_S || a->until_us / US_PER_S != b->until_us / US_PER_S)
+            return false;
+    }
+    return true;
 }
 
 void truth_free(struct truth *truth)

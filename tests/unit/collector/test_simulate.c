@@ -210,6 +210,54 @@ static void test_files_read_back(void **state)
     world_free(&world);
 }
 
+/* From the truth alone the same world runs again, with what a scenario listed; a truth of another world is refused. */
+static void test_truth_runs_again(void **state)
+{
+    (void)state;
+    static const char scenario[] =
+        "{\"probes\": 24, \"regions\": 2, \"days\": 12, \"seed\": 3, \"random\": true, \"incidents\": ["
+        "{\"region\": 1, \"kind\": \"full_shutdown\", \"from\": 150.3333, \"until\": 156},"
+        "{\"region\": 0, \"kind\": \"operator_outage\", \"network\": 2, \"from\": 100, \"until\": 106},"
+        "{\"kind\": \"collector_fault\", \"from\": 200, \"until\": 203}]}";
+    char scenario_path[128], truth_path[128];
+    path_of("again-scenario.json", scenario_path);
+    path_of("again-truth.json", truth_path);
+    struct plan plan = plan_default(), planned;
+    struct world world, again;
+    struct truth truth, read;
+    struct findings findings[2];
+    struct fleet_options options = fleet_options_default();
+    struct why why = {""};
+    assert_int_equal(file_publish(scenario_path, scenario, strlen(scenario), 0644, NULL), STATUS_OK);
+    assert_int_equal(scenario_read(scenario_path, &plan, NULL), STATUS_OK);
+    assert_int_equal(world_make(&plan, &world, NULL), STATUS_OK);
+    assert_int_equal(truth_of_world(&world, &truth), STATUS_OK);
+    assert_int_equal(truth_write(&truth, truth_path, NULL), STATUS_OK);
+    assert_int_equal(truth_read(truth_path, &read, NULL), STATUS_OK);
+    assert_int_equal(truth_plan(&read, &planned, &why), STATUS_OK);
+    assert_int_equal(planned.extra_count, 3);
+    assert_int_equal(world_make(&planned, &again, NULL), STATUS_OK);
+    assert_int_equal(fleet_run(&world, &options, &findings[0], NULL), STATUS_OK);
+    assert_int_equal(fleet_run(&again, &options, &findings[1], NULL), STATUS_OK);
+    assert_true(findings[0].count > 0);
+    assert_int_equal(findings[0].count, findings[1].count);
+    for (size_t i = 0; i < findings[0].count; i++)
+        assert_memory_equal(&findings[0].items[i].event, &findings[1].items[i].event, sizeof(struct event));
+    assert_true(truth_agrees(&read, &truth));
+    read.items[0].incident.from_us += 60 * US_PER_S;
+    assert_false(truth_agrees(&read, &truth));
+    memcpy(read.items[0].region, "XS-0ZZ", sizeof "XS-0ZZ");
+    read.items[0].is_listed = true;
+    assert_int_equal(truth_plan(&read, &planned, &why), STATUS_MALFORMED);
+    assert_true(strlen(why.text) > 10);
+    findings_free(&findings[0]);
+    findings_free(&findings[1]);
+    truth_free(&truth);
+    truth_free(&read);
+    world_free(&world);
+    world_free(&again);
+}
+
 static void test_bundles_are_signed_and_whole(void **state)
 {
     (void)state;
@@ -253,7 +301,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_seed_same_events),     cmocka_unit_test(test_shares_of_the_fleet),
         cmocka_unit_test(test_scenario_makes_what_it_says), cmocka_unit_test(test_bad_scenarios),
-        cmocka_unit_test(test_files_read_back),           cmocka_unit_test(test_bundles_are_signed_and_whole),
+        cmocka_unit_test(test_files_read_back),           cmocka_unit_test(test_truth_runs_again),
+        cmocka_unit_test(test_bundles_are_signed_and_whole),
     };
     return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }
