@@ -102,11 +102,11 @@ FIRST_BAD=$(seconds "$(line full_shutdown head)")
 LAST_BAD=$(seconds "$(line full_shutdown tail)")
 LAST_GOOD=$(seconds "$(awk '/full_shutdown/ {print last; exit} {last = $1 " " $2}' "$WORK/climbs")")
 FIRST_GOOD=$(seconds "$(awk '/full_shutdown/ {bad = NR} {line[NR] = $1 " " $2} END {print line[bad + 1]}' "$WORK/climbs")")
-# Climbs are a second apart, take up to one more when they fail, and are told in whole seconds; a machine that is busy
-# with other things makes them later, not less true: the cut lies between the last good one and the first bad one.
+# Climbs are a second apart, take up to one more when they fail, and are told in whole seconds, so that the last good one
+# and the first bad one are three seconds apart at most, and a fourth on a machine that is busy with other things.
 echo "$SCALE $CUT $BACK $LAST_GOOD $FIRST_BAD $LAST_BAD $FIRST_GOOD" | awk '{
     printf "cut %.1f s long; onset within [%+.1f, %+.1f] s of it, end within [%+.1f, %+.1f] s\n", $3 - $2, $4 - $2, $5 - $2, $6 - $3, $7 - $3
-    width = $1 == 1 ? 6 : $1 + 2
+    width = $1 == 1 ? 4 : $1 + 2
     if ($4 > $2 + 0.6 || $5 < $2 - 2.1 || $5 - $4 > width) { print "the onset is not dated"; exit 1 }
     if ($6 > $3 + 0.6 || $7 < $3 - 2.1 || $7 - $6 > width) { print "the end is not dated"; exit 1 }
 }' || fail "$(cat "$WORK/climbs")"

@@ -116,92 +116,93 @@ static void test_real_measurements(void **state)
 #define TEST(name, keys) HEAD "\"test_name\":\"" name "\",\"input\":null,\"test_keys\":{" keys "}}"
 #define CONTROL          "\"control\":{\"tcp_connect\":{}},\"control_failure\":null,"
 
+static const struct {
+    const char *name;
+    const char *text;
+    enum verdict_outcome outcome;
+    enum verdict_layer layer;
+    const char *method;
+} derived_rows[] = {
+    {"dns",
+     WEB(CONTROL
+         "\"blocking\":\"dns\",\"accessible\":false,\"dns_experiment_failure\":\"dns_nxdomain_error\""),
+     OUTCOME_BLOCKED, LAYER_DNS, "dns_nxdomain"},
+    {"dns without failure", WEB(CONTROL "\"blocking\":\"dns\",\"accessible\":false"), OUTCOME_BLOCKED,
+     LAYER_DNS, "dns_inconsistent"},
+    {"tcp", WEB(CONTROL "\"blocking\":\"tcp_ip\",\"accessible\":false"), OUTCOME_BLOCKED, LAYER_TCP,
+     "tcp_connect_failure"},
+    {"reset in TLS",
+     WEB(CONTROL "\"blocking\":\"http-failure\",\"accessible\":false,"
+                 "\"http_experiment_failure\":\"connection_reset\","
+                 "\"tls_handshakes\":[{\"failure\":\"connection_reset\"}]"),
+     OUTCOME_BLOCKED, LAYER_TLS, "connection_reset"},
+    {"reset in HTTP",
+     WEB(CONTROL "\"blocking\":\"http-failure\",\"accessible\":false,"
+                 "\"http_experiment_failure\":\"connection_reset\",\"tls_handshakes\":null"),
+     OUTCOME_BLOCKED, LAYER_HTTP, "connection_reset"},
+    {"blocked without control",
+     WEB("\"control_failure\":\"timeout\",\"blocking\":\"dns\",\"accessible\":false"), OUTCOME_UNKNOWN,
+     LAYER_NONE, ""},
+    {"accessible without control", WEB("\"control\":{},\"blocking\":false,\"accessible\":true"),
+     OUTCOME_UNKNOWN, LAYER_NONE, ""},
+    {"accessible over TLS without control",
+     WEB("\"blocking\":false,\"accessible\":true,\"requests\":[{\"failure\":null,\"request\":{\"url\":"
+         "\"https://a.example/\"},\"response\":{\"code\":200}}]"),
+     OUTCOME_OK, LAYER_NONE, ""},
+    {"redirect over TLS proves nothing",
+     WEB("\"blocking\":false,\"accessible\":true,\"requests\":[{\"failure\":null,\"request\":{\"url\":"
+         "\"https://a.example/\"},\"response\":{\"code\":302}}]"),
+     OUTCOME_UNKNOWN, LAYER_NONE, ""},
+    {"down without control", WEB("\"blocking\":false,\"accessible\":false"), OUTCOME_UNKNOWN, LAYER_NONE,
+     ""},
+    {"undecided", WEB(CONTROL "\"blocking\":null,\"accessible\":null"), OUTCOME_UNKNOWN, LAYER_NONE, ""},
+    {"unknown word", WEB(CONTROL "\"blocking\":\"magic\",\"accessible\":false"), OUTCOME_UNKNOWN,
+     LAYER_NONE, ""},
+    {"hostile types", WEB("\"control\":[1],\"blocking\":{\"a\":1},\"accessible\":7,\"requests\":\"x\""),
+     OUTCOME_UNKNOWN, LAYER_NONE, ""},
+    {"our verdict wins",
+     WEB(CONTROL "\"blocking\":\"http-diff\",\"accessible\":false,\"x_dialtone\":{\"verdict\":{"
+                 "\"blocking\":\"ok\","
+                 "\"layer\":null,\"method\":null,\"confidence\":null}}"),
+     OUTCOME_OK, LAYER_NONE, ""},
+    {"our verdict in other words",
+     WEB(CONTROL
+         "\"blocking\":false,\"accessible\":true,\"x_dialtone\":{\"verdict\":{\"blocking\":\"fine\"}}"),
+     OUTCOME_UNKNOWN, LAYER_NONE, ""},
+    {"whatsapp silent", TEST("whatsapp", "\"failure\":\"interrupted\""), OUTCOME_UNKNOWN, LAYER_NONE, ""},
+    {"whatsapp endpoints", TEST("whatsapp", "\"whatsapp_endpoints_status\":\"blocked\""), OUTCOME_BLOCKED,
+     LAYER_TCP, "endpoints_unreachable"},
+    {"telegram tcp", TEST("telegram", "\"telegram_tcp_blocking\":true"), OUTCOME_BLOCKED, LAYER_TCP,
+     "endpoints_unreachable"},
+    {"telegram half",
+     TEST("telegram", "\"telegram_tcp_blocking\":false,\"telegram_http_blocking\":null,"
+                      "\"telegram_web_status\":\"ok\""),
+     OUTCOME_UNKNOWN, LAYER_NONE, ""},
+    {"signal reset",
+     TEST("signal", "\"signal_backend_status\":\"blocked\",\"signal_backend_failure\":"
+                    "\"connection_reset\",\"tls_handshakes\":[{\"failure\":\"connection_reset\"}]"),
+     OUTCOME_BLOCKED, LAYER_TLS, "connection_reset"},
+    {"messenger undecided", TEST("facebook_messenger", "\"facebook_dns_blocking\":null"), OUTCOME_UNKNOWN,
+     LAYER_NONE, ""},
+    {"tor without authorities", TEST("tor", "\"or_port_dirauth_total\":0"), OUTCOME_UNKNOWN, LAYER_NONE,
+     ""},
+    {"header altered",
+     TEST("http_header_field_manipulation", "\"tampering\":{\"total\":false,\"header_field_name\":true}"),
+     OUTCOME_BLOCKED, LAYER_PATH, "header_altered"},
+    {"speed of a failure", TEST("ndt", "\"failure\":\"generic_timeout_error\""), OUTCOME_UNKNOWN,
+     LAYER_NONE, ""},
+    {"a test nobody knows", TEST("telepathy", "\"failure\":null"), OUTCOME_UNKNOWN, LAYER_NONE, ""},
+};
+
 static void test_derived_verdicts(void **state)
 {
-    static const struct {
-        const char *name;
-        const char *text;
-        enum verdict_outcome outcome;
-        enum verdict_layer layer;
-        const char *method;
-    } cases[] = {
-        {"dns",
-         WEB(CONTROL
-             "\"blocking\":\"dns\",\"accessible\":false,\"dns_experiment_failure\":\"dns_nxdomain_error\""),
-         OUTCOME_BLOCKED, LAYER_DNS, "dns_nxdomain"},
-        {"dns without failure", WEB(CONTROL "\"blocking\":\"dns\",\"accessible\":false"), OUTCOME_BLOCKED,
-         LAYER_DNS, "dns_inconsistent"},
-        {"tcp", WEB(CONTROL "\"blocking\":\"tcp_ip\",\"accessible\":false"), OUTCOME_BLOCKED, LAYER_TCP,
-         "tcp_connect_failure"},
-        {"reset in TLS",
-         WEB(CONTROL "\"blocking\":\"http-failure\",\"accessible\":false,"
-                     "\"http_experiment_failure\":\"connection_reset\","
-                     "\"tls_handshakes\":[{\"failure\":\"connection_reset\"}]"),
-         OUTCOME_BLOCKED, LAYER_TLS, "connection_reset"},
-        {"reset in HTTP",
-         WEB(CONTROL "\"blocking\":\"http-failure\",\"accessible\":false,"
-                     "\"http_experiment_failure\":\"connection_reset\",\"tls_handshakes\":null"),
-         OUTCOME_BLOCKED, LAYER_HTTP, "connection_reset"},
-        {"blocked without control",
-         WEB("\"control_failure\":\"timeout\",\"blocking\":\"dns\",\"accessible\":false"), OUTCOME_UNKNOWN,
-         LAYER_NONE, ""},
-        {"accessible without control", WEB("\"control\":{},\"blocking\":false,\"accessible\":true"),
-         OUTCOME_UNKNOWN, LAYER_NONE, ""},
-        {"accessible over TLS without control",
-         WEB("\"blocking\":false,\"accessible\":true,\"requests\":[{\"failure\":null,\"request\":{\"url\":"
-             "\"https://a.example/\"},\"response\":{\"code\":200}}]"),
-         OUTCOME_OK, LAYER_NONE, ""},
-        {"redirect over TLS proves nothing",
-         WEB("\"blocking\":false,\"accessible\":true,\"requests\":[{\"failure\":null,\"request\":{\"url\":"
-             "\"https://a.example/\"},\"response\":{\"code\":302}}]"),
-         OUTCOME_UNKNOWN, LAYER_NONE, ""},
-        {"down without control", WEB("\"blocking\":false,\"accessible\":false"), OUTCOME_UNKNOWN, LAYER_NONE,
-         ""},
-        {"undecided", WEB(CONTROL "\"blocking\":null,\"accessible\":null"), OUTCOME_UNKNOWN, LAYER_NONE, ""},
-        {"unknown word", WEB(CONTROL "\"blocking\":\"magic\",\"accessible\":false"), OUTCOME_UNKNOWN,
-         LAYER_NONE, ""},
-        {"hostile types", WEB("\"control\":[1],\"blocking\":{\"a\":1},\"accessible\":7,\"requests\":\"x\""),
-         OUTCOME_UNKNOWN, LAYER_NONE, ""},
-        {"our verdict wins",
-         WEB(CONTROL "\"blocking\":\"http-diff\",\"accessible\":false,\"x_dialtone\":{\"verdict\":{"
-                     "\"blocking\":\"ok\","
-                     "\"layer\":null,\"method\":null,\"confidence\":null}}"),
-         OUTCOME_OK, LAYER_NONE, ""},
-        {"our verdict in other words",
-         WEB(CONTROL
-             "\"blocking\":false,\"accessible\":true,\"x_dialtone\":{\"verdict\":{\"blocking\":\"fine\"}}"),
-         OUTCOME_UNKNOWN, LAYER_NONE, ""},
-        {"whatsapp silent", TEST("whatsapp", "\"failure\":\"interrupted\""), OUTCOME_UNKNOWN, LAYER_NONE, ""},
-        {"whatsapp endpoints", TEST("whatsapp", "\"whatsapp_endpoints_status\":\"blocked\""), OUTCOME_BLOCKED,
-         LAYER_TCP, "endpoints_unreachable"},
-        {"telegram tcp", TEST("telegram", "\"telegram_tcp_blocking\":true"), OUTCOME_BLOCKED, LAYER_TCP,
-         "endpoints_unreachable"},
-        {"telegram half",
-         TEST("telegram", "\"telegram_tcp_blocking\":false,\"telegram_http_blocking\":null,"
-                          "\"telegram_web_status\":\"ok\""),
-         OUTCOME_UNKNOWN, LAYER_NONE, ""},
-        {"signal reset",
-         TEST("signal", "\"signal_backend_status\":\"blocked\",\"signal_backend_failure\":"
-                        "\"connection_reset\",\"tls_handshakes\":[{\"failure\":\"connection_reset\"}]"),
-         OUTCOME_BLOCKED, LAYER_TLS, "connection_reset"},
-        {"messenger undecided", TEST("facebook_messenger", "\"facebook_dns_blocking\":null"), OUTCOME_UNKNOWN,
-         LAYER_NONE, ""},
-        {"tor without authorities", TEST("tor", "\"or_port_dirauth_total\":0"), OUTCOME_UNKNOWN, LAYER_NONE,
-         ""},
-        {"header altered",
-         TEST("http_header_field_manipulation", "\"tampering\":{\"total\":false,\"header_field_name\":true}"),
-         OUTCOME_BLOCKED, LAYER_PATH, "header_altered"},
-        {"speed of a failure", TEST("ndt", "\"failure\":\"generic_timeout_error\""), OUTCOME_UNKNOWN,
-         LAYER_NONE, ""},
-        {"a test nobody knows", TEST("telepathy", "\"failure\":null"), OUTCOME_UNKNOWN, LAYER_NONE, ""},
-    };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        print_message("%s\n", cases[i].name);
-        struct observation got = observe(cases[i].text, strlen(cases[i].text));
-        assert_string_equal(outcome_name(got.verdict.outcome), outcome_name(cases[i].outcome));
-        assert_string_equal(layer_name(got.verdict.layer), layer_name(cases[i].layer));
-        assert_string_equal(got.verdict.method, cases[i].method);
+    for (size_t i = 0; i < sizeof derived_rows / sizeof derived_rows[0]; i++) {
+        print_message("%s\n", derived_rows[i].name);
+        struct observation got = observe(derived_rows[i].text, strlen(derived_rows[i].text));
+        assert_string_equal(outcome_name(got.verdict.outcome), outcome_name(derived_rows[i].outcome));
+        assert_string_equal(layer_name(got.verdict.layer), layer_name(derived_rows[i].layer));
+        assert_string_equal(got.verdict.method, derived_rows[i].method);
     }
 }
 

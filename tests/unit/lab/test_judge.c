@@ -69,78 +69,70 @@ static void test_right_findings_agree(void **state)
 #define text_set(field, text) snprintf(field, sizeof field, "%s", text)
 
 /* One thing at a time is spoilt. */
+/* What is changed in the first of two right findings: texts and the network that are told, intervals that are set. */
+static const struct {
+    const char *what;
+    struct finding change;
+    bool is_left_out, is_onset_changed, is_end_changed;
+    const char *reason;
+    size_t row_count;
+} mismatch_rows[] = {
+    {"missing", {.kind = ""}, true, false, false, "it was not found", 3},
+    {"kind", {.kind = "throttling"}, false, false, false, "it was not found", 4},
+    {"region", {.region = "XD-E"}, false, false, false, "it was not found", 4},
+    {"subject", {.subject = "wiki.lab"}, false, false, false, "it was not found", 4},
+    {"layer", {.layer = "tls"}, false, false, false, "it was not found", 4},
+    {"network only", {.asn = 64500}, false, false, false, "it was not found", 3},
+    {"suspected", {.state = "suspected"}, false, false, false, "it was suspected only", 3},
+    {"onset early", {.onset_earliest_us = 100 * S, .onset_latest_us = 113 * S}, false, true, false,
+     "the onset is too far off", 3},
+    {"onset late", {.onset_earliest_us = 127 * S, .onset_latest_us = 128 * S}, false, true, false,
+     "the onset is too far off", 3},
+    {"open", {.kind = ""}, false, false, true, "it is still open", 3},
+    {"end early", {.end_earliest_us = 122 * S, .end_latest_us = 125 * S}, false, false, true, "the end is too far off", 3},
+    {"end late", {.end_earliest_us = 139 * S, .end_latest_us = 141 * S}, false, false, true, "the end is too far off", 3},
+};
+
+/* Text that is not changed is empty. */
+#define text_change(field, text)                                                                             \
+    do {                                                                                                     \
+        if ((text)[0])                                                                                       \
+            text_set(field, text);                                                                           \
+    } while (0)
+
+static void finding_spoil(struct finding *finding, const struct finding *change, bool is_onset_changed, bool is_end_changed)
+{
+    text_change(finding->kind, change->kind);
+    text_change(finding->region, change->region);
+    text_change(finding->subject, change->subject);
+    text_change(finding->layer, change->layer);
+    text_change(finding->state, change->state);
+    if (change->asn)
+        finding->asn = change->asn;
+    if (is_onset_changed) {
+        finding->onset_earliest_us = change->onset_earliest_us;
+        finding->onset_latest_us = change->onset_latest_us;
+    }
+    if (is_end_changed) {
+        finding->end_earliest_us = change->end_earliest_us;
+        finding->end_latest_us = change->end_latest_us;
+    }
+}
+
 static void test_every_mismatch_shows(void **state)
 {
     (void)state;
-    static const struct {
-        const char *what;
-        const char *reason;
-        size_t row_count;
-    } cases[] = {
-        {"missing", "it was not found", 3},
-        {"kind", "it was not found", 4},
-        {"region", "it was not found", 4},
-        {"subject", "it was not found", 4},
-        {"layer", "it was not found", 4},
-        {"network only", "it was not found", 3},
-        {"suspected", "it was suspected only", 3},
-        {"onset early", "the onset is too far off", 3},
-        {"onset late", "the onset is too far off", 3},
-        {"open", "it is still open", 3},
-        {"end early", "the end is too far off", 3},
-        {"end late", "the end is too far off", 3},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof mismatch_rows / sizeof mismatch_rows[0]; i++) {
         struct finding findings[2];
         struct judge_row rows[5];
         bool agrees = true;
+        size_t first = mismatch_rows[i].is_left_out;
         right_findings(findings);
-        struct finding *one = &findings[0];
-        size_t first = 0;
-        switch (i) {
-        case 0:
-            first = 1;
-            break;
-        case 1:
-            text_set(one->kind, "throttling");
-            break;
-        case 2:
-            text_set(one->region, "XD-E");
-            break;
-        case 3:
-            text_set(one->subject, "wiki.lab");
-            break;
-        case 4:
-            text_set(one->layer, "tls");
-            break;
-        case 5:
-            one->asn = 64500;
-            break;
-        case 6:
-            text_set(one->state, "suspected");
-            break;
-        case 7:
-            one->onset_earliest_us = 100 * S, one->onset_latest_us = 113 * S;
-            break;
-        case 8:
-            one->onset_earliest_us = 127 * S, one->onset_latest_us = 128 * S;
-            break;
-        case 9:
-            one->end_earliest_us = one->end_latest_us = 0;
-            break;
-        case 10:
-            one->end_earliest_us = 122 * S, one->end_latest_us = 125 * S;
-            break;
-        case 11:
-            one->end_earliest_us = 139 * S, one->end_latest_us = 141 * S;
-            break;
-        default:
-            fail();
-        }
+        finding_spoil(&findings[0], &mismatch_rows[i].change, mismatch_rows[i].is_onset_changed,
+                      mismatch_rows[i].is_end_changed);
         size_t row_count = judged(findings + first, 2 - first, rows, &agrees);
-        if (agrees || strcmp(rows[1].reason, cases[i].reason) != 0 || row_count != cases[i].row_count)
-            fail_msg("%s: agrees=%d, %zu rows, reason \"%s\"", cases[i].what, agrees, row_count,
-                     rows[1].reason);
+        if (agrees || strcmp(rows[1].reason, mismatch_rows[i].reason) != 0 || row_count != mismatch_rows[i].row_count)
+            fail_msg("%s: agrees=%d, %zu rows, reason \"%s\"", mismatch_rows[i].what, agrees, row_count, rows[1].reason);
     }
 }
 

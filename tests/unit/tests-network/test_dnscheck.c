@@ -56,108 +56,109 @@ static void test_urls(void **state)
     }
 }
 
+static const struct {
+    struct dnscheck_evidence evidence;
+    enum verdict_outcome outcome;
+    enum verdict_layer layer;
+    const char *method;
+    enum verdict_confidence confidence;
+} verdict_rows[] = {
+    {{.lookup_count = 2,
+      .lookups = {{.result = {.stage = LOOKUP_DONE, .failure = NULL}},
+                  {.result = {.stage = LOOKUP_ANSWER, .failure = FAILURE_NO_ANSWER}}}},
+     OUTCOME_OK,
+     LAYER_NONE,
+     "",
+     CONFIDENCE_NONE},
+    {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_DONE, .failure = NULL, .is_injected = true}}}},
+     OUTCOME_BLOCKED,
+     LAYER_DNS,
+     "dns_injection",
+     CONFIDENCE_CERTAIN},
+    {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_DONE, .failure = NULL, .is_bogon = true}}}},
+     OUTCOME_BLOCKED,
+     LAYER_DNS,
+     "dns_bogon",
+     CONFIDENCE_STRONG},
+    {{.bootstrap_failure = FAILURE_NXDOMAIN},
+     OUTCOME_UNKNOWN,
+     LAYER_NONE,
+     "bootstrap_failure",
+     CONFIDENCE_NONE},
+    {{.bootstrap_failure = FAILURE_BOGON, .is_bootstrap_injected = true},
+     OUTCOME_BLOCKED,
+     LAYER_DNS,
+     "dns_injection",
+     CONFIDENCE_CERTAIN},
+    {{.bootstrap_failure = "network_unreachable"}, OUTCOME_OFFLINE, LAYER_NONE, "", CONFIDENCE_NONE},
+    {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_EXCHANGE, .failure = FAILURE_TIMEOUT}}}},
+     OUTCOME_UNKNOWN,
+     LAYER_NONE,
+     "resolver_unanswered",
+     CONFIDENCE_NONE},
+    {{.lookup_count = 1,
+      .lookups = {{.result = {.stage = LOOKUP_EXCHANGE, .failure = FAILURE_TIMEOUT}}},
+      .connectivity = CONNECTIVITY_FULL_SHUTDOWN},
+     OUTCOME_OFFLINE,
+     LAYER_NONE,
+     "",
+     CONFIDENCE_NONE},
+    {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_ANSWER, .failure = FAILURE_DNS_REFUSED}}}},
+     OUTCOME_UNKNOWN,
+     LAYER_NONE,
+     "resolver_refuses",
+     CONFIDENCE_NONE},
+    {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_TLS, .failure = FAILURE_RESET}}}},
+     OUTCOME_UNKNOWN,
+     LAYER_NONE,
+     "",
+     CONFIDENCE_NONE},
+    {{.lookup_count = 1,
+      .lookups = {{.result = {.stage = LOOKUP_TLS, .failure = FAILURE_RESET}}},
+      .control = DNSCHECK_CONTROL_REACHES},
+     OUTCOME_BLOCKED,
+     LAYER_TLS,
+     "tls_reset",
+     CONFIDENCE_STRONG},
+    {{.lookup_count = 1,
+      .lookups = {{.result = {.stage = LOOKUP_TLS, .failure = FAILURE_RESET}}},
+      .control = DNSCHECK_CONTROL_FAILS},
+     OUTCOME_DOWN,
+     LAYER_NONE,
+     "",
+     CONFIDENCE_MEDIUM},
+    {{.lookup_count = 1,
+      .lookups = {{.result = {.stage = LOOKUP_CONNECT, .failure = FAILURE_TIMEOUT}}},
+      .control = DNSCHECK_CONTROL_REACHES},
+     OUTCOME_BLOCKED,
+     LAYER_TCP,
+     "connection_timeout",
+     CONFIDENCE_WEAK},
+    {{.lookup_count = 2,
+      .control = DNSCHECK_CONTROL_REACHES,
+      .lookups = {{.result = {.stage = LOOKUP_CONNECT, .failure = FAILURE_REFUSED}},
+                  {.result = {.stage = LOOKUP_CONNECT, .failure = "network_unreachable"},
+                   .is_ipv6_missing = true}}},
+     OUTCOME_BLOCKED,
+     LAYER_TCP,
+     "connection_refused",
+     CONFIDENCE_MEDIUM},
+    {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_CONNECT, .failure = "network_unreachable"}}}},
+     OUTCOME_OFFLINE,
+     LAYER_NONE,
+     "",
+     CONFIDENCE_NONE},
+};
+
 static void test_verdict_table(void **state)
 {
     (void)state;
-    static const struct {
-        struct dnscheck_evidence evidence;
-        enum verdict_outcome outcome;
-        enum verdict_layer layer;
-        const char *method;
-        enum verdict_confidence confidence;
-    } cases[] = {
-        {{.lookup_count = 2,
-          .lookups = {{.result = {.stage = LOOKUP_DONE, .failure = NULL}},
-                      {.result = {.stage = LOOKUP_ANSWER, .failure = FAILURE_NO_ANSWER}}}},
-         OUTCOME_OK,
-         LAYER_NONE,
-         "",
-         CONFIDENCE_NONE},
-        {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_DONE, .failure = NULL, .is_injected = true}}}},
-         OUTCOME_BLOCKED,
-         LAYER_DNS,
-         "dns_injection",
-         CONFIDENCE_CERTAIN},
-        {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_DONE, .failure = NULL, .is_bogon = true}}}},
-         OUTCOME_BLOCKED,
-         LAYER_DNS,
-         "dns_bogon",
-         CONFIDENCE_STRONG},
-        {{.bootstrap_failure = FAILURE_NXDOMAIN},
-         OUTCOME_UNKNOWN,
-         LAYER_NONE,
-         "bootstrap_failure",
-         CONFIDENCE_NONE},
-        {{.bootstrap_failure = FAILURE_BOGON, .is_bootstrap_injected = true},
-         OUTCOME_BLOCKED,
-         LAYER_DNS,
-         "dns_injection",
-         CONFIDENCE_CERTAIN},
-        {{.bootstrap_failure = "network_unreachable"}, OUTCOME_OFFLINE, LAYER_NONE, "", CONFIDENCE_NONE},
-        {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_EXCHANGE, .failure = FAILURE_TIMEOUT}}}},
-         OUTCOME_UNKNOWN,
-         LAYER_NONE,
-         "resolver_unanswered",
-         CONFIDENCE_NONE},
-        {{.lookup_count = 1,
-          .lookups = {{.result = {.stage = LOOKUP_EXCHANGE, .failure = FAILURE_TIMEOUT}}},
-          .connectivity = CONNECTIVITY_FULL_SHUTDOWN},
-         OUTCOME_OFFLINE,
-         LAYER_NONE,
-         "",
-         CONFIDENCE_NONE},
-        {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_ANSWER, .failure = FAILURE_DNS_REFUSED}}}},
-         OUTCOME_UNKNOWN,
-         LAYER_NONE,
-         "resolver_refuses",
-         CONFIDENCE_NONE},
-        {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_TLS, .failure = FAILURE_RESET}}}},
-         OUTCOME_UNKNOWN,
-         LAYER_NONE,
-         "",
-         CONFIDENCE_NONE},
-        {{.lookup_count = 1,
-          .lookups = {{.result = {.stage = LOOKUP_TLS, .failure = FAILURE_RESET}}},
-          .control = DNSCHECK_CONTROL_REACHES},
-         OUTCOME_BLOCKED,
-         LAYER_TLS,
-         "tls_reset",
-         CONFIDENCE_STRONG},
-        {{.lookup_count = 1,
-          .lookups = {{.result = {.stage = LOOKUP_TLS, .failure = FAILURE_RESET}}},
-          .control = DNSCHECK_CONTROL_FAILS},
-         OUTCOME_DOWN,
-         LAYER_NONE,
-         "",
-         CONFIDENCE_MEDIUM},
-        {{.lookup_count = 1,
-          .lookups = {{.result = {.stage = LOOKUP_CONNECT, .failure = FAILURE_TIMEOUT}}},
-          .control = DNSCHECK_CONTROL_REACHES},
-         OUTCOME_BLOCKED,
-         LAYER_TCP,
-         "connection_timeout",
-         CONFIDENCE_WEAK},
-        {{.lookup_count = 2,
-          .control = DNSCHECK_CONTROL_REACHES,
-          .lookups = {{.result = {.stage = LOOKUP_CONNECT, .failure = FAILURE_REFUSED}},
-                      {.result = {.stage = LOOKUP_CONNECT, .failure = "network_unreachable"},
-                       .is_ipv6_missing = true}}},
-         OUTCOME_BLOCKED,
-         LAYER_TCP,
-         "connection_refused",
-         CONFIDENCE_MEDIUM},
-        {{.lookup_count = 1, .lookups = {{.result = {.stage = LOOKUP_CONNECT, .failure = "network_unreachable"}}}},
-         OUTCOME_OFFLINE,
-         LAYER_NONE,
-         "",
-         CONFIDENCE_NONE},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct verdict verdict = dnscheck_verdict(&cases[i].evidence);
-        assert_int_equal(verdict.outcome, cases[i].outcome);
-        assert_int_equal(verdict.layer, cases[i].layer);
-        assert_string_equal(verdict.method, cases[i].method);
-        assert_int_equal(verdict.confidence, cases[i].confidence);
+    for (size_t i = 0; i < sizeof verdict_rows / sizeof verdict_rows[0]; i++) {
+        struct verdict verdict = dnscheck_verdict(&verdict_rows[i].evidence);
+        assert_int_equal(verdict.outcome, verdict_rows[i].outcome);
+        assert_int_equal(verdict.layer, verdict_rows[i].layer);
+        assert_string_equal(verdict.method, verdict_rows[i].method);
+        assert_int_equal(verdict.confidence, verdict_rows[i].confidence);
     }
 }
 
@@ -340,67 +341,68 @@ static const json_t *only_lookup(const json_t *keys, const char **resolver)
     return json_object_iter_value(entry);
 }
 
+static const struct {
+    const char *scheme;
+    struct dns_entry entry;
+    enum verdict_outcome outcome;
+    const char *method, *engine, *failure;
+} plain_rows[] = {
+    {"udp://127.0.0.1", {"example.org", DNS_ANSWER, {PUBLIC_ADDRESS}, NULL}, OUTCOME_OK, "", "udp", NULL},
+    {"tcp://127.0.0.1", {"example.org", DNS_ANSWER, {PUBLIC_ADDRESS}, NULL}, OUTCOME_OK, "", "tcp", NULL},
+    {"udp://dns.test", {"example.org", DNS_ANSWER, {PUBLIC_ADDRESS}, NULL}, OUTCOME_OK, "", "udp", NULL},
+    {"udp://127.0.0.1",
+     {"example.org", DNS_FORGED_RACE, {PUBLIC_ADDRESS}, "8.7.198.45"},
+     OUTCOME_BLOCKED,
+     "dns_injection",
+     "udp",
+     NULL},
+    {"udp://127.0.0.1",
+     {"example.org", DNS_ANSWER, {"10.10.34.35"}, NULL},
+     OUTCOME_BLOCKED,
+     "dns_bogon",
+     "udp",
+     NULL},
+    {"tcp://127.0.0.1",
+     {"example.org", DNS_ANSWER, {"10.10.34.35"}, NULL},
+     OUTCOME_BLOCKED,
+     "dns_bogon",
+     "tcp",
+     NULL},
+    {"udp://127.0.0.1",
+     {"example.org", DNS_REFUSED, {NULL}, NULL},
+     OUTCOME_UNKNOWN,
+     "resolver_refuses",
+     "udp",
+     FAILURE_DNS_REFUSED},
+    {"udp://127.0.0.1",
+     {"example.org", DNS_SILENT, {NULL}, NULL},
+     OUTCOME_UNKNOWN,
+     "resolver_unanswered",
+     "udp",
+     FAILURE_TIMEOUT},
+};
+
 static void test_plain_resolvers(void **state)
 {
     (void)state;
-    static const struct {
-        const char *scheme;
-        struct dns_entry entry;
-        enum verdict_outcome outcome;
-        const char *method, *engine, *failure;
-    } cases[] = {
-        {"udp://127.0.0.1", {"example.org", DNS_ANSWER, {PUBLIC_ADDRESS}, NULL}, OUTCOME_OK, "", "udp", NULL},
-        {"tcp://127.0.0.1", {"example.org", DNS_ANSWER, {PUBLIC_ADDRESS}, NULL}, OUTCOME_OK, "", "tcp", NULL},
-        {"udp://dns.test", {"example.org", DNS_ANSWER, {PUBLIC_ADDRESS}, NULL}, OUTCOME_OK, "", "udp", NULL},
-        {"udp://127.0.0.1",
-         {"example.org", DNS_FORGED_RACE, {PUBLIC_ADDRESS}, "8.7.198.45"},
-         OUTCOME_BLOCKED,
-         "dns_injection",
-         "udp",
-         NULL},
-        {"udp://127.0.0.1",
-         {"example.org", DNS_ANSWER, {"10.10.34.35"}, NULL},
-         OUTCOME_BLOCKED,
-         "dns_bogon",
-         "udp",
-         NULL},
-        {"tcp://127.0.0.1",
-         {"example.org", DNS_ANSWER, {"10.10.34.35"}, NULL},
-         OUTCOME_BLOCKED,
-         "dns_bogon",
-         "tcp",
-         NULL},
-        {"udp://127.0.0.1",
-         {"example.org", DNS_REFUSED, {NULL}, NULL},
-         OUTCOME_UNKNOWN,
-         "resolver_refuses",
-         "udp",
-         FAILURE_DNS_REFUSED},
-        {"udp://127.0.0.1",
-         {"example.org", DNS_SILENT, {NULL}, NULL},
-         OUTCOME_UNKNOWN,
-         "resolver_unanswered",
-         "udp",
-         FAILURE_TIMEOUT},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const struct dns_entry zone[] = {cases[i].entry, {0}};
+    for (size_t i = 0; i < sizeof plain_rows / sizeof plain_rows[0]; i++) {
+        const struct dns_entry zone[] = {plain_rows[i].entry, {0}};
         struct dns_server server = {.entries = zone};
         struct world world;
         const char *resolver = NULL;
         world_open(&world);
         dns_server_start(&server);
-        struct outcome outcome = measure(&world, cases[i].scheme, server.port);
+        struct outcome outcome = measure(&world, plain_rows[i].scheme, server.port);
         const json_t *lookup = only_lookup(outcome.keys, &resolver);
         const char *failure = json_member_text(lookup, "failure");
-        assert_int_equal(outcome.verdict.outcome, cases[i].outcome);
-        assert_string_equal(outcome.verdict.method, cases[i].method);
-        assert_string_equal(failure ? failure : "", cases[i].failure ? cases[i].failure : "");
-        assert_int_equal(strncmp(resolver, cases[i].scheme, 6), 0);
+        assert_int_equal(outcome.verdict.outcome, plain_rows[i].outcome);
+        assert_string_equal(outcome.verdict.method, plain_rows[i].method);
+        assert_string_equal(failure ? failure : "", plain_rows[i].failure ? plain_rows[i].failure : "");
+        assert_int_equal(strncmp(resolver, plain_rows[i].scheme, 6), 0);
         assert_string_equal(json_member_text(json_array_get(json_object_get(lookup, "queries"), 0), "engine"),
-                            cases[i].engine);
+                            plain_rows[i].engine);
         assert_int_equal(json_is_null(json_object_get(outcome.keys, "bootstrap")),
-                         strstr(cases[i].scheme, "test") == NULL);
+                         strstr(plain_rows[i].scheme, "test") == NULL);
         assert_string_equal(json_member_text(outcome.keys, "domain"), "example.org");
         json_decref(outcome.keys);
         dns_server_stop(&server);
