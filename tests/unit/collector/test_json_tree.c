@@ -148,80 +148,140 @@ static void test_our_records(void **state)
 
 #define HEAD "{\"test_name\":\"web_connectivity\",\"measurement_start_time\":\"2026-01-01 00:00:00\",\"test_keys\":"
 
-/* `expected` is what both must say. */
-static void test_hostile_texts(void **state)
+/* `is_record` is what both must say. */
+struct text_case {
+    const char *text;
+    bool is_record;
+};
+
+static const struct text_case key_cases[] = {
+    {HEAD "{}}", true},
+    {HEAD "{\"accessible\":true,\"blocking\":false,\"control\":{\"a\":1}}}", true},
+    {HEAD "{\"a\":1,\"a\":1}}", false},
+    {HEAD "{\"a\":1,\"\\u0061\":1}}", false},
+    {HEAD "{},\"input\":\"a\",\"input\":\"b\"}", false},
+    {HEAD "{\"deep\":[{\"x\":{\"k\":1,\"l\":2,\"k\":3}}]}}", false},
+    {HEAD "{\"a\\\"b\":1,\"a\\u0022b\":1}}", false},
+    {HEAD "{\"sixteen_bytes_ab\":1,\"sixteen_bytes_ab\":1}}", false},
+    {HEAD "{\"longer_than_sixteen_a_longer_tail\":1,\"longer_than_sixteen_b_longer_tail\":1}}", true},
+    {HEAD "{\"longer_than_sixteen\":1,\"longer_than_sixteen\":1}}", false},
+    {HEAD "{\"longer_than_sixtee\\u006e\":1,\"longer_than_sixteen\":1}}", false},
+};
+static const struct text_case number_cases[] = {
+    {HEAD "{\"n\":9223372036854775807}}", true},
+    {HEAD "{\"n\":-9223372036854775808}}", true},
+    {HEAD "{\"n\":9223372036854775808}}", false},
+    {HEAD "{\"n\":18446744073709551615}}", false},
+    {HEAD "{\"n\":-9223372036854775809}}", false},
+    {HEAD "{\"n\":123456789012345678901234567890}}", false},
+    {HEAD "{\"n\":1e308}}", true},
+    {HEAD "{\"n\":1e309}}", false},
+    {HEAD "{\"n\":-1e999}}", false},
+    {HEAD "{\"n\":1e-999}}", true},
+    {HEAD "{\"n\":-0}}", true},
+    {HEAD "{\"n\":01}}", false},
+    {HEAD "{\"n\":1.}}", false},
+    {HEAD "{\"n\":.5}}", false},
+    {HEAD "{\"n\":+1}}", false},
+    {HEAD "{\"n\":0x10}}", false},
+    {HEAD "{\"n\":NaN}}", false},
+    {HEAD "{\"n\":1e5}}", true},
+    {HEAD "{\"n\":1E+05}}", true},
+    {HEAD "{\"n\":1e}}", false},
+    {HEAD "{\"n\":1e+}}", false},
+    {HEAD "{\"n\":-}}", false},
+    {HEAD "{\"n\":12x}}", false},
+    {HEAD "{\"n\":tru}}", false},
+    {HEAD "{\"n\":nullx}}", false},
+};
+static const struct text_case string_cases[] = {
+    {HEAD "{\"s\":\"\\ud83d\\ude00\"}}", true},
+    {HEAD "{\"s\":\"\\ud83d\"}}", false},
+    {HEAD "{\"s\":\"\\ude00\"}}", false},
+    {HEAD "{\"s\":\"\\ud83dx\"}}", false},
+    {HEAD "{\"s\":\"\\ud83d\\u0041\"}}", false},
+    {HEAD "{\"\\ude00\":1}}", false},
+    {HEAD "{\"s\":\"\\u0000\"}}", true},
+    {HEAD "{\"\\u0000\":1}}", false},
+    {HEAD "{\"s\":\"\x7f\"}}", true},
+    {HEAD "{\"s\":\"\x1f\"}}", false},
+    {HEAD "{\"s\":\"\xc0\x80\"}}", false},
+    {HEAD "{\"s\":\"\xed\xa0\x80\"}}", false},
+    {HEAD "{\"s\":\"\xf4\x90\x80\x80\"}}", false},
+    {HEAD "{\"s\":\"\xff\"}}", false},
+    {HEAD "{\"s\":\"\xe2\x82\"}}", false},
+    {HEAD "{\"s\":\"\\x41\"}}", false},
+    {HEAD "{\"s\":\"\\u12\"}}", false},
+    {HEAD "{\"s\":\"\\\\ud83d\"}}", true},
+    {HEAD "{\"s\":\"\\\\ud83d\\ude00\"}}", false},
+    {HEAD "{\"s\":\"\\\\\\\\\"}}", true},
+    {HEAD "{\"s\":\"\\b\\f\\n\\r\\t\\/\\\"\"}}", true},
+};
+static const struct text_case shape_cases[] = {
+    {HEAD "{}} ", true},
+    {HEAD "{}}{}", false},
+    {HEAD "{}},", false},
+    {HEAD "{},}", false},
+    {HEAD "[]}", false},
+    {HEAD "null}", false},
+    {"\xef\xbb\xbf" HEAD "{}}", false},
+    {"", false},
+    {" ", false},
+    {"null", false},
+    {"\"text\"", false},
+    {"[1,2]", false},
+    {"{", false},
+    {HEAD "[1,]}", false},
+    {HEAD "{\"a\" 1}}", false},
+    {HEAD "{\"a\":1 \"b\":2}}", false},
+    {HEAD "{\"a\":\"x\" y}}", false},
+    {HEAD "{\"a\":[1,2}}", false},
+};
+
+static void compare_texts(struct pair *pair, const struct text_case *cases, size_t count)
 {
-    static const struct {
-        const char *text;
-        bool expected;
-    } cases[] = {
-        {HEAD "{}}", true},
-        {HEAD "{\"accessible\":true,\"blocking\":false,\"control\":{\"a\":1}}}", true},
-        {HEAD "{\"a\":1,\"a\":1}}", false},
-        {HEAD "{\"a\":1,\"\\u0061\":1}}", false},
-        {HEAD "{},\"input\":\"a\",\"input\":\"b\"}", false},
-        {HEAD "{\"deep\":[{\"x\":{\"k\":1,\"l\":2,\"k\":3}}]}}", false},
-        {HEAD "{\"n\":9223372036854775807}}", true},
-        {HEAD "{\"n\":-9223372036854775808}}", true},
-        {HEAD "{\"n\":9223372036854775808}}", false},
-        {HEAD "{\"n\":18446744073709551615}}", false},
-        {HEAD "{\"n\":-9223372036854775809}}", false},
-        {HEAD "{\"n\":123456789012345678901234567890}}", false},
-        {HEAD "{\"n\":1e308}}", true},
-        {HEAD "{\"n\":1e309}}", false},
-        {HEAD "{\"n\":-1e999}}", false},
-        {HEAD "{\"n\":1e-999}}", true},
-        {HEAD "{\"n\":-0}}", true},
-        {HEAD "{\"n\":01}}", false},
-        {HEAD "{\"n\":1.}}", false},
-        {HEAD "{\"n\":.5}}", false},
-        {HEAD "{\"n\":+1}}", false},
-        {HEAD "{\"n\":0x10}}", false},
-        {HEAD "{\"n\":NaN}}", false},
-        {HEAD "{\"s\":\"\\ud83d\\ude00\"}}", true},
-        {HEAD "{\"s\":\"\\ud83d\"}}", false},
-        {HEAD "{\"s\":\"\\ude00\"}}", false},
-        {HEAD "{\"s\":\"\\ud83dx\"}}", false},
-        {HEAD "{\"s\":\"\\ud83d\\u0041\"}}", false},
-        {HEAD "{\"\\ude00\":1}}", false},
-        {HEAD "{\"s\":\"\\u0000\"}}", true},
-        {HEAD "{\"\\u0000\":1}}", false},
-        {HEAD "{\"s\":\"\x7f\"}}", true},
-        {HEAD "{\"s\":\"\x1f\"}}", false},
-        {HEAD "{\"s\":\"\xc0\x80\"}}", false},
-        {HEAD "{\"s\":\"\xed\xa0\x80\"}}", false},
-        {HEAD "{\"s\":\"\xf4\x90\x80\x80\"}}", false},
-        {HEAD "{\"s\":\"\xff\"}}", false},
-        {HEAD "{\"s\":\"\xe2\x82\"}}", false},
-        {HEAD "{\"s\":\"\\x41\"}}", false},
-        {HEAD "{\"s\":\"\\u12\"}}", false},
-        {HEAD "{}} ", true},
-        {HEAD "{}}{}", false},
-        {HEAD "{}},", false},
-        {HEAD "{},}", false},
-        {HEAD "[]}", false},
-        {HEAD "null}", false},
-        {"\xef\xbb\xbf" HEAD "{}}", false},
-        {"", false},
-        {" ", false},
-        {"null", false},
-        {"\"text\"", false},
-        {"[1,2]", false},
-        {"{", false},
-    };
-    struct pair *pair = *state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         size_t good_count = pair->good_count;
         print_message("%s\n", cases[i].text);
         compare(pair, cases[i].text, strlen(cases[i].text));
-        assert_int_equal(pair->good_count - good_count, cases[i].expected);
+        assert_int_equal(pair->good_count - good_count, cases[i].is_record);
     }
+}
+
+#define COMPARE_TEXTS(pair, cases) compare_texts(pair, cases, sizeof(cases) / sizeof(cases)[0])
+
+static void test_hostile_texts(void **state)
+{
     static const char zero[] = HEAD "{\"s\":\"a\0b\"}}";
     static const char zero_behind[] = HEAD "{\"n\":[-2\0\r,1]}}";
+    struct pair *pair = *state;
+    COMPARE_TEXTS(pair, key_cases);
+    COMPARE_TEXTS(pair, number_cases);
+    COMPARE_TEXTS(pair, string_cases);
+    COMPARE_TEXTS(pair, shape_cases);
     size_t good_count = pair->good_count;
     compare(pair, zero, sizeof zero - 1);
     compare(pair, zero_behind, sizeof zero_behind - 1);
     assert_int_equal(pair->good_count, good_count);
+}
+
+/* An escape at each place of a block of bytes, whole and cut: blocks are judged at once, escapes may lie across two. */
+static void test_escapes_everywhere(void **state)
+{
+    static const struct text_case escapes[] = {{"\\n", true},      {"\\u00e9", true},        {"\\ud83d\\ude00", true},
+                                               {"\\x", false},     {"\\u00g9", false},       {"\\ud83d\\n", false},
+                                               {"\\\\", true},    {"\\\\\\\"", true},    {"\\ude00", false}};
+    struct pair *pair = *state;
+    for (size_t i = 0; i < sizeof escapes / sizeof escapes[0]; i++) {
+        for (int before = 0; before < 130; before++) {
+            struct buffer text = {0};
+            size_t good_count = pair->good_count;
+            buffer_printf(&text, HEAD "{\"s\":\"%*s%s\"}}", before, "", escapes[i].text);
+            compare(pair, text.bytes, text.count);
+            assert_int_equal(pair->good_count - good_count, escapes[i].is_record);
+            buffer_free(&text);
+        }
+    }
 }
 
 static void repeat(struct buffer *out, const char *text, int count)
@@ -300,6 +360,6 @@ int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_real_records), CASE(test_our_records), CASE(test_hostile_texts), CASE(test_bounds)};
+        CASE(test_real_records), CASE(test_our_records), CASE(test_hostile_texts), CASE(test_escapes_everywhere), CASE(test_bounds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,32 +155,17 @@ static bool is_portal(const struct fixture *fixture)
     return fixture->play == PLAY_PORTAL || fixture->play == PLAY_REFUSE_PORTAL;
 }
 
-static void on_request(struct evhttp_request *request, void *arg)
+static void huge_send(struct evhttp_request *request)
 {
-    struct fixture *fixture = arg;
-    if (strcmp(evhttp_request_get_host(request), "portal.example") == 0) {
-        page_send(request, 200, "<html>Please log in</html>");
-        return;
-    }
-    if (strcmp(evhttp_request_get_uri(request), "/v1/keys") == 0 && !is_portal(fixture)) {
-        fixture->keys_count++;
-        if (fixture->names_recipient)
-            keys_send(fixture, request);
-        else
-            page_send(request, 404, "{\"error\":\"not_found\"}");
-        return;
-    }
-    struct evbuffer *input = evhttp_request_get_input_buffer(request);
-    struct buffer body = {0};
-    uint8_t hash[SHA256_BYTES];
-    buffer_append(&body, evbuffer_pullup(input, -1), evbuffer_get_length(input));
-    fixture->request_count++;
-    bool is_sealed = age_is_sealed(body.bytes, body.count);
-    if (strcmp(evhttp_request_get_uri(request), "/v1/bundles") != 0 ||
-        !(is_sealed ? sealed_is_good(fixture, &body) : request_is_good(request, &body)))
-        fixture->has_bad_request = true;
-    fixture->sealed_count += is_sealed;
-    sha256(body.bytes, body.count, hash);
+    char *text = calloc(1, 300001);
+    memset(text, ' ', 300000);
+    page_send(request, 200, text);
+    free(text);
+}
+
+/* `hash` is that of the body. */
+static void play_answer(struct fixture *fixture, struct evhttp_request *request, uint8_t hash[SHA256_BYTES])
+{
     switch (fixture->play) {
     case PLAY_HONEST:
     case PLAY_AGAIN:
@@ -209,15 +194,43 @@ static void on_request(struct evhttp_request *request, void *arg)
     case PLAY_BROKEN:
         page_send(request, 500, "{\"error\":\"io\"}");
         break;
-    case PLAY_HUGE: {
-        char *text = calloc(1, 300001);
-        memset(text, ' ', 300000);
-        page_send(request, 200, text);
-        free(text);
+    case PLAY_HUGE:
+        huge_send(request);
         break;
     }
-    }
+}
+
+static void on_upload(struct fixture *fixture, struct evhttp_request *request)
+{
+    struct evbuffer *input = evhttp_request_get_input_buffer(request);
+    struct buffer body = {0};
+    uint8_t hash[SHA256_BYTES];
+    buffer_append(&body, evbuffer_pullup(input, -1), evbuffer_get_length(input));
+    fixture->request_count++;
+    bool is_sealed = age_is_sealed(body.bytes, body.count);
+    if (strcmp(evhttp_request_get_uri(request), "/v1/bundles") != 0 ||
+        !(is_sealed ? sealed_is_good(fixture, &body) : request_is_good(request, &body)))
+        fixture->has_bad_request = true;
+    fixture->sealed_count += is_sealed;
+    sha256(body.bytes, body.count, hash);
+    play_answer(fixture, request, hash);
     buffer_free(&body);
+}
+
+static void on_request(struct evhttp_request *request, void *arg)
+{
+    struct fixture *fixture = arg;
+    if (strcmp(evhttp_request_get_host(request), "portal.example") == 0) {
+        page_send(request, 200, "<html>Please log in</html>");
+    } else if (strcmp(evhttp_request_get_uri(request), "/v1/keys") == 0 && !is_portal(fixture)) {
+        fixture->keys_count++;
+        if (fixture->names_recipient)
+            keys_send(fixture, request);
+        else
+            page_send(request, 404, "{\"error\":\"not_found\"}");
+    } else {
+        on_upload(fixture, request);
+    }
 }
 
 static void server_open(struct fixture *fixture)
