@@ -24,7 +24,6 @@
 #define WITNESS_ALLOWED    2u
 #define QUORUM_PROBES      2
 #define QUORUM_NETWORKS    2
-#define LOG_ODDS_MOST      6.0 /* of one probe, and of one network */
 #define CONFIRMED_LEAST    0.99
 #define PROBABLE_LEAST     0.9
 #define FEW_PROBES         6u /* fewer: two lines that break in the same hour are not so rare */
@@ -172,6 +171,7 @@ static uint32_t evidence_sum(const struct watch *watch, const struct span *span,
                              struct event *event)
 {
     const struct roster *roster = &watch->roster;
+    double most = watch->settings.log_odds_most;
     uint32_t doubtful_count = 0;
     for (size_t i = 0; i < roster->probe_count; i++) {
         uint32_t count = tally->shares[i].fail_count;
@@ -186,15 +186,14 @@ static uint32_t evidence_sum(const struct watch *watch, const struct span *span,
         uint32_t network = roster->probes[i].network;
         tally->weights[network] += weight;
         tally->weight += weight;
-        tally->log_odds[network] += weight * fmin(LOG_ODDS_MOST, LOG_ODDS_FAILURE + LOG_ODDS_MORE * (count - 1.0));
+        tally->log_odds[network] += weight * fmin(most, LOG_ODDS_FAILURE + LOG_ODDS_MORE * (count - 1.0));
         event->network_count += tally->probe_counts[network]++ == 0;
         event->probe_count++;
         event->evidence_count[CONFIDENCE_STRONG] += count;
     }
     double log_odds = 0;
-    double most = span->network == NETWORK_ANY ? LOG_ODDS_MOST : 2 * LOG_ODDS_MOST;
     for (size_t i = 0; i < roster->network_count; i++)
-        log_odds += fmin(most, tally->log_odds[i]);
+        log_odds += fmin(span->network == NETWORK_ANY ? most : 2 * most, tally->log_odds[i]);
     double against = span->witness_weight + tally->doubtful_weight, spared = floor(WITNESS_SPARED * tally->weight + 1e-9);
     if (against > spared)
         log_odds -= LOG_ODDS_WITNESS * (against - spared);

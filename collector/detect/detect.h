@@ -69,6 +69,7 @@ struct detect_settings {
     double alarm_threshold;     /* G, 7 */
     double expected_least;      /* E, 3: below is blind */
     double ratio_alarm;         /* rho, 0.5 */
+    double log_odds_most;       /* of one probe, and of one network, 6: nobody is sure alone */
     int64_t warmup_s;           /* history before a probe counts as expected: 2 d */
     int64_t active_s;           /* a probe not seen for longer is gone: 7 d */
     int64_t collector_margin_s; /* bins younger than this are not judged yet: late uploads */

@@ -66,6 +66,7 @@ struct detect_settings detect_settings_default(int64_t bin_length_s)
                                     .alarm_threshold = 7,
                                     .expected_least = 3,
                                     .ratio_alarm = 0.5,
+                                    .log_odds_most = 6,
                                     .warmup_s = 2 * 144 * scale_s,
                                     .active_s = 7 * 144 * scale_s,
                                     .collector_margin_s = 2 * scale_s};

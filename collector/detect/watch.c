@@ -18,7 +18,6 @@
 #define LOST_NETWORKS       2
 #define FROZEN_BINS_MOST    (45 * 144)
 #define DOUBTFUL_BINS_MOST  36 /* six hours */
-#define LOG_ODDS_NETWORK    6.0
 #define LOG_ODDS_WORKING    3.0
 #define WITNESS_ALLOWED     2 /* one working for so many failing: some line is always spared */
 #define WITNESS_BINS        3 /* in which a probe worked, for it to be one: fewer, and it came back at the end */
@@ -189,7 +188,7 @@ static void evidence_weigh(const struct watch *watch, const struct span *span, u
         }
     }
     out->network_count += out->fixed_lost_count + out->mobile_lost_count > lost_before;
-    out->log_odds += fmax(-LOG_ODDS_NETWORK, fmin(LOG_ODDS_NETWORK, log_odds));
+    out->log_odds += fmax(-watch->settings.log_odds_most, fmin(watch->settings.log_odds_most, log_odds));
 }
 
 /* One bin may be thin by chance; an alarm stands only where few of the usual probes were heard in the last bins, and
