@@ -105,7 +105,9 @@ enum status state_consent_check(const char *folder, struct why *why)
 {
     struct buffer text = {0};
     json_t *consent = NULL;
-    enum status status = small_read(folder, STATE_CONSENT, &text, NULL);
+    enum status status = small_read(folder, STATE_CONSENT, &text, why);
+    if (status == STATUS_IO) /* there, but not for us: who it belongs to may well have agreed */
+        return status;
     if (status == STATUS_OK)
         status = json_read((const char *)text.bytes, text.count, &consent, NULL);
     if (status == STATUS_OK && json_member_int(consent, "text_version", 0) != STATE_CONSENT_TEXT)

@@ -38,7 +38,7 @@ enum status state_lock(const char *folder, int *out_fd, struct why *why);
  * program made it, CONFLICT where the mark is damaged: nothing is changed then. */
 enum status state_format_check(const char *folder, struct why *why);
 
-/* Whether somebody agreed to the present text: REFUSED, with what to type, where not. */
+/* Whether somebody agreed to the present text: REFUSED, with what to type, where not; IO where that cannot be read. */
 enum status state_consent_check(const char *folder, struct why *why);
 enum status state_consent_publish(const char *folder, int64_t now_us, struct why *why);
 

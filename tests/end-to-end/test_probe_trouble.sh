@@ -100,6 +100,20 @@ echo 2 >"$STATE/format"
 refused 2 'chain.json is damaged' --state "$STATE"
 rm -f "$STATE/chain.json" "$STATE/format"
 
+# The state of another user: neither harmed, nor taken for one without consent.
+if command -v setpriv >/dev/null && setpriv --reuid 65534 true 2>/dev/null; then
+    chmod 755 "$WORK"
+    for mode in 700 711; do
+        chmod $mode "$STATE"
+        got=0
+        setpriv --reuid 65534 --regid 65534 --clear-groups timeout 20 "$BIN/dialtone-probe" run --state "$STATE" --config "$CONF" \
+            >"$WORK/out" 2>"$WORK/err" || got=$?
+        grep -q 'Permission denied' "$WORK/err" && [ "$(wc -l <"$WORK/err")" = 1 ] && [ "$got" != 0 ] ||
+            fail "another's state: exit $got: $(cat "$WORK/err")"
+    done
+    chmod 700 "$STATE"
+fi
+
 # A disk that turned read-only, with the folder on it.
 mkdir "$WORK/disk"
 mount -t tmpfs -o size=4m none "$WORK/disk"
