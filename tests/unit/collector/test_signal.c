@@ -82,6 +82,12 @@ static void test_tables(void **state)
         {"a.csv", "date,value\n11/12/2019,1\n13/11/2019,2\n", "", 1, 2, 0, 2},
         {"a.csv", "date,value\n11/12/2019,1\n11/13/2019,2\n", "", 1, 2, 0, 1},
         {"a.csv", "Serie: main.timestamps,main.values\n2019-11-11T00:00:00Z,7\n", "", 1, 1, 0, 7},
+        {"zones.csv", "time,region,value\n2019-11-11T03:30:00+03:30,IR,1\n2019-11-11T00:00:00Z,IR,3\n"
+                      "2019-11-11T01:00+01:00,IR,5\n2019-11-11 00:00,IR,7\n", "IR", 1, 1, 0, 4},
+        {"order.csv", "time,region,value\n2019-11-13,IR,5\n2019-11-11,IR,1\n2019-11-12,IR,3\n2019-11-11,IR,1\n", "IR", 1, 3,
+         0, 1},
+        {"odd.csv", "time,region,value\n2019-11-11,Nowhere,1\n2019-11-11,IR,inf\n2019-11-11,IR,1e999\n2019-11-11,IR,NaN\n"
+                    "2019-11-11,\"a\x01""b\",1\n2019-11-11,\xff\xfe,1\n", "Nowhere", 1, 1, 5, 1},
         {"a.csv", "Post ID,Survey,Post Date,Location\n1,x,2019-11-11,Kabul\n2,x,2019-11-11,Kabul\n", "Kabul", 1, 1, 0, 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
