@@ -181,7 +181,8 @@ static void learn(struct walk *walk, const struct sample *sample, double referen
         memory_add(&walk->residuals, fabs(sample->value - reference) / reference);
 }
 
-/* The sample at which the series fell most, between the last G = 0 and the alarm. */
+/* The sample at which the series fell most, between the last G = 0 and the alarm; or where it began to stay low, if that
+ * was before: some fall in two steps. */
 static size_t steepest(const struct walk *walk)
 {
     size_t first = walk->onset, best = walk->onset;
@@ -196,7 +197,10 @@ static size_t steepest(const struct walk *walk)
             best = i;
         }
     }
-    return best;
+    size_t low = walk->alarm;
+    while (low > first && walk->ratios[low - 1] <= RATIO_ALARM)
+        low--;
+    return low < best ? low : best;
 }
 
 /* The share of the event's samples near its bottom; a return that is slower than the fall leaves few. */
