@@ -170,8 +170,11 @@ wait "$poster" || { cat "$work/poster.log" >&2; fail "not every bundle got its r
 took=$(($(date +%s) - began))
 echo "cluster: all posted in $took s: $((bundles * 2000 / (took > 0 ? took : 1))) measurements/s, duplicates included"
 
-# Everything that follows is asked of each node, when it has what the others have.
-settled() { [ "$(ask "$1" "SELECT sum(queue_size) + sum(is_readonly) FROM system.replicas")" = 0 ]; }
+# Everything that follows is asked of each node, when it has what the others have: an empty queue alone may mean that it has
+# not yet read of what there is to fetch.
+settled() {
+    [ "$(ask "$1" "SELECT sum(queue_size) + sum(is_readonly) + sum(greatest(toInt64(log_max_index) + 1 - toInt64(log_pointer), 0)) FROM system.replicas")" = 0 ]
+}
 for n in 1 2 3; do
     wait_for 60 settled $n || fail "node $n does not catch up"
     counted=$(ask $n "SELECT uniqExact(identity) FROM dialtone.entries WHERE line >= 0")
@@ -180,7 +183,7 @@ for n in 1 2 3; do
         tr '\t' ' ' | LC_ALL=C sort >"$work/stored$n"
     LC_ALL=C sort -u "$work"/receipts.* >"$work/receipted"
     LC_ALL=C comm -23 "$work/receipted" "$work/stored$n" >"$work/missing"
-    [ ! -s "$work/missing" ] || fail "node $n lacks $(wc -l <"$work/missing") receipted bundles"
+    [ ! -s "$work/missing" ] || fail "node $n lacks $(wc -l <"$work/missing") receipted bundles: $(head -n 3 "$work/missing")"
     gaps=$(ask $n "SELECT countIf(n != top + 1) FROM (SELECT log, uniqExact(log_index) AS n, max(log_index) AS top,
         uniqExact(identity) AS bundles FROM dialtone.entries WHERE line < 0 GROUP BY log HAVING n != top + 1 OR bundles != n)")
     [ "$gaps" = 0 ] || fail "node $n has a log with gaps"
