@@ -120,11 +120,8 @@ static json_t *keys_encode(const struct nettest_run *run, const struct verdict *
 /* The run is gone when this returns. */
 static void run_finish(struct nettest_run *run)
 {
-    struct nettest_result result = {.start_us = run->start_wall_us,
-                                    .runtime_s = step_seconds(&run->trace, step_now_us(&run->trace)),
-                                    .verdict = dnscheck_verdict(&run->evidence)};
-    if (run->bootstrap[0] && !address_is_bogon(&run->context->resolvers[0]))
-        address_format(&run->context->resolvers[0], result.resolver_ip);
+    struct nettest_result result = step_result(&run->trace, run->start_wall_us, run->bootstrap[0] != NULL);
+    result.verdict = dnscheck_verdict(&run->evidence);
     result.test_keys = keys_encode(run, &result.verdict);
     run->callback(&result, run->arg);
     json_decref(result.test_keys);

@@ -75,21 +75,7 @@ static bool is_offline(const struct dnscheck_evidence *evidence)
             return false; /* somebody is there */
         all_local = all_local && failure_is_local(result->failure);
     }
-    switch (evidence->connectivity) {
-    case CONNECTIVITY_NO_LINK:
-    case CONNECTIVITY_NO_GATEWAY:
-    case CONNECTIVITY_FULL_SHUTDOWN:
-    case CONNECTIVITY_CAPTIVE_PORTAL:
-        return true;
-    case CONNECTIVITY_UNKNOWN:
-    case CONNECTIVITY_RESOLVER_DEAD:
-    case CONNECTIVITY_DOMESTIC_ONLY:
-    case CONNECTIVITY_DNS_FAILURE:
-    case CONNECTIVITY_TLS_BLOCKED:
-    case CONNECTIVITY_WORKING:
-        break;
-    }
-    return all_local;
+    return connectivity_is_offline(evidence->connectivity) || all_local;
 }
 
 static struct verdict judge_failure(const struct dnscheck_evidence *evidence,

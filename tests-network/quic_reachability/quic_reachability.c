@@ -113,11 +113,8 @@ static void run_finish(struct nettest_run *run)
         if (run->questions[i] && dns_result(run->questions[i])->is_injected)
             run->evidence.is_injected = true;
     }
-    struct nettest_result result = {.start_us = run->start_wall_us,
-                                    .runtime_s = step_seconds(&run->trace, step_now_us(&run->trace)),
-                                    .verdict = quic_verdict(&run->evidence)};
-    if (run->questions[0] && !address_is_bogon(&run->context->resolvers[0]))
-        address_format(&run->context->resolvers[0], result.resolver_ip);
+    struct nettest_result result = step_result(&run->trace, run->start_wall_us, run->questions[0] != NULL);
+    result.verdict = quic_verdict(&run->evidence);
     result.test_keys = keys_encode(run, &result.verdict);
     run->callback(&result, run->arg);
     json_decref(result.test_keys);

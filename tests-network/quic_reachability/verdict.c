@@ -34,21 +34,7 @@ static bool is_offline(const struct quic_evidence *evidence)
     if (is_tcp_up || is_refused || evidence->control_name == QUIC_REACHED ||
         evidence->control != QUIC_CONTROL_NONE)
         return false;
-    switch (evidence->connectivity) {
-    case CONNECTIVITY_NO_LINK:
-    case CONNECTIVITY_NO_GATEWAY:
-    case CONNECTIVITY_FULL_SHUTDOWN:
-    case CONNECTIVITY_CAPTIVE_PORTAL:
-        return true;
-    case CONNECTIVITY_UNKNOWN:
-    case CONNECTIVITY_RESOLVER_DEAD:
-    case CONNECTIVITY_DOMESTIC_ONLY:
-    case CONNECTIVITY_DNS_FAILURE:
-    case CONNECTIVITY_TLS_BLOCKED:
-    case CONNECTIVITY_WORKING:
-        break;
-    }
-    return failure_is_local(evidence->dns_failure) ||
+    return connectivity_is_offline(evidence->connectivity) || failure_is_local(evidence->dns_failure) ||
            (failure_is_local(evidence->target_failure) &&
             (!evidence->tcp_tried || failure_is_local(evidence->tcp_failure)));
 }

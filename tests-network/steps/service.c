@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "measurement/base/json.h"
-#include "tests-network/steps/address.h"
 #include "tests-network/steps/dns.h"
 #include "tests-network/steps/endpoint.h"
 #include "tests-network/steps/failure.h"
@@ -158,12 +157,9 @@ static json_t *dialtone_encode(struct nettest_run *run, const struct service_evi
 static void run_finish(struct nettest_run *run)
 {
     const struct service_evidence evidence = evidence_of(run);
-    struct nettest_result result = {.start_us = run->start_wall_us,
-                                    .runtime_s = step_seconds(&run->trace, step_now_us(&run->trace)),
-                                    .verdict = service_verdict(run->service, &evidence),
-                                    .test_keys = json_object()};
-    if (run->context->resolver_count > 0 && !address_is_bogon(&run->context->resolvers[0]))
-        address_format(&run->context->resolvers[0], result.resolver_ip);
+    struct nettest_result result = step_result(&run->trace, run->start_wall_us, true);
+    result.verdict = service_verdict(run->service, &evidence);
+    result.test_keys = json_object();
     if (!run->service->has_own_records) {
         json_object_set_new(result.test_keys, "agent", json_string("redirect"));
         records_join(run, result.test_keys);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "measurement/base/json.h"
+#include "tests-network/steps/address.h"
 
 #define LOG_PLACES_MAX 64 /* labels, and addresses, that one log tells apart */
 #define LOG_ADDRESS_BYTES 64
@@ -127,6 +128,15 @@ void step_label_tag(struct step_label *label, const char *format, ...)
 int64_t step_now_us(const struct step_trace *trace)
 {
     return clock_monotonic_us(&trace->context->clock);
+}
+
+struct nettest_result step_result(const struct step_trace *trace, int64_t start_wall_us, bool was_resolver_asked)
+{
+    const struct nettest_context *context = trace->context;
+    struct nettest_result result = {.start_us = start_wall_us, .runtime_s = step_seconds(trace, step_now_us(trace))};
+    if (was_resolver_asked && context->resolver_count > 0 && !address_is_bogon(&context->resolvers[0]))
+        address_format(&context->resolvers[0], result.resolver_ip);
+    return result;
 }
 
 double step_seconds(const struct step_trace *trace, int64_t monotonic_us)

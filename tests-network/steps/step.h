@@ -53,6 +53,10 @@ struct step_event {
 void step_event(const struct step_trace *trace, const struct step_label *label,
                 const struct step_event *event);
 
+/* The result of a measurement that ends now, without verdict and keys. The resolver is told where it was asked and is a
+ * public one: another's address says where in a network the probe stands. */
+struct nettest_result step_result(const struct step_trace *trace, int64_t start_wall_us, bool was_resolver_asked);
+
 /* NULL without memory. */
 struct step_log *step_log_new(void);
 /* All events of the log as network_events has them, sorted by t. New reference, NULL without memory. */

@@ -51,25 +51,15 @@ static void run_free(struct nettest_run *run)
     free(run);
 }
 
-static void resolver_tell(const struct nettest_run *run, struct nettest_result *result)
-{
-    const struct web_lookup *lookup = &run->evidence.lookups[0];
-    if (lookup->is_literal || run->context->resolver_count == 0 ||
-        address_is_bogon(&run->context->resolvers[0]))
-        return;
-    address_format(&run->context->resolvers[0], result->resolver_ip);
-}
-
 /* The run is gone when this returns. */
 static void run_finish(struct nettest_run *run)
 {
-    struct nettest_result result = {.start_us = run->start_wall_us};
     while (!LIST_EMPTY(&run->questions))
         web_question_close(LIST_FIRST(&run->questions));
-    resolver_tell(run, &result);
+    struct nettest_result result =
+        step_result(&run->trace, run->start_wall_us, !run->evidence.lookups[0].is_literal);
     run->evidence.is_machine_busy = loop_was_late(run->context->loop, run->trace.zero_us);
     result.verdict = web_verdict(&run->evidence);
-    result.runtime_s = step_seconds(&run->trace, step_now_us(&run->trace));
     result.test_keys = web_test_keys(run, &result.verdict);
     run->callback(&result, run->arg);
     json_decref(result.test_keys);
