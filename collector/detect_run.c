@@ -361,9 +361,15 @@ static enum status region_judge(struct collector_folder *folder, const struct re
     judging.service_from_s = service_start_s(&judging);
     int64_t usable_s = changed_s(&judging) - DETECT_REACH_S - DETECT_REACH_BINS * length_s;
     enum status status = STATUS_OK;
-    /* Rows at an address may be changed by others, who judge them too. */
-    if (!folder->store->check_address) {
-        status = walk_cache_open(folder->path, region->region, usable_s / length_s, &judging.cache);
+    int64_t version = 0;
+    status = walk_cache_open(folder->path, region->region, usable_s / length_s, &judging.cache);
+    /* Rows at an address may be judged by others too. */
+    bool is_shared = folder->store->judged_version != NULL;
+    if (status == STATUS_OK && is_shared) {
+        status = folder->store->judged_version(folder->handle, region->region, &version, why);
+    }
+    if (status == STATUS_OK && is_shared) {
+        walk_cache_check(&judging.cache, version);
     }
     if (status == STATUS_OK && scope == DETECT_ALL) {
         walk_cache_clear(&judging.cache);
@@ -373,6 +379,10 @@ static enum status region_judge(struct collector_folder *folder, const struct re
     }
     if (status == STATUS_OK) {
         status = judge_and_put(&judging, now_s, why);
+    }
+    if (status == STATUS_OK && is_shared &&
+        folder->store->judged_version(folder->handle, region->region, &version, why) == STATUS_OK) {
+        walk_cache_stamp(&judging.cache, version);
     }
     counts->region_count++;
     counts->rescored_bin_count += judging.bin_count;

@@ -14,6 +14,7 @@
 #define FOLDER         "walks"
 #define BYTES_MAX      (256u << 20)
 #define FAR_DAYS       28
+#define STAMP_BYTES_MAX 32
 
 static char *path_make(const char *data_folder, const char *region, const char *suffix)
 {
@@ -48,7 +49,8 @@ enum status walk_cache_open(const char *data_folder, const char *region, int64_t
         return STATUS_OK;
     out->near_path = path_make(data_folder, region, "near");
     out->far_path = path_make(data_folder, region, "far");
-    if (out->near_path == NULL || out->far_path == NULL) {
+    out->stamp_path = path_make(data_folder, region, "judged");
+    if (out->near_path == NULL || out->far_path == NULL || out->stamp_path == NULL) {
         walk_cache_close(out);
         return STATUS_NO_MEMORY;
     }
@@ -71,12 +73,35 @@ enum status walk_cache_open(const char *data_folder, const char *region, int64_t
     return STATUS_OK;
 }
 
+void walk_cache_check(struct walk_cache *cache, int64_t judged_version)
+{
+    struct buffer text = {0};
+    struct why ignored;
+    bool is_ours = cache->stamp_path != NULL && file_read(cache->stamp_path, STAMP_BYTES_MAX, &text, &ignored) == STATUS_OK;
+    buffer_append(&text, "", 1);
+    is_ours = is_ours && !text.failed && strtoll((const char *)text.bytes, NULL, 10) == judged_version;
+    buffer_free(&text);
+    if (!is_ours)
+        walk_cache_clear(cache);
+}
+
+void walk_cache_stamp(const struct walk_cache *cache, int64_t judged_version)
+{
+    char text[STAMP_BYTES_MAX];
+    struct why ignored;
+    int length = snprintf(text, sizeof text, "%lld\n", (long long)judged_version);
+    if (cache->stamp_path != NULL)
+        (void)file_publish(cache->stamp_path, text, (size_t)length, 0644, &ignored);
+}
+
 void walk_cache_clear(struct walk_cache *cache)
 {
     if (cache->near_path != NULL)
         unlink(cache->near_path);
     if (cache->far_path != NULL)
         unlink(cache->far_path);
+    if (cache->stamp_path != NULL)
+        unlink(cache->stamp_path);
     buffer_free(&cache->bytes);
     cache->next_bin = cache->near_bin = cache->far_bin = 0;
 }
@@ -97,6 +122,7 @@ void walk_cache_close(struct walk_cache *cache)
 {
     free(cache->near_path);
     free(cache->far_path);
+    free(cache->stamp_path);
     buffer_free(&cache->bytes);
     *cache = (struct walk_cache){0};
 }

@@ -165,6 +165,9 @@ struct store {
     enum status (*put_trust)(struct store_handle *handle, const char *id, int64_t time_us, const char *text,
                              struct why *why);
     enum status (*each_trust)(struct store_handle *handle, store_trust_callback callback, void *arg);
+    /* A number of the region's last judgement, which each put_detection makes greater, whoever judges; 0 before the first.
+     * NULL: nobody but the data folder's own collector can judge. */
+    enum status (*judged_version)(struct store_handle *handle, const char *region, int64_t *out, struct why *why);
     /* What follows is for stores whose rows are in the data folder; NULL otherwise. */
     /* Writes the store as it is at one moment, while others write, to files of the same names in another
      * folder. */

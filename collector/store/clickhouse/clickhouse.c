@@ -106,6 +106,7 @@ const struct store store_clickhouse = {
     .close = clickhouse_close,
     .put_bundles = clickhouse_put_bundles,
     .put_detection = clickhouse_put_detection,
+    .judged_version = clickhouse_judged_version,
     .each_dirty_region = clickhouse_each_dirty_region,
     .each_presence = clickhouse_each_presence,
     .each_sighting = clickhouse_each_sighting,

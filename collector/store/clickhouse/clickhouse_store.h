@@ -209,6 +209,8 @@ enum status clickhouse_find_bundle(struct store_handle *handle, const char *log,
                                    struct store_put_result *out_result);
 enum status clickhouse_each_bundle(struct store_handle *handle, const struct store_bundle_filter *filter,
                                    store_bundle_callback callback, void *arg);
+enum status clickhouse_judged_version(struct store_handle *handle, const char *region, int64_t *out,
+                                      struct why *why);
 enum status clickhouse_put_detection(struct store_handle *handle, const char *region,
                                      const struct detection *detection, struct why *why);
 enum status clickhouse_each_dirty_region(struct store_handle *handle, store_dirty_callback callback,

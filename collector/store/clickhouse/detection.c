@@ -62,8 +62,8 @@ static enum status events_read(struct store_handle *handle, const char *region, 
     return clickhouse_select(handle, &sql, known_keep, known, why);
 }
 
-static enum status version_read(struct store_handle *handle, const char *region, int64_t *out,
-                                struct why *why)
+enum status clickhouse_judged_version(struct store_handle *handle, const char *region, int64_t *out,
+                                      struct why *why)
 {
     struct buffer sql = {0};
     sql_text(&sql, "SELECT toInt64(max(version)) FROM judged WHERE region = %", region);
@@ -184,7 +184,7 @@ static enum status detection_put(struct store_handle *handle, const char *region
     int64_t version = 0;
     enum status status = lease_check(handle, why);
     if (status == STATUS_OK) {
-        status = version_read(handle, region, &version, why);
+        status = clickhouse_judged_version(handle, region, &version, why);
     }
     if (status == STATUS_OK) {
         status = states_read(handle, region, detection, &known, why);

@@ -214,12 +214,17 @@ static void file_import(struct pair *pair, const char *path, const struct public
 
 static void both_judge(struct pair *pair, enum detect_scope scope, int64_t now_us)
 {
+    struct detect_counts counts[2] = {{0}, {0}};
     for (int i = 0; i < 2; i++) {
         struct why why = {""};
-        if (detect_run(&pair->folder[i], scope, now_us / US_PER_S, NULL, &why) != STATUS_OK) {
+        if (detect_run(&pair->folder[i], scope, now_us / US_PER_S, &counts[i], &why) != STATUS_OK) {
             fail_msg("%s", why.text);
         }
     }
+    assert_int_equal(counts[0].region_count, counts[1].region_count);
+    print_message("rescored_bins=%zu in sqlite, %zu in clickhouse\n", counts[0].rescored_bin_count,
+                  counts[1].rescored_bin_count);
+    assert_int_equal(counts[0].rescored_bin_count, counts[1].rescored_bin_count); /* from the same checkpoints */
 }
 
 /* Gives what one of them tells: the caller frees it. */

@@ -4,6 +4,7 @@
 #include "tests/unit/collector/fixture.h"
 
 #include "collector/detect_run.h"
+#include "collector/walk_cache.h"
 #include "collector/hearing.h"
 
 #define BIN_S   600
@@ -390,9 +391,36 @@ static void test_a_damaged_record(void **state)
     }
 }
 
+/* Where several collectors judge, a checkpoint serves only after one's own judgement. */
+static void test_checkpoints_of_others(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t stamped, judged; /* stamped 0: never */
+        bool serves;
+    } cases[] = {{5, 5, true}, {5, 6, false}, {0, 0, false}, {0, 3, false}, {INT64_MAX, INT64_MAX, true}};
+    char folder[] = "/tmp/dialtone-walks-XXXXXX", path[96], command[64];
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct walk_cache cache;
+        assert_int_equal(walk_cache_open(folder, "XS", 10, &cache), STATUS_OK);
+        if (cases[i].stamped != 0)
+            walk_cache_stamp(&cache, cases[i].stamped);
+        snprintf(path, sizeof path, "%s/walks/XS.near", folder);
+        assert_int_equal(file_publish(path, "x", 1, 0644, NULL), STATUS_OK);
+        walk_cache_check(&cache, cases[i].judged);
+        assert_int_equal(access(path, F_OK) == 0, cases[i].serves);
+        walk_cache_clear(&cache);
+        walk_cache_close(&cache);
+    }
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_checkpoints_of_others),
         cmocka_unit_test_setup_teardown(test_late_journals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lateness, setup, teardown),
         cmocka_unit_test_setup_teardown(test_day_by_day, setup, teardown),
