@@ -330,16 +330,16 @@ static bool quorum_holds(const struct roster *roster, const struct tally *tally)
     return tally->weight >= QUORUM_PROBES && networks >= QUORUM_NETWORKS;
 }
 
-/* A phone is spared now and then, but not by one cut of mobile networks after the other: claims that some phone
+/* One phone of a few is spared now and then, but not by one cut of mobile networks after the other: claims that it
  * contradicts, and that come again within three months, are not confirmed. A third of the probes may collude, be three of
  * four phones, and hold back their uploads as real journals are. */
 static bool is_contested_again(const struct watch *watch, const struct span *span)
 {
-    if (!span->mobile_only || span->witness_weight <= 0)
+    if (!span->mobile_only || !span->is_contested)
         return false;
     for (size_t i = 0; i < watch->span_count; i++) {
         const struct span *other = &watch->spans[i];
-        if (other != span && !other->is_silence && other->mobile_only && other->witness_weight > 0 &&
+        if (other != span && !other->is_silence && other->mobile_only && other->is_contested &&
             llabs(other->first_bin - span->first_bin) < CONTESTED_BINS)
             return true;
     }

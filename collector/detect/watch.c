@@ -20,6 +20,7 @@
 #define DOUBTFUL_BINS_MOST  36 /* six hours */
 #define LOG_ODDS_WORKING    3.0
 #define WITNESS_ALLOWED     2 /* one working for so many failing: some line is always spared */
+#define WITNESS_CONTESTS    4 /* failing ones that outweigh a working one for good */
 #define WITNESS_BINS        3 /* in which a probe worked, for it to be one: fewer, and it came back at the end */
 
 static enum status track_add(struct watch *watch, struct failure_track track)
@@ -295,11 +296,14 @@ static void witnesses_count(const struct watch *watch, struct span *span)
 {
     int64_t half = (watch->bin - span->alarm_bin) / 2;
     int64_t stayed_bins = half < 1 ? 1 : half < WITNESS_BINS ? half : WITNESS_BINS;
+    double failed_weight = 0;
     for (size_t i = 0; i < span->known_before; i++) {
         const struct roster_probe *probe = &watch->roster.probes[i];
         int64_t worked = probe->worked_count - span->worked_before[i];
-        if (probe->failed_bin >= span->first_bin)
+        if (probe->failed_bin >= span->first_bin) {
+            failed_weight += span_holds(span, probe) ? roster_weight(probe) : 0;
             continue;
+        }
         if (span_holds(span, probe) && worked >= (span->mobile_only ? stayed_bins : WITNESS_BINS)) {
             span->witness_count++;
             span->witness_weight += roster_weight(probe);
@@ -307,6 +311,7 @@ static void witnesses_count(const struct watch *watch, struct span *span)
         if (!probe->is_mobile && worked >= stayed_bins)
             span->fixed_stayed += roster_weight(probe);
     }
+    span->is_contested = WITNESS_CONTESTS * span->witness_weight > failed_weight;
     free(span->worked_before);
     span->worked_before = NULL;
 }

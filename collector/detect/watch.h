@@ -33,6 +33,7 @@ struct span {
     double fixed_before;     /* fixed probes that worked when it opened */
     double fixed_stayed;     /* of all fixed probes, those that worked on */
     uint32_t witness_count;  /* probes of its scope that went on working all along */
+    bool is_contested;       /* they are more than one for four that fail */
     double witness_weight;   /* of them; as of the three above, each counts by its weight */
     double lost, expected;
     struct silence_evidence evidence;
