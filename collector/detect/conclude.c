@@ -361,6 +361,8 @@ static bool majority_holds(const struct span *span, const struct tally *tally)
         return 2 * tally->weight > span->established && WITNESS_STRICT * span->witness_weight <= tally->weight &&
                (tally->weight > FEW_PHONES || span->established <= 0);
     double against = tally->doubtful_weight + (span->mobile_only ? span->witness_weight : 0);
+    if (span->mobile_only && is_short(span) && tally->weight <= FEW_PHONES)
+        return false; /* in a power cut two phones lose the network together every so often, for less than an hour */
     return tally->weight > FEW_PHONES || !is_short(span) ? WITNESS_ALLOWED * against <= tally->weight : against <= 0;
 }
 
