@@ -71,7 +71,7 @@ lines_kept() {
 lines_arrived() {
     find "$WORK/$1" -name '*.zst' -exec zstd -dcq {} + | sort >"$WORK/arrived"
     [ -s "$WORK/arrived" ] || fail "nothing arrived"
-    [ -z "$(uniq -d "$WORK/arrived")" ] || fail "lines arrived twice: $(uniq -d "$WORK/arrived" | wc -l)"
+    [ -z "$(uniq -d "$WORK/arrived")" ] || fail "lines arrived twice: $(uniq -d "$WORK/arrived" | wc -l), as $(uniq -d "$WORK/arrived" | head -n 1)"
 }
 
 sanitizers_said_nothing() {

@@ -101,6 +101,8 @@ for round in $(seq "$KILLS_FULL"); do
     [ "$(available)" -le 16 ] || [ "$round" -gt $((KILLS_FULL / 2)) ] ||
         head -c $((($(available) * 1024) / 2)) /dev/urandom >>"$STATE/ballast" 2>/dev/null || true
 done
+# Whoever filled the disk makes a little room: what waits must all come then.
+truncate -s -100K "$STATE/ballast"
 drained "killed $KILLS_FULL times on a full disk"
 compared "killed $KILLS_FULL times on a full disk" "$KILLS_FULL"
 [ "$FULL" -gt 0 ] || fail "the disk was never full"
