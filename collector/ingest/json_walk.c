@@ -233,12 +233,12 @@ static int key_order(const void *a, const void *b)
 /* The object ends: what was too much to compare is compared, and its keys are forgotten. */
 static enum status keys_settle(struct json_walk *walk, const struct level *level)
 {
-    struct key *keys = walk->keys + level->key_base;
     size_t count = walk->key_count - level->key_base;
     walk->key_count = level->key_base;
     if (count <= FEW_MEMBERS) {
-        return STATUS_OK;
+        return STATUS_OK; /* there may be no stack yet */
     }
+    struct key *keys = walk->keys + level->key_base;
     qsort(keys, count, sizeof *keys, key_order);
     for (size_t i = 1; i < count; i++) {
         if (is_same(&keys[i - 1], &keys[i])) {

@@ -155,6 +155,7 @@ struct text_case {
 };
 
 static const struct text_case key_cases[] = {
+    {"{}", false}, /* the first that the reader ever sees */
     {HEAD "{}}", true},
     {HEAD "{\"accessible\":true,\"blocking\":false,\"control\":{\"a\":1}}}", true},
     {HEAD "{\"a\":1,\"a\":1}}", false},
