@@ -99,10 +99,12 @@ void spool_room_tell(struct spool *spool)
     if (evicted->bundle_count == 0 && evicted->line_count == 0)
         return;
     struct buffer line = {0};
-    json_t *keys = json_pack("{s:{s:{s:s, s:I, s:I, s:I, s:I}}}", "x_dialtone", "evicted", "reason", "no_room", "bundles",
+    json_t *keys = json_pack("{s:{s:{s:s, s:I, s:I, s:I, s:I, s:I}}}", "x_dialtone", "evicted", "reason", "no_room", "bundles",
                              (json_int_t)evicted->bundle_count, "first_sequence", (json_int_t)evicted->first_sequence,
                              "last_sequence", (json_int_t)evicted->last_sequence, "lines",
-                             (json_int_t)evicted->line_count);
+                             (json_int_t)evicted->line_count, "lines_ever",
+                             /* also tells two such lines of one second apart: what is alike counts once */
+                             (json_int_t)spool->counts.dropped_count);
     int64_t now_us = clock_wall_us(&spool->clock);
     const struct record record = {
         .test_name = SPOOL_TEST_NAME,
