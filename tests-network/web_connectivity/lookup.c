@@ -61,6 +61,7 @@ static void question_told(struct dns_query *query, enum dns_moment moment, void 
     switch (moment) {
     case DNS_ANSWERED:
         question->is_answered = true;
+        run->answered_us = step_now_us(&run->trace);
         answer_take(question);
         break;
     case DNS_CLOSED:

@@ -83,6 +83,8 @@ struct nettest_run {
     struct web_hop *hops[WEB_HOPS_MAX]; /* as many as the evidence has */
     int depth;                          /* of the current hop */
     LIST_HEAD(, web_question) questions;
+    int64_t answered_us; /* when the last first answer to a question came; monotonic */
+    struct loop_timer *late_timer;
     LIST_HEAD(, web_path) paths;
     struct web_other others[2 * NETTEST_OTHERS_MAX];
     size_t other_count;

@@ -12,11 +12,14 @@
 #include "tests-network/web_connectivity/run.h"
 #include "tests-network/web_connectivity/verdict.h"
 
+#define LATE_LEAST_US (200 * US_PER_MS)
+
 static void run_free(struct nettest_run *run)
 {
     if (!run)
         return;
     loop_timer_cancel(run->start_timer);
+    loop_timer_cancel(run->late_timer);
     gate_leave(&run->ready_waiter);
     if (run->control_fetch)
         fetch_cancel(run->control_fetch);
@@ -191,16 +194,33 @@ static void recheck_start(struct nettest_run *run)
     }
 }
 
-/* Later answers to a question can change nothing where the page itself proves that they did no harm and the control
- * names the same addresses. Their time is what a measurement otherwise lasts longest. */
-static bool answers_are_over(const struct nettest_run *run)
+static void on_late(void *arg)
+{
+    struct nettest_run *run = arg;
+    run->late_timer = NULL;
+    web_advance(run);
+}
+
+/* A forgery that lost the race comes soon after the answer that won it. */
+static bool answers_are_aged(struct nettest_run *run)
+{
+    int64_t wait_us = run->answered_us + LATE_LEAST_US - step_now_us(&run->trace);
+    if (wait_us <= 0)
+        return true;
+    return !run->late_timer &&
+           loop_after(run->context->loop, wait_us, on_late, run, &run->late_timer) != STATUS_OK;
+}
+
+/* Where the page itself proves that no answer did harm and the control names the same addresses, later answers are
+ * awaited only as long as forgeries take: the rest is what a measurement otherwise lasts longest. */
+static bool answers_are_over(struct nettest_run *run)
 {
     const struct web_evidence *evidence = &run->evidence;
     if (LIST_EMPTY(&run->questions))
         return true;
     bool is_disputed = web_control_resolved(&evidence->control) && !evidence->lookups[0].is_literal &&
                        !web_lookup_agrees(evidence);
-    return !is_disputed && web_verdict(evidence).outcome == OUTCOME_OK;
+    return !is_disputed && web_verdict(evidence).outcome == OUTCOME_OK && answers_are_aged(run);
 }
 
 static bool flows_are_over(const struct nettest_run *run)
