@@ -5,10 +5,9 @@
 
 int main(int argc, char **argv)
 {
-    static const struct cli_command *const commands[] = {&command_serve, &command_import, &command_verify,
-                                                         &command_detect, &command_simulate, &command_evaluate,
-                                                         &command_probes, &command_decrypt, &command_backup, &command_prune, &command_fsck,
-                                                         &command_offload, NULL};
+    static const struct cli_command *const commands[] = {
+        &command_serve,  &command_import, &command_verify, &command_detect, &command_simulate, &command_evaluate, &command_probes,
+        &command_decrypt, &command_backup, &command_prune,  &command_fsck,   &command_offload,  NULL};
     static const struct cli_program program = {
         .name = "dialtone-collector",
         .summary = "takes in signed measurements, keeps them, and tells where and when the network was cut",

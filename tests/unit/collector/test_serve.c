@@ -161,60 +161,61 @@ static void post_bundle(struct scene *scene, const struct secret_key *key,
     free(signature_header);
 }
 
+static const struct {
+    const char *method;
+    const char *path;
+    long code;
+    const char *error; /* NULL: none */
+} path_cases[] = {
+    {"GET", "/healthz", 200, NULL},
+    {"GET", "/v1/whoami", 200, NULL},
+    {"POST", "/v1/pace", 405, "method_not_allowed"},
+    {"GET", "/v1/control", 200, NULL},
+    {"GET", "/api/v1/regions", 200, NULL},
+    {"GET", "/api/v1/events", 200, NULL},
+    {"GET", "/api/v1/measurements", 200, NULL},
+    {"GET", "/v1/bundles", 405, "method_not_allowed"},
+    {"DELETE", "/api/v1/regions", 405, "method_not_allowed"},
+    {"PUT", "/v1/control", 405, "method_not_allowed"},
+    {"POST", "/healthz", 405, "method_not_allowed"},
+    {"GET", "/", 404, "not_found"},
+    {"GET", "/v1", 404, "not_found"},
+    {"GET", "/v1/bundlesX", 404, "not_found"},
+    {"GET", "/healthz/x", 404, "not_found"},
+    {"GET", "/../../etc/passwd", 404, "not_found"},
+    {"GET", "/%2e%2e/etc/passwd", 404, "not_found"},
+    {"GET", "/v1/targets", 404, "not_found"},
+    {"GET", "/v1/targets?cc=xx", 400, "malformed"},
+    {"GET", "/api/v1/timeline", 400, "malformed"},
+    {"GET", "/api/v1/timeline?region=NOWHERE", 400, "malformed"},
+    {"GET", "/api/v1/timeline?region=XD", 404, "not_found"},
+    {"GET", "/api/v1/timeline?region=XD&from=now", 400, "malformed"},
+    {"GET", "/api/v1/events?state=sure", 400, "malformed"},
+    {"GET", "/api/v1/measurements?limit=0", 400, "malformed"},
+    {"GET", "/api/v1/measurements?limit=1001", 400, "malformed"},
+    {"GET", "/api/v1/measurements?limit=99999999999999999999", 400, "malformed"},
+    {"GET", "/api/v1/measurements?offset=-1", 400, "malformed"},
+    {"GET", "/api/v1/measurements?region=XD&outcome=maybe", 400, "malformed"},
+    {"GET", "/api/v1/measurements?outcome=blocked", 400, "malformed"},
+    {"GET", "/api/v1/measurements?region=XD&outcome=blocked&subject=a.example&test_name=ladder", 200, NULL},
+    {"GET", "/api/v1/measurements?region='%20OR%201=1", 400, "malformed"},
+    {"GET", "/api/v1/measurements/12", 400, "malformed"},
+    {"GET", "/api/v1/measurements/0000000000000000000000000000000000000000000000000000000000000000", 404,
+     "not_found"},
+    {"POST", "/v1/control", 400, "malformed"},
+    {"POST", "/v1/bundles", 400, "malformed"},
+};
+
 static void test_paths_and_methods(void **state)
 {
-    static const struct {
-        const char *method;
-        const char *path;
-        long code;
-        const char *error; /* NULL: none */
-    } cases[] = {
-        {"GET", "/healthz", 200, NULL},
-        {"GET", "/v1/whoami", 200, NULL},
-        {"POST", "/v1/pace", 405, "method_not_allowed"},
-        {"GET", "/v1/control", 200, NULL},
-        {"GET", "/api/v1/regions", 200, NULL},
-        {"GET", "/api/v1/events", 200, NULL},
-        {"GET", "/api/v1/measurements", 200, NULL},
-        {"GET", "/v1/bundles", 405, "method_not_allowed"},
-        {"DELETE", "/api/v1/regions", 405, "method_not_allowed"},
-        {"PUT", "/v1/control", 405, "method_not_allowed"},
-        {"POST", "/healthz", 405, "method_not_allowed"},
-        {"GET", "/", 404, "not_found"},
-        {"GET", "/v1", 404, "not_found"},
-        {"GET", "/v1/bundlesX", 404, "not_found"},
-        {"GET", "/healthz/x", 404, "not_found"},
-        {"GET", "/../../etc/passwd", 404, "not_found"},
-        {"GET", "/%2e%2e/etc/passwd", 404, "not_found"},
-        {"GET", "/v1/targets", 404, "not_found"},
-        {"GET", "/v1/targets?cc=xx", 400, "malformed"},
-        {"GET", "/api/v1/timeline", 400, "malformed"},
-        {"GET", "/api/v1/timeline?region=NOWHERE", 400, "malformed"},
-        {"GET", "/api/v1/timeline?region=XD", 404, "not_found"},
-        {"GET", "/api/v1/timeline?region=XD&from=now", 400, "malformed"},
-        {"GET", "/api/v1/events?state=sure", 400, "malformed"},
-        {"GET", "/api/v1/measurements?limit=0", 400, "malformed"},
-        {"GET", "/api/v1/measurements?limit=1001", 400, "malformed"},
-        {"GET", "/api/v1/measurements?limit=99999999999999999999", 400, "malformed"},
-        {"GET", "/api/v1/measurements?offset=-1", 400, "malformed"},
-        {"GET", "/api/v1/measurements?region=XD&outcome=maybe", 400, "malformed"},
-        {"GET", "/api/v1/measurements?outcome=blocked", 400, "malformed"},
-        {"GET", "/api/v1/measurements?region=XD&outcome=blocked&subject=a.example&test_name=ladder", 200, NULL},
-        {"GET", "/api/v1/measurements?region='%20OR%201=1", 400, "malformed"},
-        {"GET", "/api/v1/measurements/12", 400, "malformed"},
-        {"GET", "/api/v1/measurements/0000000000000000000000000000000000000000000000000000000000000000", 404,
-         "not_found"},
-        {"POST", "/v1/control", 400, "malformed"},
-        {"POST", "/v1/bundles", 400, "malformed"},
-    };
     struct scene *scene = *state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        print_message("%s %s\n", cases[i].method, cases[i].path);
-        ask(scene, cases[i].method, cases[i].path, NULL, strcmp(cases[i].method, "POST") == 0 ? "" : NULL, 0);
-        assert_int_equal(scene->code, cases[i].code);
+    for (size_t i = 0; i < sizeof path_cases / sizeof path_cases[0]; i++) {
+        print_message("%s %s\n", path_cases[i].method, path_cases[i].path);
+        ask(scene, path_cases[i].method, path_cases[i].path, NULL, strcmp(path_cases[i].method, "POST") == 0 ? "" : NULL, 0);
+        assert_int_equal(scene->code, path_cases[i].code);
         assert_non_null(scene->body);
-        if (cases[i].error) {
-            assert_string_equal(json_member_text(scene->body, "error"), cases[i].error);
+        if (path_cases[i].error) {
+            assert_string_equal(json_member_text(scene->body, "error"), path_cases[i].error);
             assert_true(json_member_text(scene->body, "detail")[0] != 0);
         }
     }
