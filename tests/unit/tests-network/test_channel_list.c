@@ -81,7 +81,8 @@ static void the_default_list_holds_what_it_must(void **state)
     static const char *const names[] = {"WhatsApp", "Signal",      "Telegram",     "Messenger", "Facebook",
                                         "Instagram", "X",          "TikTok",       "YouTube",   "Discord",
                                         "Slack",     "Zoom",       "Radio Okapi",  "Ushahidi",  "KoboToolbox",
-                                        "ReliefWeb", "UNHCR Help", "Radio Miraya", "Guira FM",  "Tor Project"};
+                                        "ReliefWeb", "UNHCR Help", "Radio Miraya", "Guira FM",  "Tor Project",
+                                        "Proton VPN"};
     struct channel_list list = {0};
     assert_int_equal(channel_list_default(&list, NULL), STATUS_OK);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
