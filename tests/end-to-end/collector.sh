@@ -16,21 +16,26 @@ fail() {
     [ ! -s "$work/serve.log" ] || tail -n 20 "$work/serve.log" >&2
     exit 1
 }
+. "$ROOT/tests/end-to-end/await.sh"
 
-# start [OPTION...]: a collector on a free port; its address is in $base.
-start() {
-    : >"$work/serve.log" # or the line of the collector before would be read
-    "$collector" serve --data "$work/data" --listen 127.0.0.1:0 "$@" 2>"$work/serve.log" &
+# serve LOG OPTION...: a collector on a free port; its process in $server, its address in $base. The log is emptied before,
+# for the shell behind & may open it late: until then, the line of the collector before would be read.
+serve() {
+    log=$1
+    shift
+    : >"$log"
+    "$collector" serve --listen 127.0.0.1:0 "$@" 2>>"$log" &
     server=$!
-    waited=0
-    until grep -q event=listening "$work/serve.log"; do
-        kill -0 "$server" 2>/dev/null || fail "the collector did not start"
-        waited=$((waited + 1))
-        [ $waited -lt 200 ] || fail "the collector does not listen"
-        sleep 0.05
+    for _ in $(seq 1200); do
+        kill -0 "$server" 2>/dev/null || break
+        base=http://127.0.0.1:$(sed -n 's/.*event=listening port=\([0-9]*\).*/\1/p' "$log")
+        [ "$base" = http://127.0.0.1: ] || return 0
+        sleep 0.1
     done
-    base=http://127.0.0.1:$(sed -n 's/.*event=listening port=\([0-9]*\).*/\1/p' "$work/serve.log")
+    fail "the collector does not listen: $(tail -n 5 "$log")"
 }
+# start [OPTION...]: the collector of the test.
+start() { serve "$work/serve.log" --data "$work/data" "$@"; }
 
 # stop SIGNAL: and waits for the end; its exit status is in $status.
 stop() {

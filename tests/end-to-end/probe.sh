@@ -22,11 +22,12 @@ STATE=$WORK/state
 PIDS=
 cleanup() {
     for pid in $PIDS; do kill -9 "$pid" 2>/dev/null || true; done
-    umount "$STATE" 2>/dev/null || true
+    umount "$STATE" "$WORK/disk" 2>/dev/null || true
     [ -n "${KEEP:-}" ] || rm -rf "$WORK"
 }
 trap cleanup EXIT
 fail() { echo "FAIL: $*" >&2; exit 1; }
+. "$(dirname "$0")/await.sh"
 
 # collector_start FOLDER OPTION...: listening when this returns; its process in $COLLECTOR, its log in FOLDER.log.
 collector_start() {
@@ -36,8 +37,9 @@ collector_start() {
     ${IN_WORLD:-} "$BIN/dialtone-collector" serve --data "$WORK/$folder" "$@" 2>>"$WORK/$folder.log" &
     COLLECTOR=$!
     PIDS="$PIDS $COLLECTOR"
-    for _ in $(seq 100); do
+    for _ in $(seq "${PATIENCE:-1200}"); do
         ! grep -q event=listening "$WORK/$folder.log" || return 0
+        kill -0 "$COLLECTOR" 2>/dev/null || break
         sleep 0.1
     done
     fail "the collector did not start: $(cat "$WORK/$folder.log")"
@@ -45,13 +47,44 @@ collector_start() {
 
 consent() { "$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null; }
 
-# waits PATTERN [COUNT]: until the probe's log has it so often. PATIENCE: in tenths of a second.
+# probe_start OPTION...: `run` in the background, with a log of its own in probe.log; its process in $PROBE. The log is
+# emptied before, for the shell behind & may open it late: until then, waits would read what the run before said.
+# AROUND, if set, stands before the program.
+probe_start() {
+    : >"$WORK/probe.log"
+    ${AROUND:-} "$BIN/dialtone-probe" run --state "$STATE" "$@" 2>>"$WORK/probe.log" &
+    PROBE=$!
+    PIDS="$PIDS $PROBE"
+}
+
+# probe_run OPTION...: the same until it ends by itself; its exit status in $got.
+probe_run() {
+    got=0
+    "$BIN/dialtone-probe" run --state "$STATE" "$@" 2>"$WORK/probe.log" || got=$?
+}
+
+# probe_stop: asks it to end, which must end well.
+probe_stop() {
+    kill "$PROBE" || fail "the probe ended by itself: $(tail -n 5 "$WORK/probe.log")"
+    got=0
+    wait "$PROBE" || got=$?
+    [ $got = 0 ] || fail "the probe ended with $got: $(tail -n 5 "$WORK/probe.log")"
+}
+
+# said PATTERN: how often the probe's log has it.
+said() { grep -c "$1" "$WORK/probe.log" || [ $? = 1 ]; }
+
+# waits PATTERN [COUNT]: until the probe's log has it so often; a probe that has ended is not waited for.
 waits() {
-    for _ in $(seq "${PATIENCE:-200}"); do
-        [ "$(grep -c "$1" "$WORK/probe.log")" -lt "${2:-1}" ] || return 0
+    for _ in $(seq "${PATIENCE:-1200}"); do
+        is_alive=yes
+        kill -0 "$PROBE" 2>/dev/null || is_alive=no
+        times=$(said "$1") || fail "the probe's log cannot be read"
+        [ "$times" -lt "${2:-1}" ] || return 0
+        [ $is_alive = yes ] || break
         sleep 0.1
     done
-    fail "no $1: $(tail -n 5 "$WORK/probe.log")"
+    fail "no $1, the probe alive: $is_alive: $(tail -n 5 "$WORK/probe.log")"
 }
 
 # All lines on the disk; what is sealed is opened with the identity, behind six lines of key and signature. Of the journal

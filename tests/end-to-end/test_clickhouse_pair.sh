@@ -17,15 +17,10 @@ trap cleanup_pair EXIT
 pair_start() {
     number=$1
     shift
-    "$collector" serve --data "$work/data$number" --store "$store" --listen 127.0.0.1:0 "$@" 2>"$work/serve$number.log" &
-    eval "server$number=$!"
-    waited=0
-    until grep -q event=listening "$work/serve$number.log"; do
-        waited=$((waited + 1))
-        [ $waited -lt 200 ] || fail "collector $number does not listen: $(cat "$work/serve$number.log")"
-        sleep 0.05
-    done
-    echo "http://127.0.0.1:$(sed -n 's/.*event=listening port=\([0-9]*\).*/\1/p' "$work/serve$number.log")" >"$work/base.$number"
+    serve "$work/serve$number.log" --data "$work/data$number" --store "$store" "$@"
+    eval "server$number=$server"
+    server=
+    echo "$base" >"$work/base.$number"
 }
 pair_stop() {
     kill -TERM "$server1" "$server2"

@@ -93,22 +93,15 @@ mkdir "$other"
 cp "$work/data/collector.key" "$other/"
 "$make_bundle" --out "$work/9.jsonl.zst" --sequence 9 --first 90 >/dev/null
 (
-    work=$work/second data=$other server=
+    work=$work/second server=
+    trap '[ -z "$server" ] || kill -9 "$server"' EXIT
     mkdir "$work"
-    "$collector" serve --data "$data" --bin 10s --listen 127.0.0.1:0 2>"$work/serve.log" &
-    echo $! >"$work/pid"
-    waited=0
-    until grep -q event=listening "$work/serve.log" || [ $waited -ge 200 ]; do
-        waited=$((waited + 1))
-        sleep 0.05
-    done
-    base=http://127.0.0.1:$(sed -n 's/.*event=listening port=\([0-9]*\).*/\1/p' "$work/serve.log")
+    serve "$work/serve.log" --data "$other" --bin 10s
     for n in 1 4 5 9; do
         post "$work/../$n.jsonl.zst" "$key" "$work/answer" >>"$work/codes"
     done
     curl -s "$base/api/v1/log" >"$work/note"
-    kill -TERM "$(cat "$work/pid")"
-    wait "$(cat "$work/pid")" 2>/dev/null || true
+    stop TERM
 )
 [ "$(cat "$work/second/codes")" = 201201201201 ] || fail "the second collector: $(cat "$work/second/codes")"
 [ "$(sed -n 2p "$work/second/note")" = 4 ] || fail "the second log: $(cat "$work/second/note")"

@@ -18,22 +18,19 @@ printf 'kind,operator,host,port\nforeign,a,127.0.0.1,8047\n' >"$WORK/anchors.csv
 printf 'url\nhttp://127.0.0.1:8047/healthz\n' >"$WORK/targets.csv"
 consent
 START=$(date -u +%s)
-LD_PRELOAD=$(readlink -f "$BIN/liblab-clock.so") LAB_CLOCK=$WORK/clock \
-    "$BIN/dialtone-probe" run --state "$STATE" --collector http://127.0.0.1:8047 --anchors "$WORK/anchors.csv" \
-    --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --timeout 300ms --no-capture --allow-private-targets --country XD \
-    --ladder-interval 500ms --web-interval 1d --upload-interval 1s --jitter 0 2>"$WORK/probe.log" &
-PROBE=$!
-PIDS="$PIDS $PROBE"
-for _ in $(seq 100); do ! ls "$STATE"/spool/*.jsonl.zst >/dev/null 2>&1 || break; sleep 0.1; done
-ls "$STATE"/spool/*.jsonl.zst >/dev/null 2>&1 || fail "without a collector no bundle lies open: $(ls "$STATE/spool")"
+AROUND="env LD_PRELOAD=$(readlink -f "$BIN/liblab-clock.so") LAB_CLOCK=$WORK/clock"
+probe_start --collector http://127.0.0.1:8047 --anchors "$WORK/anchors.csv" --targets "$WORK/targets.csv" \
+    --resolver 127.0.0.1:9 --timeout 300ms --no-capture --allow-private-targets --country XD \
+    --ladder-interval 500ms --web-interval 1d --upload-interval 1s --jitter 0
+lies_open() { ls "$STATE"/spool/*.jsonl.zst; }
+await "without a collector no bundle lies open" lies_open
 sleep 1
 collector_start data --listen 127.0.0.1:8047
 waits event=bundle_receipted 4
-ls "$STATE"/spool/*.jsonl.zst >/dev/null 2>&1 && fail "a bundle lies open after the first contact"
+! lies_open 2>/dev/null || fail "a bundle lies open after the first contact"
 "$BIN/dialtone-probe" status --state "$STATE" --format json | grep -q '"is_sealed_at_rest":true' || fail "status does not say that it is sealed"
 waits event=bundle_receipted 8
-kill "$PROBE"
-wait "$PROBE" || fail "the probe ended with $?"
+probe_stop
 END=$(date -u +%s)
 lines_arrived data/bundles
 grep '"test_name":"ladder"' "$WORK/arrived" >"$WORK/climbs"

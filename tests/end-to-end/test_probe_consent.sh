@@ -9,6 +9,7 @@ trap '[ -z "$DAEMON" ] || kill "$DAEMON" 2>/dev/null || true; rm -rf "$WORK"' EX
 STATE=$WORK/state
 
 fail() { echo "FAIL: $*" >&2; exit 1; }
+. "$(dirname "$0")/await.sh"
 
 # expect STATUS COMMAND...: exit status, and at most one line of complaint; none of it from a sanitizer.
 expect() {
@@ -75,11 +76,7 @@ printf 'url\nhttp://127.0.0.1:9/\n' >"$WORK/targets.csv"
 "$BIN/dialtone-probe" run --state "$STATE" --collector http://127.0.0.1:9 --anchors "$WORK/anchors.csv" \
     --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --no-capture 2>"$WORK/daemon.err" &
 DAEMON=$!
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    [ -s "$STATE/status.json" ] && break
-    sleep 0.5
-done
-[ -s "$STATE/status.json" ] || fail "the daemon did not start: $(cat "$WORK/daemon.err")"
+await "the daemon did not start" test -s "$STATE/status.json"
 expect 2 "$BIN/dialtone-probe" run --state "$STATE" --collector http://127.0.0.1:9
 one_line
 expect 2 "$BIN/dialtone-probe" keys --state "$STATE" rotate

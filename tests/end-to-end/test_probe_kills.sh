@@ -12,10 +12,12 @@ printf 'kind,operator,host,port\nforeign,a,127.0.0.1,8047\nforeign,b,127.0.0.1,9
 printf 'url\n%s/healthz\nhttp://127.0.0.1:9/\n' $URL >"$WORK/targets.csv"
 COLLECTOR=
 
+# probe HOW OPTION...: by probe_start or probe_run.
 probe() {
-    exec "$BIN/dialtone-probe" run --state "$STATE" --collector $URL --anchors "$WORK/anchors.csv" \
-        --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --timeout 300ms --no-capture \
-        --allow-private-targets --country XD "$@" 2>>"$WORK/probe.log"
+    how=$1
+    shift
+    $how --collector $URL --anchors "$WORK/anchors.csv" --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 \
+        --timeout 300ms --no-capture --allow-private-targets --country XD "$@"
 }
 collector_up() { [ -n "$COLLECTOR" ] || collector_start "$DATA" --listen 127.0.0.1:8047; }
 collector_down() {
@@ -30,14 +32,14 @@ random_below() { awk -v r="$(od -An -N4 -tu4 /dev/urandom)" -v n="$1" 'BEGIN { p
 
 # killed: once, after 0.4 to 2.4 s; $BUSY counts the times that it had workers, $ORPHANS those that outlived it by 2 s.
 killed() {
-    probe --ladder-interval 100ms --web-interval 1s --upload-interval 100ms --jitter 90 &
-    PROBE=$!
-    PIDS="$PIDS $PROBE"
+    probe probe_start --ladder-interval 100ms --web-interval 1s --upload-interval 100ms --jitter 90
     sleep "$(awk -v ms="$(($(random_below 2000) + 400))" 'BEGIN { print ms / 1000 }')"
     [ "$(workers | wc -l)" -lt 2 ] || BUSY=$((BUSY + 1))
     kill -9 "$PROBE" 2>/dev/null || fail "the probe ended by itself: $(tail -n 5 "$WORK/probe.log")"
     wait "$PROBE" 2>/dev/null || true
     PIDS=${PIDS% *}
+    STARTS=$((STARTS + $(said event=started)))
+    sanitizers_said_nothing
     for _ in $(seq 40); do
         [ -n "$(workers)" ] || return 0
         sleep 0.05
@@ -47,8 +49,9 @@ killed() {
 # drained WHAT: a last run that ends by itself, with nothing left.
 drained() {
     collector_up
-    got=0
-    (probe --rounds 1) || got=$?
+    probe probe_run --rounds 1
+    STARTS=$((STARTS + $(said event=started)))
+    sanitizers_said_nothing
     [ $got = 0 ] || fail "$1: the last run exited $got: $(tail -n 5 "$WORK/probe.log")"
     [ -z "$(ls "$STATE"/spool/*.zst "$STATE"/spool/*.age 2>/dev/null)" ] || fail "$1: bundles still wait"
     [ ! -s "$STATE/spool/pending.jsonl" ] || fail "$1: lines still wait"
@@ -63,13 +66,11 @@ compared() {
     [ "$LOST" = 0 ] || fail "$1: $LOST lines of $(wc -l <"$WORK/kept") were lost"
     [ "$ORPHANS" = 0 ] || fail "$1: workers outlived the daemon $ORPHANS times"
     # One start a kill, and the last: the journal was read each time.
-    STARTS=$(grep -c event=started "$WORK/probe.log")
     [ "$STARTS" -ge $(($2 * 9 / 10 + 1)) ] || fail "$1: the daemon started $STARTS times of $(($2 + 1))"
-    sanitizers_said_nothing
 }
 
 consent
-DATA=data BUSY=0 ORPHANS=0
+DATA=data BUSY=0 ORPHANS=0 STARTS=0
 : >"$WORK/seen"
 for round in $(seq "$KILLS"); do
     case $((round % 4)) in 2) collector_up ;; 0) collector_down ;; esac
@@ -87,9 +88,8 @@ echo "$KILLS kills, $BUSY of them at work, no orphan: $(wc -l <"$WORK/kept") lin
 mount -t tmpfs -o size=2m,mode=700 small "$STATE" 2>/dev/null || { echo "file systems cannot be mounted here" >&2; exit 0; }
 consent
 mkdir -p "$STATE/spool"
-DATA=data-full BUSY=0 ORPHANS=0 FULL=0
+DATA=data-full BUSY=0 ORPHANS=0 STARTS=0 FULL=0
 : >"$WORK/seen"
-: >"$WORK/probe.log"
 available() { df -k --output=avail "$STATE" | tail -n 1; }
 head -c $((($(available) - 200) * 1024)) /dev/urandom >"$STATE/ballast"
 for round in $(seq "$KILLS_FULL"); do

@@ -29,22 +29,19 @@ lists update --state "$STATE"
 [ $got = 2 ] || fail "without a key: $got: $(cat "$WORK/err")"
 [ ! -e "$STATE/targets.json" ] || fail "an unverified list was kept"
 
-"$BIN/dialtone-probe" run --state "$STATE" 2>"$WORK/probe.log" &
-PROBE=$!
-PIDS="$PIDS $PROBE"
+probe_start
 waits 'event=list_taken serial=1'
 grep -q congo "$STATE/targets.json" || fail "the country's list is not in it"
 status() { "$BIN/dialtone-probe" status --state "$STATE" --format json; }
-for _ in $(seq 200); do status | grep -q '"web":{"targets":2,' && break; sleep 0.1; done
-status | grep -q '"web":{"targets":2,' || fail "$(status)"
+has_two_targets() { status | grep -q '"web":{"targets":2,'; }
+await "status tells of other targets than two" has_two_targets
 
 # The list changes: the probe takes the newer by itself. It goes back: newer still.
 printf 'url,category_code\nhttp://127.0.0.1:9/congo,HUMR\nhttp://127.0.0.1:9/more,HUMR\n' >"$WORK/lists/cd.csv"
 waits 'event=list_taken serial=2'
 printf 'url,category_code\nhttp://127.0.0.1:9/congo,HUMR\n' >"$WORK/lists/cd.csv"
 waits 'event=list_taken serial=3'
-kill "$PROBE"
-wait "$PROBE" || fail "the probe ended with $?"
+probe_stop
 
 # By hand: nothing newer is nothing wrong. A collector that starts anew gives an older serial: refused, kept as it was.
 lists update --state "$STATE"
@@ -71,10 +68,12 @@ lists update --state "$STATE" --from http://127.0.0.1:9/none.csv
 lists add nonsense --state "$STATE"
 [ $got = 2 ] || fail "what is no URL: $got"
 grep -q own "$STATE/targets-own.csv" || fail "own lines are gone"
-"$BIN/dialtone-probe" run --state "$STATE" --rounds 1 2>"$WORK/probe.log" || fail "run: $(tail -n 3 "$WORK/probe.log")"
+probe_run --rounds 1
+[ $got = 0 ] || fail "run: $(tail -n 3 "$WORK/probe.log")"
 grep -q 'event=started .*targets=3' "$WORK/probe.log" || fail "not three targets: $(grep started "$WORK/probe.log")"
 # Altered on the disk: told, and not used.
 sed -i 's/congo/kongo/' "$STATE/targets.json"
-"$BIN/dialtone-probe" run --state "$STATE" --rounds 1 2>"$WORK/probe.log" || fail "run: $(tail -n 3 "$WORK/probe.log")"
+probe_run --rounds 1
+[ $got = 0 ] || fail "run: $(tail -n 3 "$WORK/probe.log")"
 grep -q 'targets.json is not used: the target list is not signed' "$WORK/probe.log" || fail "$(cat "$WORK/probe.log")"
 echo "lists are signed, newer, and the volunteer's own beside them"

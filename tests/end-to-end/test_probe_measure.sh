@@ -1,33 +1,8 @@
 #!/bin/sh
 # measure and check against a real server and a real control, in a network of its own: what works is ok, what the
 # control cannot reach either is down, and a channel is only as good as all its pages.
-set -eu
-: "${BIN:?the folder of the programs}"
-[ -x "$BIN/dialtone-collector" ] || { echo "the collector is not built: skipped" >&2; exit 77; }
-command -v ip >/dev/null || { echo "ip is missing: skipped" >&2; exit 77; }
-if [ "${ALONE:-}" != yes ]; then
-    export ALONE=yes
-    if unshare -n true 2>/dev/null; then
-        exec unshare -n sh "$0"
-    elif unshare -rn true 2>/dev/null; then
-        exec unshare -rn sh "$0"
-    fi
-    echo "network namespaces are not permitted here: skipped" >&2
-    exit 77
-fi
-ip link set lo up
-WORK=$(mktemp -d)
-COLLECTOR=
-trap '[ -z "$COLLECTOR" ] || kill "$COLLECTOR" 2>/dev/null || true; rm -rf "$WORK"' EXIT
-fail() { echo "FAIL: $*" >&2; exit 1; }
-
-"$BIN/dialtone-collector" serve --data "$WORK/data" --listen 127.0.0.1:8047 --allow-private-targets \
-    2>"$WORK/collector.log" &
-COLLECTOR=$!
-for _ in $(seq 100); do
-    ! grep -q event=listening "$WORK/collector.log" || break
-    sleep 0.1
-done
+. "$(dirname "$0")/probe.sh"
+collector_start data --listen 127.0.0.1:8047 --allow-private-targets
 WORKS=http://127.0.0.1:8047/healthz
 GONE=http://127.0.0.1:9/
 printf 'kind,operator,host,port\nforeign,a,127.0.0.1,8047\n' >"$WORK/anchors.csv"

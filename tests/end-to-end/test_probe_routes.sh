@@ -34,49 +34,39 @@ route = socks5=10.99.0.4:1080
 route = collector=https://10.99.0.5:9443,$KEY_TWO
 pin = $PIN
 END
+# probe HOW OPTION...: by probe_start or probe_run.
 probe() {
-    exec "$BIN/dialtone-probe" run --config "$WORK/probe.conf" --ca-file "$WORK/cert.pem" --anchors "$WORK/anchors.csv" \
+    how=$1
+    shift
+    $how --config "$WORK/probe.conf" --ca-file "$WORK/cert.pem" --anchors "$WORK/anchors.csv" \
         --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --timeout 300ms --no-capture --allow-private-targets \
-        --country XD --ladder-interval 200ms --web-interval 1d --channels-interval 1d --upload-interval 300ms \
-        --control http://127.0.0.1:9/v1/control 2>>"$WORK/probe.log"
+        --country XD --control http://127.0.0.1:9/v1/control "$@"
 }
 status() { "$BIN/dialtone-probe" status --state "$STATE" 2>/dev/null; }
-# await PATTERN WHAT
-await() {
-    for _ in $(seq 150); do
-        status | grep -q "$1" && return 0
-        sleep 0.1
-    done
-    status >&2 || true
-    fail "$2: $(tail -n 5 "$WORK/probe.log")"
-}
-probe &
-PROBE=$!
-PIDS="$PIDS $PROBE"
-await '^route 1 .*direct: works (used now)' "the direct route was not used"
-await 'MiB, sealed$' "the spool is not sealed"
+told() { status | grep -q "$1"; }
+probe probe_start --ladder-interval 200ms --web-interval 1d --channels-interval 1d --upload-interval 300ms
+await "the direct route was not used" told '^route 1 .*direct: works (used now)'
+await "the spool is not sealed" told 'MiB, sealed$'
 
 # Each address that is taken away blocks one route; the others are tried in their order.
 ip addr del 10.99.0.1/32 dev lo
-await '^route 2 .*name=alt.example@10.99.0.2: works (used now)' "the other name was not used"
+await "the other name was not used" told '^route 2 .*name=alt.example@10.99.0.2: works (used now)'
 status | grep -q '^route 1 .*direct: fails, ' || fail "status does not say that the direct route fails"
 ip addr del 10.99.0.2/32 dev lo
-await '^route 3 .*proxy=10.99.0.3:3128: works (used now)' "the HTTP proxy was not used"
+await "the HTTP proxy was not used" told '^route 3 .*proxy=10.99.0.3:3128: works (used now)'
 grep -q '^connect 10.99.0.1$' "$WORK/http.log" || fail "the HTTP proxy was not asked for the collector"
 ip addr del 10.99.0.3/32 dev lo
-await '^route 4 .*socks5=10.99.0.4:1080: works (used now)' "SOCKS5 was not used"
+await "SOCKS5 was not used" told '^route 4 .*socks5=10.99.0.4:1080: works (used now)'
 grep -q '^socks5-' "$WORK/socks.log" || fail "the SOCKS5 proxy was not asked"
 ip addr del 10.99.0.4/32 dev lo
-await '^route 5 .*collector=https://10.99.0.5:9443: works (used now)' "the other collector was not used"
+await "the other collector was not used" told '^route 5 .*collector=https://10.99.0.5:9443: works (used now)'
 find "$WORK/two/sealed" -name '*.age' | grep -q . || fail "the other collector keeps nothing of what it cannot open"
 if status | grep -q secret; then fail "status tells the proxy's password"; fi
 
 # All are blocked: a courier goes. The daemon runs on meanwhile.
 ip addr del 10.99.0.5/32 dev lo
-for _ in $(seq 100); do
-    [ "$(ls "$STATE"/spool/*.age 2>/dev/null | wc -l)" -lt 1 ] || break
-    sleep 0.1
-done
+has_sealed() { ls "$STATE"/spool/*.age; }
+await "nothing waits for the courier" has_sealed
 if ls "$STATE"/spool/*.jsonl.zst >/dev/null 2>&1; then fail "a bundle lies open in the spool"; fi
 "$BIN/dialtone-probe" export --state "$STATE" "$WORK/stick" >"$WORK/export.out" || fail "export: $(cat "$WORK/export.out")"
 [ -s "$WORK/stick/README-COURIER.txt" ] || fail "the courier has no README"
@@ -103,9 +93,8 @@ done
 
 # The way is free again: what was not carried goes by itself, and all of it is there once.
 ip addr add 10.99.0.1/32 dev lo
-await '^route 1 .*direct: works (used now)' "the direct route was not found again"
-kill "$PROBE"
-wait "$PROBE" 2>/dev/null || true
+await "the direct route was not found again" told '^route 1 .*direct: works (used now)'
+probe_stop
 lines_pending | grep '}$' | sort -u >"$WORK/left" || true
 # What the other collector kept goes to the one that can open it; where an answer was lost it has it already.
 "$BIN/dialtone-collector" import --data "$WORK/one" --identity "$WORK/identity.txt" "$WORK"/two/sealed/*.age \
@@ -124,11 +113,7 @@ sanitizers_said_nothing
 sed "s|^pin = .*|pin = sha256//$(printf x | openssl dgst -sha256 -binary | openssl base64)|; /^route = [^d]/d" \
     "$WORK/probe.conf" >"$WORK/wrong.conf"
 mv "$WORK/wrong.conf" "$WORK/probe.conf"
-got=0
-: >"$WORK/probe.log"
-"$BIN/dialtone-probe" run --config "$WORK/probe.conf" --ca-file "$WORK/cert.pem" --anchors "$WORK/anchors.csv" \
-    --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --timeout 300ms --no-capture --allow-private-targets \
-    --country XD --rounds 1 --control http://127.0.0.1:9/v1/control 2>"$WORK/probe.log" || got=$?
+probe probe_run --rounds 1
 [ $got = 4 ] || fail "with a wrong pin run exited $got: $(tail -n 5 "$WORK/probe.log")"
 grep -q 'upload_failed.*status=bad_signature' "$WORK/probe.log" || fail "the wrong key was not told: $(cat "$WORK/probe.log")"
 

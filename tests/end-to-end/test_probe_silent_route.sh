@@ -19,17 +19,15 @@ kill -STOP "$MUTE" # the kernel goes on taking its connections
 printf 'kind,operator,host,port\nforeign,a,10.99.0.1,8443\n' >"$WORK/anchors.csv"
 printf 'url\nhttp://127.0.0.1:9/\n' >"$WORK/targets.csv"
 consent
-"$BIN/dialtone-probe" run --state "$STATE" --collector https://10.98.0.1:8443 --route direct \
+probe_start --collector https://10.98.0.1:8443 --route direct \
     --route name=mute.example:9443@127.0.0.1 --route name=good.example:8443@10.99.0.1 --ca-file "$WORK/cert.pem" \
     --anchors "$WORK/anchors.csv" --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --timeout 10s --no-capture \
     --allow-private-targets --country XD --ladder-interval 1s --web-interval 1d --channels-interval 1d \
-    --upload-interval 1s --jitter 0 2>"$WORK/probe.log" &
-PROBE=$!
-PIDS="$PIDS $PROBE"
+    --upload-interval 1s --jitter 0
 status() { "$BIN/dialtone-probe" status --state "$STATE" 2>/dev/null; }
-for _ in $(seq 100); do ! ls "$STATE"/spool/*.zst >/dev/null 2>&1 || break; sleep 0.1; done
+has_bundle() { ls "$STATE"/spool/*.zst; }
+await "no bundle is made" has_bundle
 FROM=$(date +%s)
-PATIENCE=450
 waits event=bundle_receipted 1
 TOOK=$(($(date +%s) - FROM))
 [ "$TOOK" -le 35 ] || fail "two silent routes cost $TOOK s"
@@ -37,11 +35,9 @@ status | grep -q '^route 1 .*direct: fails, timeout' || fail "status does not sa
 status | grep -q '^route 2 .*mute.example.*: fails, timeout' || fail "status does not say that the second is silent: $(status | grep ^route)"
 status | grep -q '^route 3 .*good.example.*: works (used now)' || fail "the third was not found: $(status | grep ^route)"
 # Remembered: what follows goes there at once.
-SOON=$(($(grep -c event=bundle_receipted "$WORK/probe.log") + 3))
-PATIENCE=100
+SOON=$(($(said event=bundle_receipted) + 3))
 waits event=bundle_receipted $SOON
-kill "$PROBE"
-wait "$PROBE" || fail "the probe ended with $?"
+probe_stop
 kill -CONT "$MUTE"
 sanitizers_said_nothing
 echo "found behind two silent routes after $TOOK s, and used from then on"

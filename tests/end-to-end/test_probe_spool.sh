@@ -9,15 +9,13 @@ KEY=$("$BIN/dialtone-probe" keys --state "$STATE" 2>/dev/null)
 printf 'kind,operator,host,port\nforeign,a,127.0.0.1,8047\nforeign,b,127.0.0.1,9\n' >"$WORK/anchors.csv"
 printf 'url\n%s/healthz\nhttp://127.0.0.1:9/\n' $URL >"$WORK/targets.csv"
 
-# Takes the place of the shell that calls it, so that a background process is the probe itself.
-probe() {
-    exec "$BIN/dialtone-probe" run --state "$STATE" --collector $URL --anchors "$WORK/anchors.csv" \
-        --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --timeout 300ms --no-capture \
-        --allow-private-targets --country XD "$@" 2>>"$WORK/probe.log"
+one_round() {
+    probe_run --collector $URL --anchors "$WORK/anchors.csv" --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 \
+        --timeout 300ms --no-capture --allow-private-targets --country XD --rounds 1
+    sanitizers_said_nothing
 }
 # The collector is away: the round is done, its bundle waits, and anyone can verify it.
-got=0
-(probe --rounds 1) || got=$?
+one_round
 [ $got = 4 ] || fail "without a collector run exited $got instead of 4: $(tail -n 5 "$WORK/probe.log")"
 BUNDLE=$(ls "$STATE"/spool/*.jsonl.zst)
 minisign -Vqm "$BUNDLE" -P "$KEY" || fail "minisign does not verify the bundle"
@@ -34,8 +32,7 @@ lines_kept "$IDENTITY" >"$WORK/seen"
 [ ! -e "$STATE/recipient.txt" ] || fail "a recipient was learnt from nobody"
 
 collector_start data --listen 127.0.0.1:8047
-got=0
-(probe --rounds 1) || got=$?
+one_round
 [ $got = 0 ] || fail "the second run exited $got: $(tail -n 5 "$WORK/probe.log")"
 [ -z "$(ls "$STATE"/spool/*.zst "$STATE"/spool/*.age 2>/dev/null)" ] || fail "bundles still wait"
 [ ! -s "$STATE/spool/pending.jsonl" ] || fail "lines still wait"
@@ -46,7 +43,6 @@ lines_arrived data
 sort -u "$WORK/seen" >"$WORK/kept"
 LOST=$(comm -23 "$WORK/kept" "$WORK/arrived" | wc -l)
 [ "$LOST" = 0 ] || fail "$LOST lines of $(wc -l <"$WORK/kept") were lost"
-sanitizers_said_nothing
 kill "$COLLECTOR"
 wait "$COLLECTOR" 2>/dev/null || true
 echo "$(wc -l <"$WORK/arrived") lines arrived once each, $(wc -l <"$WORK/kept") seen on the disk, $(grep -c bundle_stored "$WORK/data.log") bundles"

@@ -1,30 +1,14 @@
 #!/bin/sh
 # What a volunteer's machine does wrong: each is told in one line with the right exit status, and harms nothing.
-set -eu
-: "${BIN:?the folder of the programs}"
-if [ "${ALONE:-}" != yes ]; then
-    export ALONE=yes
-    if unshare -nm true 2>/dev/null; then
-        exec unshare -nm sh "$0"
-    elif unshare -rnm true 2>/dev/null; then
-        exec unshare -rnm sh "$0"
-    fi
-    echo "namespaces are not permitted here: skipped" >&2
-    exit 77
-fi
-ip link set lo up
-WORK=$(mktemp -d)
-PROBE=
-trap '[ -z "$PROBE" ] || kill -9 "$PROBE" 2>/dev/null || true; umount "$WORK/disk" 2>/dev/null || true; rm -rf "$WORK"' EXIT
-fail() { echo "FAIL: $*" >&2; exit 1; }
+APART=-nm
+. "$(dirname "$0")/probe.sh"
 # The process that holds the key for months speaks no TLS, HTTP or DNS, captures nothing and matches no patterns.
 if command -v ldd >/dev/null; then
     LINKED=$(ldd "$BIN/dialtone-probe-daemon" | grep -E 'lib(curl|ssl|cares|pcap|maxminddb|pcre2)' || true)
     [ -z "$LINKED" ] || fail "the daemon links $LINKED"
 fi
-STATE=$WORK/state
 CONF=$STATE/probe.conf
-"$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null
+consent
 printf 'kind,operator,host,port\nforeign,a,127.0.0.1,9\n' >"$WORK/anchors.csv"
 printf 'url\nhttp://127.0.0.1:9/\n' >"$WORK/targets.csv"
 
@@ -132,13 +116,8 @@ printf '%s\n' '{"test_name":"web_connectivity","measurement_start_time":"2026-01
     >"$STATE/spool/pending.jsonl"
 
 # It runs; a second one on the same folder does not, and the first goes on.
-"$BIN/dialtone-probe" run --state "$STATE" 2>"$WORK/probe.log" &
-PROBE=$!
-for _ in $(seq 100); do
-    grep -q event=connectivity "$WORK/probe.log" && break
-    kill -0 "$PROBE" 2>/dev/null || fail "the probe ended: $(cat "$WORK/probe.log")"
-    sleep 0.1
-done
+probe_start
+waits event=connectivity
 [ "$(cat "$STATE/format")" = 2 ] || fail "the folder was not marked"
 grep -q '"old":"line"' "$STATE"/spool/*.jsonl || [ -n "$(ls "$STATE"/spool/*.zst)" ] || fail "a line of the old state is lost"
 got=0
@@ -155,27 +134,21 @@ grep -q '^running  *yes' "$WORK/out" || fail "$(cat "$WORK/out")"
 "$BIN/dialtone-probe" status --state "$STATE" --format json | grep -q '"running":true' || fail "status --format json"
 
 # A reload with a bad file: one clear line, and the old settings stay; with a good one: the new.
-waits() { for _ in $(seq 100); do grep -q "$1" "$WORK/probe.log" && return 0; sleep 0.1; done; fail "no $1: $(cat "$WORK/probe.log")"; }
 { good; echo 'jitter = much'; } >"$CONF"
 kill -HUP "$PROBE"
 waits event=reload_refused
 grep -q 'probe.conf line 10: jitter = much: type a whole number' "$WORK/probe.log" || fail "$(cat "$WORK/probe.log")"
 { good; echo 'anchors = /nonexistent'; } >"$CONF"
 kill -HUP "$PROBE"
-for _ in $(seq 100); do [ "$(grep -c event=reload_refused "$WORK/probe.log")" = 2 ] && break; sleep 0.1; done
-[ "$(grep -c event=reload_refused "$WORK/probe.log")" = 2 ] || fail "a missing file was taken"
+waits event=reload_refused 2
 good | sed 's/ladder-interval = 1s/ladder-interval = 2s/' >"$CONF"
 kill -HUP "$PROBE"
 waits event=reloaded
 kill -0 "$PROBE" || fail "the probe ended"
 
 # It stops in order, and status says so.
-kill "$PROBE"
-got=0
-wait "$PROBE" || got=$?
-PROBE=
-[ "$got" = 0 ] || fail "stopped with $got"
+probe_stop
 "$BIN/dialtone-probe" status --state "$STATE" | grep -q '^running  *no' || fail "status says it runs"
 [ ! -e "$STATE/status.sock" ] || fail "the socket stayed"
-! grep -q 'AddressSanitizer\|runtime error' "$WORK/probe.log" || fail "$(cat "$WORK/probe.log")"
+sanitizers_said_nothing
 echo "each trouble is told in one line"

@@ -1,38 +1,19 @@
 #!/bin/sh
 # QUIC reachability against a real QUIC server (Debian's ngtcp2-server): its ServerHello, its Retry, its refusal, and a
 # port where nobody speaks QUIC.
-set -eu
-: "${BIN:?the folder of the programs}"
 SERVER=$(PATH="$PATH:/usr/sbin" command -v gtlsserver) || { echo "gtlsserver (package ngtcp2-server) is missing: skipped" >&2; exit 77; }
-command -v ip >/dev/null || { echo "ip is missing: skipped" >&2; exit 77; }
-if [ "${ALONE:-}" != yes ]; then
-    export ALONE=yes
-    if unshare -n true 2>/dev/null; then
-        exec unshare -n sh "$0"
-    elif unshare -rn true 2>/dev/null; then
-        exec unshare -rn sh "$0"
-    fi
-    echo "network namespaces are not permitted here: skipped" >&2
-    exit 77
-fi
-ip link set lo up
-WORK=$(mktemp -d)
-PIDS=
-trap 'for pid in $PIDS; do kill "$pid" 2>/dev/null || true; done; rm -rf "$WORK"' EXIT
-fail() { echo "FAIL: $*" >&2; exit 1; }
+NEEDS="ss openssl"
+. "$(dirname "$0")/probe.sh"
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$WORK/key.pem" \
     -out "$WORK/cert.pem" -days 2 -subj /CN=quic.test 2>/dev/null
+is_listening() { ss -lun | grep -q "127.0.0.1:$port "; }
 serve() {
     port=$1
     shift
     "$SERVER" -q "$@" -d "$WORK" 127.0.0.1 "$port" "$WORK/key.pem" "$WORK/cert.pem" >"$WORK/$port.log" 2>&1 &
     PIDS="$PIDS $!"
-    for _ in $(seq 100); do
-        ! ss -lun | grep -q "127.0.0.1:$port " || return 0
-        sleep 0.1
-    done
-    fail "the server on port $port does not listen: $(cat "$WORK/$port.log")"
+    await "the server on port $port does not listen" is_listening
 }
 serve 4431
 serve 4432 --validate-addr
