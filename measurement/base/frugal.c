@@ -28,7 +28,7 @@
 
 /* In front of a mapped buffer. It lies where a page begins, and tells its own place: nothing else looks like it. */
 struct mapping {
-    uint64_t magic[2];
+    _Alignas(16) uint64_t magic[2];
     struct mapping *self;
     size_t count; /* of the whole mapping */
     uint64_t unused[4];

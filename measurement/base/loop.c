@@ -142,7 +142,7 @@ enum status loop_after(struct loop *loop, int64_t delay_us, loop_callback callba
     if (delay_us < 0)
         delay_us = 0;
     timer->due_us = monotonic_now_us() + delay_us;
-    struct timeval delay = {.tv_sec = delay_us / US_PER_S, .tv_usec = delay_us % US_PER_S};
+    struct timeval delay = {.tv_sec = (time_t)(delay_us / US_PER_S), .tv_usec = (suseconds_t)(delay_us % US_PER_S)};
     if (!timer->event || evtimer_add(timer->event, &delay) < 0) {
         if (timer->event)
             event_free(timer->event);

@@ -56,6 +56,18 @@ static const int calls_of_all[] = {
     SCMP_SYS(prctl), SCMP_SYS(arch_prctl), SCMP_SYS(capget), SCMP_SYS(capset),
 };
 
+/* The same calls where a word has 32 bits: other numbers for wider arguments. Of those that are not this machine's,
+ * libseccomp knows that there is nothing to allow. */
+static const int calls_of_32_bits[] = {
+    SCMP_SYS(_llseek), SCMP_SYS(mmap2), SCMP_SYS(stat64), SCMP_SYS(lstat64), SCMP_SYS(fstat64), SCMP_SYS(fstatat64),
+    SCMP_SYS(statfs64), SCMP_SYS(fstatfs64), SCMP_SYS(fcntl64), SCMP_SYS(_newselect), SCMP_SYS(ppoll_time64),
+    SCMP_SYS(pselect6_time64), SCMP_SYS(recvmmsg_time64), SCMP_SYS(timerfd_settime64), SCMP_SYS(timerfd_gettime64),
+    SCMP_SYS(futex_time64), SCMP_SYS(rt_sigtimedwait_time64), SCMP_SYS(clock_gettime64), SCMP_SYS(clock_getres_time64),
+    SCMP_SYS(clock_nanosleep_time64), SCMP_SYS(getuid32), SCMP_SYS(geteuid32), SCMP_SYS(getgid32),
+    SCMP_SYS(getegid32), SCMP_SYS(ugetrlimit), SCMP_SYS(sigreturn), SCMP_SYS(sigprocmask), SCMP_SYS(waitpid),
+    SCMP_SYS(set_thread_area), SCMP_SYS(get_thread_area), SCMP_SYS(set_tls), SCMP_SYS(cacheflush),
+};
+
 /* Its own folder's files, its workers, and their way into a narrower sandbox. */
 static const int calls_of_supervisor[] = {
     SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlink),
@@ -64,6 +76,7 @@ static const int calls_of_supervisor[] = {
     SCMP_SYS(execve), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(waitid),
     SCMP_SYS(setpgid), SCMP_SYS(getpgid), SCMP_SYS(seccomp), SCMP_SYS(landlock_create_ruleset),
     SCMP_SYS(landlock_add_rule), SCMP_SYS(landlock_restrict_self), SCMP_SYS(chdir), SCMP_SYS(utimensat),
+    SCMP_SYS(utimensat_time64), SCMP_SYS(ftruncate64),
 };
 
 static int rules_add(scmp_filter_ctx filter, const int *calls, size_t count)
@@ -113,6 +126,8 @@ enum status sandbox_seccomp_enter(enum sandbox_role role, const char **out_absen
     if (!filter)
         return STATUS_NO_MEMORY;
     int failed = rules_add(filter, calls_of_all, sizeof calls_of_all / sizeof calls_of_all[0]);
+    if (failed == 0)
+        failed = rules_add(filter, calls_of_32_bits, sizeof calls_of_32_bits / sizeof calls_of_32_bits[0]);
     if (failed == 0)
         failed = families_add(filter, role);
     if (failed == 0)

@@ -40,13 +40,13 @@ static bool reach_parse(const char *word, enum service_reach *out)
     return false;
 }
 
-static bool number_parse(const char *text, long most, long *out)
+static bool number_parse(const char *text, long long most, long long *out)
 {
     char *end = NULL;
     if (text[0] < '0' || text[0] > '9')
         return false;
     errno = 0;
-    *out = strtol(text, &end, 10);
+    *out = strtoll(text, &end, 10);
     return errno == 0 && *end == '\0' && *out <= most;
 }
 
@@ -82,7 +82,7 @@ static enum status row_refuse(const struct csv_row *row, size_t column, const ch
 
 static uint32_t asn_of_name(const char *name)
 {
-    long number;
+    long long number;
     return strncmp(name, "AS", 2) == 0 && number_parse(name + 2, UINT32_MAX, &number) ? (uint32_t)number : 0;
 }
 
@@ -91,7 +91,7 @@ static enum status network_parse(const struct csv_row *row, struct service_targe
     struct service_network *network = &targets->networks[targets->network_count];
     char address[64] = "";
     const char *slash = strchr(row->fields[3], '/');
-    long bits = 0;
+    long long bits = 0;
     size_t length = slash ? (size_t)(slash - row->fields[3]) : sizeof address;
     if (targets->network_count == SERVICE_NETWORKS_MAX) {
         why_set(why, "endpoints line %zu: more than %d networks; remove some", row->line,
@@ -112,7 +112,7 @@ static enum status network_parse(const struct csv_row *row, struct service_targe
 static enum status target_parse(const struct csv_row *row, struct service_targets *targets, struct why *why)
 {
     struct service_target *target = &targets->items[targets->count];
-    long port = 0;
+    long long port = 0;
     *target = (struct service_target){0};
     if (targets->count == SERVICE_TARGETS_MAX) {
         why_set(why, "endpoints line %zu: more than %d endpoints; remove some", row->line,

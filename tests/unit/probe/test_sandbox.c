@@ -21,6 +21,13 @@
 #include "probe/sandbox/sandbox.h"
 #include "tests/unit/skipped.h"
 
+/* One call for all that sockets do, with its arguments in memory, cannot be looked into. */
+#ifdef __i386__
+#define HAS_SOCKET_CALL false
+#else
+#define HAS_SOCKET_CALL true
+#endif
+
 struct fixture {
     char folder[64];
     char inside[112], outside[112]; /* a file in the folder that is allowed, and one beside it */
@@ -102,7 +109,10 @@ static int worker_check(const struct fixture *fixture, const struct sandbox_stat
     /* No new program, whatever it is. */
     char *const argv[] = {(char *)(uintptr_t) "true", NULL};
     if (sandbox->has_seccomp)
-        wrong |= socket(AF_PACKET, SOCK_RAW, 0) >= 0 || socket(AF_VSOCK, SOCK_STREAM, 0) >= 0 || fork() >= 0 ? 128 : 0;
+        wrong |= (HAS_SOCKET_CALL && (socket(AF_PACKET, SOCK_RAW, 0) >= 0 || socket(AF_VSOCK, SOCK_STREAM, 0) >= 0)) ||
+                         fork() >= 0
+                     ? 128
+                     : 0;
     execv("/bin/true", argv); /* where this succeeds, the child ends with 0 and wrong is lost */
     return wrong == 0 ? 77 : wrong;
 }
