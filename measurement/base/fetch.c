@@ -408,6 +408,8 @@ static void exchange_set(struct fetch *fetch, const struct fetch_request *reques
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, socket_close);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, fetch->fetcher->meter);
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
+    if (request->ip_version != 0)
+        curl_easy_setopt(easy, CURLOPT_IPRESOLVE, (long)(request->ip_version == 4 ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_V6));
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->sent_headers);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms > 0 ? connect_ms : timeout_ms);

@@ -39,6 +39,7 @@ struct fetch_request {
      * OK. The scheme of `url` must then be http: TLS, if any, is already spoken by whoever holds the other end. */
     int connected_fd;
     bool is_http2; /* on connected_fd: ALPN agreed on h2 */
+    int ip_version; /* 4 or 6: by this family alone; 0: either */
 };
 
 struct fetch_response {

@@ -111,6 +111,12 @@ void daemon_line_take(struct daemon *daemon, const struct worker_line *line)
 
 static void on_upload_due(void *arg);
 
+static void upload_after(struct daemon *daemon, int64_t wait_us)
+{
+    daemon->upload_due_us = daemon_now_us(daemon) + wait_us;
+    daemon_timer_set(daemon, &daemon->upload_timer, wait_us, on_upload_due);
+}
+
 static int64_t upload_wait_us(struct daemon *daemon, enum upload_outcome outcome, int64_t retry_after_us)
 {
     int64_t interval_us = daemon->settings.upload_interval_us;
@@ -132,7 +138,7 @@ static void on_uploaded(enum upload_outcome outcome, int64_t retry_after_us, voi
     daemon_status_publish(daemon);
     frugal_started();
     if (!daemon->is_ending) {
-        daemon_timer_set(daemon, &daemon->upload_timer, wait_us, on_upload_due);
+        upload_after(daemon, wait_us);
     } else if (outcome == UPLOAD_DRAINED && spool_count(daemon->spool).pending_line_count > 0 &&
                !daemon->is_last_pass) {
         /* What gathered while the last bundles were on their way. */
@@ -164,7 +170,7 @@ static void daemon_end(struct daemon *daemon)
     daemon->ladder_timer = daemon->web_timer = daemon->channels_timer = NULL;
     /* An upload under way calls back at its end, and finds what is pending now. */
     if (!upload_is_running(daemon->upload))
-        daemon_timer_set(daemon, &daemon->upload_timer, 0, on_upload_due);
+        upload_after(daemon, 0);
     else
         daemon_seal(daemon);
 }
@@ -239,12 +245,12 @@ void daemon_climb_done(struct daemon *daemon)
         daemon_timer_set(daemon, &daemon->web_timer, 0, on_web_due);
     }
     if (came_back && !daemon->is_ending) {
-        (void)daemon_whoami_start(daemon, NULL);
+        (void)daemon_whoami_start(daemon);
         daemon->upload_failure_count = 0;
         if (!upload_is_running(daemon->upload))
-            daemon_timer_set(daemon, &daemon->upload_timer, 0, on_upload_due);
+            upload_after(daemon, 0);
     }
-    if (daemon->is_round_owed && !is_first && !is_offline(daemon) && !daemon->is_ending)
+    if (daemon->is_round_owed && !daemon->round.order && !is_first && !is_offline(daemon) && !daemon->is_ending)
         round_begin(daemon);
     daemon_status_publish(daemon);
     frugal_started();
@@ -286,20 +292,28 @@ static void on_lists_due(void *arg)
                      schedule_next_us(0, 0, interval_us, settings->jitter_percent, &daemon->random), on_lists_due);
 }
 
+/* Whoever reloads every few minutes must not keep putting off what is due. */
+static void timer_hasten(struct daemon *daemon, struct loop_timer **timer, int64_t *due_us, int64_t interval_us,
+                         loop_callback callback)
+{
+    int64_t now = daemon_now_us(daemon);
+    if (!*timer)
+        return;
+    if (*due_us > now + interval_us)
+        *due_us = now + interval_us;
+    daemon_timer_set(daemon, timer, *due_us > now ? *due_us - now : 0, callback);
+}
+
 void daemon_reschedule(struct daemon *daemon)
 {
     const struct run_settings *settings = &daemon->settings;
-    daemon_round_drop(daemon);
-    daemon->ladder_due_us = daemon->channels_due_us = daemon_now_us(daemon);
-    daemon_timer_set(daemon, &daemon->ladder_timer, 0, on_ladder_due);
-    daemon_timer_set(daemon, &daemon->channels_timer,
-                     interval_next(daemon, &daemon->channels_due_us, settings->channels_interval_us), on_channels_due);
-    daemon_timer_set(daemon, &daemon->upload_timer, settings->upload_interval_us, on_upload_due);
-    if (daemon->web_due_us != 0) {
-        daemon->web_due_us = daemon_now_us(daemon);
-        daemon_timer_set(daemon, &daemon->web_timer,
-                         interval_next(daemon, &daemon->web_due_us, settings->web_interval_us), on_web_due);
-    }
+    timer_hasten(daemon, &daemon->ladder_timer, &daemon->ladder_due_us, settings->ladder_interval_us, on_ladder_due);
+    timer_hasten(daemon, &daemon->channels_timer, &daemon->channels_due_us, settings->channels_interval_us,
+                 on_channels_due);
+    timer_hasten(daemon, &daemon->web_timer, &daemon->web_due_us, settings->web_interval_us, on_web_due);
+    timer_hasten(daemon, &daemon->upload_timer, &daemon->upload_due_us, settings->upload_interval_us, on_upload_due);
+    if (!settings->targets_path && !daemon->lists_timer)
+        daemon_timer_set(daemon, &daemon->lists_timer, settings->upload_interval_us, on_lists_due);
 }
 
 void daemon_usage_take(struct daemon *daemon, enum data_purpose purpose, const json_t *usage)
@@ -336,9 +350,9 @@ bool daemon_may_use(struct daemon *daemon, enum data_purpose purpose)
     return may;
 }
 
-static void on_known(struct daemon *daemon, bool is_good)
+/* The first climb waits for it. */
+void daemon_place_done(struct daemon *daemon)
 {
-    (void)is_good;
     if (!daemon->is_ending && !daemon->ladder_timer)
         daemon_timer_set(daemon, &daemon->ladder_timer, 0, on_ladder_due);
 }
@@ -349,15 +363,13 @@ void daemon_begin(struct daemon *daemon)
     data_budget_read(&daemon->budget, daemon->settings.state_folder, daemon->started_us);
     daemon->ladder_due_us = daemon_now_us(daemon);
     daemon->channels_due_us = daemon->ladder_due_us;
-    if (daemon_whoami_start(daemon, on_known) != STATUS_OK)
-        on_known(daemon, false);
+    if (daemon_whoami_start(daemon) != STATUS_OK)
+        daemon_place_done(daemon);
     daemon_timer_set(daemon, &daemon->channels_timer,
                      interval_next(daemon, &daemon->channels_due_us, daemon->settings.channels_interval_us),
                      on_channels_due);
     /* Bundles of an earlier run wait for nothing. */
-    daemon_timer_set(daemon, &daemon->upload_timer,
-                     spool_count(daemon->spool).bundle_count > 0 ? 0 : daemon->settings.upload_interval_us,
-                     on_upload_due);
+    upload_after(daemon, spool_count(daemon->spool).bundle_count > 0 ? 0 : daemon->settings.upload_interval_us);
     if (!daemon->settings.targets_path)
         daemon_timer_set(daemon, &daemon->lists_timer, daemon->settings.upload_interval_us, on_lists_due);
     daemon_status_publish(daemon);

@@ -58,7 +58,7 @@ struct daemon {
 
     struct loop_timer *ladder_timer, *channels_timer, *web_timer, *slot_timer, *upload_timer, *seal_timer, *sync_timer,
         *lists_timer;
-    int64_t ladder_due_us, channels_due_us, web_due_us; /* monotonic */
+    int64_t ladder_due_us, channels_due_us, web_due_us, upload_due_us, whoami_due_us; /* monotonic */
 
     struct daemon_work climb, channels, web, whoami, sender, lists;
     struct daemon_round round;
@@ -68,6 +68,7 @@ struct daemon {
     bool is_sender_resting;
 
     struct daemon_work check; /* of the next settings */
+    bool is_reload_asked;     /* while that was under way */
     struct run_settings next_settings;
     struct target_list next_targets;
     struct event *reload;
@@ -93,6 +94,7 @@ struct daemon {
     enum access_type access; /* as the last climb found it, or as declared */
     char capture_absence[160];
 
+    bool are_channels_waiting, is_batch_waiting; /* for the own address */
     bool is_round_owed; /* one was skipped because nothing could be measured */
     int64_t climb_count;
     int64_t last_climb_us;
@@ -116,13 +118,15 @@ void daemon_timer_set(struct daemon *daemon, struct loop_timer **timer, int64_t 
 int64_t daemon_now_us(const struct daemon *daemon); /* monotonic */
 void daemon_climb_done(struct daemon *daemon);
 void daemon_round_done(struct daemon *daemon);
+void daemon_place_done(struct daemon *daemon);
 /* Seals what is pending; logs what stands against it. */
 void daemon_seal(struct daemon *daemon);
 /* Into the spool, synced soon. */
 void daemon_line_take(struct daemon *daemon, const struct worker_line *line);
 void daemon_clock_take(const struct clock_sight *sight, bool is_signed, void *daemon);
 
-void daemon_reschedule(struct daemon *daemon); /* after the settings have changed */
+/* After the settings have changed: what is due sooner than a new interval from now stays so. */
+void daemon_reschedule(struct daemon *daemon);
 
 /* daemon_outside.c */
 enum status daemon_outside_open(struct daemon *daemon);
@@ -138,14 +142,15 @@ bool daemon_may_use(struct daemon *daemon, enum data_purpose purpose);
 enum status daemon_climb_start(struct daemon *daemon);
 enum status daemon_channels_start(struct daemon *daemon);
 enum status daemon_round_start(struct daemon *daemon);
-enum status daemon_whoami_start(struct daemon *daemon, void (*on_over)(struct daemon *daemon, bool is_good));
+/* Asks the collector where this is; daemon_place_done follows. REFUSED where no route leads straight to it. */
+enum status daemon_whoami_start(struct daemon *daemon);
 /* Starts a worker of a kind for a work that has none; logs where it cannot. */
 enum status daemon_work_start(struct daemon *daemon, struct daemon_work *work, const char *kind, int64_t deadline_us,
                               worker_line_callback line_callback, worker_end_callback end_callback);
 enum status daemon_check_start(struct daemon *daemon, const struct run_settings *settings,
                                worker_line_callback line_callback, worker_end_callback end_callback);
 bool daemon_owns_process(const struct daemon *daemon, int pid);
-void daemon_round_drop(struct daemon *daemon); /* what is left of it */
+void daemon_round_drop(struct daemon *daemon); /* what is left of it; a new one is owed */
 void daemon_work_stop(struct daemon *daemon);
 
 /* daemon_confine.c: enters the sandbox for good. */

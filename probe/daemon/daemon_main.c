@@ -85,6 +85,9 @@ static enum exit_status host(struct daemon *daemon)
     if (run_is_in_the_clear(daemon->settings.collector_url))
         log_event(&daemon->log, LOG_LEVEL_WARN, "collector_in_the_clear",
                   "advice=\"use https: who is on the way can read what is sent\"");
+    if (daemon->settings.options.control_count == 0)
+        log_event(&daemon->log, LOG_LEVEL_WARN, "no_control",
+                  "advice=\"give --control, or --route direct: without, what fails cannot be told as blocked\"");
     enum status status = daemon_outside_open(daemon);
     if (status == STATUS_OK) {
         socket_open(daemon);

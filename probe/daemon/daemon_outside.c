@@ -55,13 +55,30 @@ static bool is_start_needed(const struct run_settings *old, const struct run_set
         name = "the collector or a route to it";
     else if (old->spool_limit_bytes != new->spool_limit_bytes)
         name = "spool-limit";
+    else if (old->has_recipient != new->has_recipient ||
+             (old->has_recipient && memcmp(&old->recipient, &new->recipient, sizeof old->recipient) != 0))
+        name = "seal-to";
+    else if (!is_same(cli_value(old->arguments, "user"), cli_value(new->arguments, "user")))
+        name = "user";
     if (name)
         cli_fail(EXIT_USAGE, "%s cannot change while the probe runs: restart it", name);
     return name != NULL;
 }
 
+static bool is_same_round(const struct daemon *daemon)
+{
+    const struct target_list *old = &daemon->targets, *new = &daemon->next_targets;
+    bool is_one = old->count == new->count && daemon->settings.parallel_count == daemon->next_settings.parallel_count &&
+                  daemon->settings.web_interval_us == daemon->next_settings.web_interval_us;
+    for (size_t i = 0; is_one && i < old->count; i++)
+        is_one = strcmp(old->targets[i].url, new->targets[i].url) == 0;
+    return is_one;
+}
+
 static void settings_take(struct daemon *daemon)
 {
+    if (!is_same_round(daemon))
+        daemon_round_drop(daemon);
     run_settings_free(&daemon->settings);
     target_list_free(&daemon->targets);
     daemon->settings = daemon->next_settings;
@@ -80,6 +97,8 @@ static void on_checked_line(char *line, size_t count, void *arg)
     (void)arg;
 }
 
+static void reload(struct daemon *daemon);
+
 static void on_checked(const struct worker_end *end, void *arg)
 {
     struct daemon_work *work = arg;
@@ -90,19 +109,17 @@ static void on_checked(const struct worker_end *end, void *arg)
         settings_take(daemon);
     else
         reload_refuse(daemon, &daemon->next_settings, &daemon->next_targets);
+    if (daemon->is_reload_asked)
+        reload(daemon);
 }
 
 /* 1. Read flags and file anew. 2. Let a worker open every file that they name. 3. Take them, or leave all as it was. */
-static void on_reload(int fd, short what, void *arg)
+static void reload(struct daemon *daemon)
 {
-    (void)fd;
-    (void)what;
-    struct daemon *daemon = arg;
     struct run_settings settings = {0};
     struct target_list targets = {0};
     bool is_help = false;
-    if (daemon->check.worker || daemon->is_ending)
-        return;
+    daemon->is_reload_asked = false;
     notify("RELOADING=1");
     if (run_settings_read(daemon->argc, daemon->argv, &settings, &is_help) != EXIT_NOTHING_WRONG ||
         run_targets_open(&settings, &targets) != EXIT_NOTHING_WRONG || is_start_needed(&daemon->settings, &settings)) {
@@ -113,6 +130,17 @@ static void on_reload(int fd, short what, void *arg)
     daemon->next_targets = targets;
     if (daemon_check_start(daemon, &daemon->next_settings, on_checked_line, on_checked) != STATUS_OK)
         reload_refuse(daemon, &daemon->next_settings, &daemon->next_targets);
+}
+
+/* The file may have changed since the worker opened it: asked again meanwhile, it is read again, however often. */
+static void on_reload(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct daemon *daemon = arg;
+    daemon->is_reload_asked = !daemon->is_ending;
+    if (daemon->is_reload_asked && !daemon->check.worker)
+        reload(daemon);
 }
 
 static void on_watchdog(void *arg)
@@ -199,6 +227,7 @@ static void sleep_check(struct daemon *daemon)
     if (slept_us < SLEEP_LEAST_US)
         return;
     daemon->slept_us += slept_us;
+    daemon->whoami_due_us = 0; /* it may have woken elsewhere */
     log_event(&daemon->log, LOG_LEVEL_INFO, "slept", "seconds=%.0f", (double)slept_us / (double)US_PER_S);
 }
 

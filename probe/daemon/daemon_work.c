@@ -13,6 +13,8 @@
 #define WHOAMI_DEADLINE_US   (20 * US_PER_S)
 #define TARGET_DEADLINE_US   (180 * US_PER_S)
 #define CHECK_DEADLINE_US    (30 * US_PER_S)
+#define PLACE_HOLDS_US       (300 * US_PER_S) /* a router's address may change at any time, and nobody tells */
+#define PLACE_RETRY_US       (600 * US_PER_S) /* after a question that nobody answered */
 #define BATCH_MAX            200
 #define SPREAD_LEAST_US      (600 * US_PER_S) /* shorter rounds go in one burst */
 #define SLOT_LEAST_US        (30 * US_PER_S)
@@ -71,7 +73,11 @@ static void note_take(const struct daemon_work *work, const json_t *note)
         (void)access_parse(access, &daemon->access);
     if (vantage && worker_vantage_decode(vantage, &daemon->vantage) == STATUS_OK) {
         daemon->is_vantage_known = true;
-        daemon->own_count = worker_own_decode(json_member_array(note, "own"), daemon->own);
+        bool is_answered = json_member_bool(note, "is_answered", false);
+        /* Where nobody answered, the last answer stays the best that is known; an earlier address may still be echoed. */
+        daemon->own_count =
+            worker_own_merge(json_member_array(note, "own"), is_answered, daemon->own, daemon->own_count);
+        daemon->whoami_due_us = daemon_now_us(daemon) + (is_answered ? PLACE_HOLDS_US : PLACE_RETRY_US);
         location_take(daemon, json_member_text(note, "seen"));
     }
     daemon->unscrubbable_count += json_member_int(note, "unscrubbable", 0) == 1;
@@ -245,14 +251,40 @@ enum status daemon_climb_start(struct daemon *daemon)
     return work_begin(daemon, &daemon->climb, "climb", "measure", DATA_LADDER, CLIMB_DEADLINE_US, &task);
 }
 
-enum status daemon_whoami_start(struct daemon *daemon, void (*on_over)(struct daemon *daemon, bool is_good))
+static void batch_begin(void *arg);
+static enum status channels_begin(struct daemon *daemon);
+
+static void on_place_over(struct daemon *daemon, bool is_good)
+{
+    (void)is_good;
+    bool are_channels_next = daemon->are_channels_waiting, is_batch_next = daemon->is_batch_waiting;
+    daemon->are_channels_waiting = daemon->is_batch_waiting = false;
+    daemon_place_done(daemon);
+    if (are_channels_next && !daemon->is_ending)
+        (void)channels_begin(daemon);
+    if (is_batch_next)
+        batch_begin(daemon);
+}
+
+enum status daemon_whoami_start(struct daemon *daemon)
 {
     struct worker_task task = {.url = daemon->settings.collector_url, .parallel_count = 1};
-    daemon->whoami.on_over = on_over;
+    if (!daemon->settings.is_direct || daemon->is_ending)
+        return STATUS_REFUSED;
+    daemon->whoami_due_us = daemon_now_us(daemon) + PLACE_RETRY_US;
+    daemon->whoami.on_over = on_place_over;
     return work_begin(daemon, &daemon->whoami, "whoami", "whoami", DATA_OTHER, WHOAMI_DEADLINE_US, &task);
 }
 
-enum status daemon_channels_start(struct daemon *daemon)
+/* Whether a measurement has to wait: what echoes the own address must be scrubbed of the one of now. */
+static bool is_place_awaited(struct daemon *daemon)
+{
+    if (daemon->whoami.worker)
+        return true;
+    return daemon_now_us(daemon) >= daemon->whoami_due_us && daemon_whoami_start(daemon) == STATUS_OK;
+}
+
+static enum status channels_begin(struct daemon *daemon)
 {
     size_t order[CHANNEL_TEST_COUNT];
     struct worker_job jobs[CHANNEL_TEST_COUNT] = {0};
@@ -265,6 +297,12 @@ enum status daemon_channels_start(struct daemon *daemon)
                       CHANNELS_DEADLINE_US, &task);
 }
 
+enum status daemon_channels_start(struct daemon *daemon)
+{
+    daemon->are_channels_waiting = is_place_awaited(daemon);
+    return daemon->are_channels_waiting ? STATUS_OK : channels_begin(daemon);
+}
+
 static void round_end(struct daemon *daemon)
 {
     free(daemon->round.order);
@@ -273,8 +311,6 @@ static void round_end(struct daemon *daemon)
         daemon_targets_renew(daemon);
     daemon_round_done(daemon);
 }
-
-static void batch_begin(void *arg);
 
 static void on_batch_over(struct daemon *daemon, bool is_good)
 {
@@ -299,6 +335,9 @@ static void batch_begin(void *arg)
         round_end(daemon);
         return;
     }
+    daemon->is_batch_waiting = is_place_awaited(daemon);
+    if (daemon->is_batch_waiting)
+        return;
     while (task.job_count < most && task.job_count < BATCH_MAX && round->next < round->count)
         jobs[task.job_count++] = (struct worker_job){
             .test = "web_connectivity", .input = daemon->targets.targets[round->order[round->next++]].url};
@@ -339,8 +378,10 @@ enum status daemon_round_start(struct daemon *daemon)
 
 void daemon_round_drop(struct daemon *daemon)
 {
+    daemon->is_round_owed = daemon->is_round_owed || daemon->round.order;
     daemon->round.next = daemon->round.count;
     if (daemon->round.order && !daemon->web.worker) {
+        daemon->is_batch_waiting = false;
         loop_timer_cancel(daemon->slot_timer);
         daemon->slot_timer = NULL;
         free(daemon->round.order);

@@ -24,6 +24,7 @@
 #define ANCHORS_BYTES_MAX  (1u << 20)
 #define WHOAMI_TIMEOUT_US  (5 * US_PER_S)
 #define WHOAMI_BYTES_MAX   4096
+#define WHOAMI_QUESTIONS   2 /* IPv4, IPv6 */
 #define DESCRIPTORS_WANTED 8192
 
 static struct flow *tap_begin_nothing(void *state, const struct flow_key *key)
@@ -236,9 +237,11 @@ void setup_free(struct probe_setup *setup)
     setup->context.trust = NULL;
     blockpage_free(setup->context.blockpages);
     setup->context.blockpages = NULL;
-    if (setup->whoami)
-        fetch_cancel(setup->whoami);
-    setup->whoami = NULL;
+    for (size_t i = 0; i < WHOAMI_QUESTIONS; i++) {
+        if (setup->whoami[i].fetch)
+            fetch_cancel(setup->whoami[i].fetch);
+        setup->whoami[i].fetch = NULL;
+    }
     measure_queue_free(setup->climbing);
     setup->climbing = NULL;
     anchor_list_free(&setup->anchors);
@@ -251,53 +254,69 @@ void setup_free(struct probe_setup *setup)
 }
 
 /* The place is told anew each time: a phone changes its network. */
-static void whoami_take(struct probe_setup *setup, const struct fetch_response *response)
+static void whoami_take(const struct setup_question *question, const struct fetch_response *response)
 {
-    struct vantage_point vantage = setup->declared;
+    struct probe_setup *setup = question->setup;
+    struct vantage_point vantage = setup->declared, seen = {.country = COUNTRY_UNKNOWN};
+    bool is_second = setup->is_placed && question->ip_version != 4;
     vantage.access = setup->vantage.access;
     if (response->status != STATUS_OK || response->code != 200 ||
         vantage_read_whoami(response->body, response->body_bytes, &vantage, &setup->own) != STATUS_OK) {
-        log_event(&setup->log, LOG_LEVEL_INFO, "whoami_unanswered", "code=%ld", response->code);
+        log_event(&setup->log, LOG_LEVEL_INFO, "whoami_unanswered", "ip=%d code=%ld", question->ip_version,
+                  response->code);
         return;
     }
+    setup->is_answered = true;
+    setup->is_placed = setup->is_placed || question->ip_version == 4;
+    if (is_second)
+        return;
     (void)vantage_lookup_own(setup->geo_db, setup->asn_db, &setup->own, &vantage, NULL);
     setup->vantage = vantage;
     /* The volunteer's own database first, then the collector's word. */
-    struct vantage_point seen = {.country = COUNTRY_UNKNOWN};
     (void)vantage_lookup_own(setup->geo_db, NULL, &setup->own, &seen, NULL);
     (void)vantage_read_whoami(response->body, response->body_bytes, &seen, &setup->own);
     memcpy(setup->seen_country, seen.country, sizeof setup->seen_country);
 }
 
+static bool is_asking(const struct probe_setup *setup)
+{
+    return setup->whoami[0].fetch || setup->whoami[1].fetch;
+}
+
 static void readiness_look(struct probe_setup *setup)
 {
-    if (setup->readiness.is_closed && setup->is_climbed && (!setup->whoami || setup_is_offline(setup)))
+    if (setup->readiness.is_closed && setup->is_climbed && (!is_asking(setup) || setup_is_offline(setup)))
         gate_open(&setup->readiness);
 }
 
 static void on_whoami(const struct fetch_response *response, void *arg)
 {
-    struct probe_setup *setup = arg;
-    setup->whoami = NULL;
-    whoami_take(setup, response);
+    struct setup_question *question = arg;
+    struct probe_setup *setup = question->setup;
+    question->fetch = NULL;
+    whoami_take(question, response);
     readiness_look(setup);
-    if (setup->whoami_ends_loop)
+    if (setup->whoami_ends_loop && !is_asking(setup))
         loop_stop(setup->loop);
 }
 
 void setup_whoami_start(struct probe_setup *setup, const char *url)
 {
-    char *whoami_url = setup->whoami ? NULL : vantage_whoami_url(url);
-    if (!whoami_url)
-        return;
-    const struct fetch_request request = {.method = "GET",
-                                          .url = whoami_url,
-                                          .timeout_us = WHOAMI_TIMEOUT_US,
-                                          .body_limit_bytes = WHOAMI_BYTES_MAX,
-                                          .ca_file = setup->context.ca_file,
-                                          .connected_fd = -1};
-    if (fetch_start(setup->fetcher, &request, on_whoami, setup, &setup->whoami) != STATUS_OK)
-        setup->whoami = NULL;
+    char *whoami_url = is_asking(setup) ? NULL : vantage_whoami_url(url);
+    setup->is_placed = setup->is_answered = false;
+    for (size_t i = 0; i < WHOAMI_QUESTIONS && whoami_url; i++) {
+        struct setup_question *question = &setup->whoami[i];
+        *question = (struct setup_question){.setup = setup, .ip_version = i == 0 ? 4 : 6};
+        const struct fetch_request request = {.method = "GET",
+                                              .url = whoami_url,
+                                              .timeout_us = WHOAMI_TIMEOUT_US,
+                                              .body_limit_bytes = WHOAMI_BYTES_MAX,
+                                              .ca_file = setup->context.ca_file,
+                                              .connected_fd = -1,
+                                              .ip_version = question->ip_version};
+        if (fetch_start(setup->fetcher, &request, on_whoami, question, &question->fetch) != STATUS_OK)
+            question->fetch = NULL;
+    }
     free(whoami_url);
 }
 
@@ -309,12 +328,12 @@ enum status setup_whoami(struct probe_setup *setup, const char *url)
 
 enum status setup_whoami_wait(struct probe_setup *setup)
 {
-    if (!setup->whoami)
+    if (!is_asking(setup))
         return STATUS_OK;
     setup->whoami_ends_loop = true;
     enum status status = loop_run(setup->loop);
     setup->whoami_ends_loop = false;
-    return status == STATUS_OK && setup->whoami ? STATUS_REFUSED : status;
+    return status == STATUS_OK && is_asking(setup) ? STATUS_REFUSED : status;
 }
 
 struct climb_wait {

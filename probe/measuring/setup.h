@@ -7,6 +7,13 @@
 #include "probe/sandbox/sandbox.h"
 #include "probe/measuring/scrub.h"
 
+/* A question by one family: a machine with both has a public address in each. */
+struct setup_question {
+    struct probe_setup *setup;
+    struct fetch *fetch; /* in flight, or NULL */
+    int ip_version;
+};
+
 /* Does not move once opened: the context points into it. */
 struct probe_setup {
     struct loop *loop;
@@ -22,7 +29,9 @@ struct probe_setup {
     struct ladder_result connectivity; /* the latest climb; the context points here once there was one */
     const char *geo_db;
     const char *asn_db;
-    struct fetch *whoami;  /* in flight, or NULL */
+    struct setup_question whoami[2];
+    bool is_placed; /* whoami was answered by IPv4, whose word on the place counts before that of a tunnel's other end */
+    bool is_answered; /* by either */
     bool whoami_ends_loop; /* somebody waits for it alone */
     struct gate readiness; /* the context's */
     struct measure_queue *climbing; /* NULL: no climb beside measurements was begun */
@@ -41,8 +50,8 @@ enum status setup_confine(struct probe_setup *setup, const struct probe_options 
 /* Takes the kind of access from the machine, where it was not declared. */
 void setup_access_look(struct probe_setup *setup);
 
-/* Asks a collector who it sees, for at most five seconds: fills the vantage point and the own address when the answer
- * comes. No answer is no failure. `url` is a collector's or a control's. */
+/* Asks a collector who it sees by either family, for at most five seconds: fills the vantage point and the own addresses
+ * as the answers come. No answer is no failure. `url` is a collector's or a control's. */
 void setup_whoami_start(struct probe_setup *setup, const char *url);
 /* The same, running the loop until it is answered. REFUSED where a signal came first. */
 enum status setup_whoami(struct probe_setup *setup, const char *url);

@@ -68,7 +68,9 @@ const char run_settings_help[] =
     "  --route proxy=http://[USER:WORD@]HOST:PORT\n"
     "  --route socks5=HOST:PORT              Tor is socks5=127.0.0.1:9050\n"
     "  --route collector=URL[,KEY]           another collector, whose receipts KEY signs\n"
-    "When none does: see dialtone-probe export --help.\n"
+    "When none does: see dialtone-probe export --help. Where routes are given and none is direct, the probe connects\n"
+    "straight to the collector for nothing else either: it does not ask there for its own address, and has a control\n"
+    "only where --control names one.\n"
     "\n"
     "Every option can stand in the configuration file as name = value, a line each; flags win. SIGHUP reads it\n"
     "again; a bad file changes nothing. On a metered link nothing is sent or fetched beyond --data-day and\n"
@@ -160,7 +162,14 @@ static enum exit_status collector_read(struct run_settings *settings)
     if (key && public_key_parse(key, &settings->collector_key) != STATUS_OK)
         return exit_of_status(cli_complain(settings->arguments, "collector-key", key,
                                            "type the collector's public key as minisign writes it"));
-    if (settings->options.control_count > 0)
+    return EXIT_NOTHING_WRONG;
+}
+
+/* The collector's own, unless its routes say that nothing should be seen to connect to it. */
+static enum exit_status control_default(struct run_settings *settings)
+{
+    const char *url = settings->collector_url;
+    if (settings->options.control_count > 0 || !settings->is_direct)
         return EXIT_NOTHING_WRONG;
     struct buffer control = {0};
     size_t length = strlen(url);
@@ -185,6 +194,7 @@ static enum exit_status routes_read(struct run_settings *settings)
     if (settings->route_count == 0)
         settings->route_texts[settings->route_count++] = "direct";
     for (size_t i = 0; i < settings->route_count; i++) {
+        settings->is_direct = settings->is_direct || strcmp(settings->route_texts[i], "direct") == 0;
         if (route_list_add(&settings->routes, settings->collector_url, settings->route_texts[i], &why) != STATUS_OK)
             return cli_fail(EXIT_USAGE, "%s", why.text);
     }
@@ -240,6 +250,8 @@ static enum exit_status words_read(struct run_settings *settings)
     enum exit_status exit_status = collector_read(settings);
     if (exit_status == EXIT_NOTHING_WRONG)
         exit_status = routes_read(settings);
+    if (exit_status == EXIT_NOTHING_WRONG)
+        exit_status = control_default(settings);
     if (exit_status == EXIT_NOTHING_WRONG)
         exit_status = pins_read(settings);
     if (exit_status == EXIT_NOTHING_WRONG)

@@ -30,6 +30,7 @@ struct run_settings {
     const char *route_texts[ROUTES_MAX];
     size_t route_count;
     struct route_list routes; /* the same, read */
+    bool is_direct;           /* one of them is direct: only then is the collector connected to for other things */
     const char *pins; /* NULL: none */
     char *pins_text;  /* owns it */
     int64_t ladder_interval_us;

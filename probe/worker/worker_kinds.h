@@ -19,7 +19,7 @@ struct worker_kind {
 
 /* Measures the jobs of a task (worker_task.h): a record a line. */
 enum exit_status worker_measure(const struct worker_context *context);
-/* Asks task.url who it sees: a note {"vantage", "own"}, or {"whoami": null} where nobody answers. */
+/* Asks task.url who it sees: a note {"vantage", "own", "seen", "is_answered"}. */
 enum exit_status worker_whoami(const struct worker_context *context);
 /* Reads {"collector", "routes": [text of routes.h], "pins"?, "folder" of the bundles} in its first line, then an order a line, with the route to
  * begin with as "working": {"packed": path, "is_sealed", "minisig": base64, "key"} or {"get": path}. Carries each out and

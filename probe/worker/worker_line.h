@@ -4,7 +4,7 @@
  *   journal {...}  record of any other climb
  *   anomaly {...}  record of a measurement that is blocked, or could not be judged
  *   clean {...}    record of any other measurement
- *   note {...}     for the daemon itself, at most WORKER_NOTE_BYTES_MAX: {"connectivity", "access"}, {"vantage", "own"},
+ *   note {...}     for the daemon itself, at most WORKER_NOTE_BYTES_MAX: {"connectivity", "access"}, {"vantage", "own", "seen", "is_answered"},
  *                  {"usage"}, {"answer"}, ... */
 #ifndef PROBE_WORKER_WORKER_LINE_H
 #define PROBE_WORKER_WORKER_LINE_H

@@ -143,3 +143,30 @@ void worker_task_free(struct worker_task *task)
     json_decref(task->root);
     *task = (struct worker_task){0};
 }
+
+static size_t own_add(char own[WORKER_OWN_MAX][WORKER_OWN_BYTES], size_t count, const char *text)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(own[i], text) == 0)
+            return count;
+    }
+    if (count == WORKER_OWN_MAX)
+        return count;
+    snprintf(own[count], WORKER_OWN_BYTES, "%s", text);
+    return count + 1;
+}
+
+size_t worker_own_merge(const json_t *array, bool is_before, char own[WORKER_OWN_MAX][WORKER_OWN_BYTES], size_t count)
+{
+    char told[WORKER_OWN_MAX][WORKER_OWN_BYTES], merged[WORKER_OWN_MAX][WORKER_OWN_BYTES] = {0};
+    size_t told_count = worker_own_decode(array, told), merged_count = 0;
+    for (int turn = 0; turn < 2; turn++) {
+        bool is_told = (turn == 0) == is_before;
+        for (size_t i = 0; i < (is_told ? told_count : count); i++)
+            merged_count = own_add(merged, merged_count, is_told ? told[i] : own[i]);
+    }
+    memcpy(own, merged, sizeof merged);
+    explicit_bzero(told, sizeof told);
+    explicit_bzero(merged, sizeof merged);
+    return merged_count;
+}

@@ -51,5 +51,8 @@ enum status worker_vantage_decode(const json_t *object, struct vantage_point *ou
 
 /* Addresses as text, written by inet_ntop or much like it; others are left out, as are those past the room. */
 size_t worker_own_decode(const json_t *array, char out[WORKER_OWN_MAX][WORKER_OWN_BYTES]);
+/* Puts those of the array before or behind those at hand, each once; what has no room any more goes. Returns how many
+ * there are then. */
+size_t worker_own_merge(const json_t *array, bool is_before, char own[WORKER_OWN_MAX][WORKER_OWN_BYTES], size_t count);
 
 #endif

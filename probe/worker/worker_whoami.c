@@ -37,8 +37,9 @@ enum exit_status worker_whoami(const struct worker_context *context)
         if (status == STATUS_OK)
             status = task.url ? setup_whoami(&setup, task.url) : STATUS_USAGE;
         if (status == STATUS_OK)
-            status = worker_note_print(json_pack("{s:o, s:o, s:s}", "vantage", worker_vantage_encode(&setup.vantage), "own",
-                                                 own_encode(&setup.own), "seen", setup.seen_country));
+            status = worker_note_print(json_pack("{s:o, s:o, s:s, s:b}", "vantage", worker_vantage_encode(&setup.vantage),
+                                                 "own", own_encode(&setup.own), "seen", setup.seen_country,
+                                                 "is_answered", setup.is_answered));
         setup_free(&setup);
         if (status == STATUS_OK)
             status = worker_usage_print(&setup.meter);

@@ -153,6 +153,23 @@ static void what_is_sent_is_what_was_asked(void **state)
     seen_close(&seen);
 }
 
+static void one_family_may_be_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        int ip_version;
+        bool is_answered;
+    } cases[] = {{0, true}, {4, true}, {6, false}};
+    struct seen seen = seen_open();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fetch_request request = request_of("/echo"); /* at 127.0.0.1 */
+        request.ip_version = cases[i].ip_version;
+        exchange(&seen, &request);
+        assert_int_equal(seen.response.status == STATUS_OK, cases[i].is_answered);
+    }
+    seen_close(&seen);
+}
+
 static void large_bodies_go_out_whole(void **state)
 {
     (void)state;
@@ -497,6 +514,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_sent_is_what_was_asked),
+        cmocka_unit_test(one_family_may_be_asked_for),
         cmocka_unit_test(large_bodies_go_out_whole),
         cmocka_unit_test(responses_are_kept_within_bounds),
         cmocka_unit_test(headers_are_those_of_the_last_response_in_order),

@@ -255,6 +255,33 @@ static void tasks_come_back_the_same(void **state)
     buffer_free(&again);
 }
 
+/* An answer's own addresses come first; where nobody answered, what was known is not pushed out by the machine's. */
+static void own_addresses_are_kept(void **state)
+{
+    (void)state;
+    char own[WORKER_OWN_MAX][WORKER_OWN_BYTES] = {"192.0.2.7"};
+    json_t *answer = json_pack("[s, s]", "198.51.100.9", "192.0.2.7"), *local = json_array();
+    size_t count = worker_own_merge(answer, true, own, 1);
+    assert_int_equal(count, 2);
+    assert_string_equal(own[0], "198.51.100.9");
+    assert_string_equal(own[1], "192.0.2.7");
+    for (int i = 0; i < 2 * WORKER_OWN_MAX; i++) {
+        char text[WORKER_OWN_BYTES];
+        snprintf(text, sizeof text, "10.0.0.%d", i);
+        json_array_append_new(local, json_string(text));
+    }
+    count = worker_own_merge(local, false, own, count);
+    assert_int_equal(count, WORKER_OWN_MAX);
+    assert_string_equal(own[0], "198.51.100.9");
+    assert_string_equal(own[1], "192.0.2.7");
+    assert_string_equal(own[2], "10.0.0.0");
+    assert_int_equal(worker_own_merge(json_array_get(local, 0), true, own, count), count); /* no array: nothing told */
+    count = worker_own_merge(answer, true, own, 0);
+    assert_int_equal(count, 2);
+    json_decref(answer);
+    json_decref(local);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(little_is_passed_on, setup_fixture, teardown_fixture),
         cmocka_unit_test(lines_are_checked),
         cmocka_unit_test(tasks_come_back_the_same),
+        cmocka_unit_test(own_addresses_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
