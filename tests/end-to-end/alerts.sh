@@ -19,13 +19,3 @@ climbs() {
 before() { climbs 1 432 "$start_s" 10m working; }
 cut_off() { climbs 2 60 $((start_s + 432 * 600)) 3m full_shutdown; }
 after() { climbs 3 60 $((start_s + 432 * 600 + 10800)) 10m working; }
-
-# until COMMAND...: waits for it to succeed, a minute at most.
-wait_for() {
-    waited=0
-    until "$@"; do
-        waited=$((waited + 1))
-        [ $waited -lt 600 ] || return 1
-        sleep 0.1
-    done
-}

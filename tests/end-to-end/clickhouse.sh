@@ -1,4 +1,5 @@
 # A clickhouse-server of the test's own: sourced after collector.sh, not run. Skips the test where none is installed.
+. "$ROOT/tests/end-to-end/ports.sh"
 program=
 for place in /usr/sbin/clickhouse-server /usr/bin/clickhouse-server /usr/local/bin/clickhouse-server; do
     [ ! -x $place ] || program=$place
@@ -24,18 +25,17 @@ END
 database_start() {
     "$program" --config-file="$work/ch/config.xml" >/dev/null 2>&1 &
     database=$!
-    waited=0
-    until [ "$(curl -s --max-time 2 "http://127.0.0.1:$port/" || true)" = Ok. ]; do
+    for _ in $(seq 1200); do
         kill -0 "$database" 2>/dev/null || return 1
-        waited=$((waited + 1))
-        [ $waited -lt 200 ] || return 1
+        ! listens "$database" "$port" ||
+            [ "$(curl -s --max-time 20 "http://127.0.0.1:$port/" || true)" != Ok. ] || return 0
         sleep 0.1
     done
+    return 1
 }
-# Two ports that are free, as far as one can tell.
-port=$((20000 + $$ % 20000))
 tries=0
 while :; do
+    ports_pick 2
     cat >"$work/ch/config.xml" <<END
 <?xml version="1.0"?><yandex><logger><level>error</level><log>$work/ch/log</log><errorlog>$work/ch/errors</errorlog>
 </logger><listen_host>127.0.0.1</listen_host><http_port>$port</http_port><tcp_port>$((port + 1))</tcp_port>
@@ -47,6 +47,5 @@ END
     kill -9 "$database" 2>/dev/null || true
     tries=$((tries + 1))
     [ $tries -lt 5 ] || fail "clickhouse-server does not start: $(tail -n 3 "$work/ch/errors")"
-    port=$((port + 17))
 done
 store=clickhouse=http://127.0.0.1:$port/dialtone

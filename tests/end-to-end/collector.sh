@@ -47,7 +47,7 @@ stop() {
 
 # post FILE KEY ANSWER: prints the HTTP code, "000" where there was no answer.
 post() {
-    curl -s -o "$3" -w '%{http_code}' --max-time 20 -H "Dialtone-Key: $2" \
+    curl -s -o "$3" -w '%{http_code}' --max-time 120 -H "Dialtone-Key: $2" \
         -H "Dialtone-Signature: $(base64 -w0 <"$1.minisig" | tr '+/' '-_' | tr -d '=')" \
         -H 'Content-Type: application/zstd' --data-binary "@$1" "$base/v1/bundles" || true
 }
@@ -59,8 +59,14 @@ field() {
 
 # measurements REGION: how many the API tells.
 measurements() {
-    curl -s --max-time 20 "$base/api/v1/regions" | tr '{' '\n' |
+    curl -s --max-time 120 "$base/api/v1/regions" | tr '{' '\n' |
         sed -n "s/.*\"region\":\"$1\".*\"asn\":0,\"measurements\":\([0-9]*\).*/\1/p"
+}
+
+# spoil FILE OFFSET: changes that byte, whatever it was.
+spoil() {
+    byte=$(od -An -tu1 -j"$2" -N1 "$1")
+    printf "\\$(printf %03o $(((byte + 1) % 256)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
 # expect STATUS WORDS COMMAND...: the exit status, and one line on stderr that holds the words.

@@ -18,6 +18,9 @@ kill_behind_receipt() {
     stop KILL
 }
 
+# The first upload of the round has its receipt, or there will be none.
+has_begun() { [ -e "$work/$((round * each + 1)).receipt" ] || ! kill -0 $poster 2>/dev/null; }
+
 # Kills it somewhere in each of $rounds runs of uploads. before_kill is the test's own: it is told the round.
 kill_in_rounds() {
     round=0
@@ -35,11 +38,7 @@ kill_in_rounds() {
             done
         ) &
         poster=$!
-        waited=0
-        until [ -e "$work/$((round * each + 1)).receipt" ] || [ $waited -ge 100 ]; do # a slow machine's first one
-            waited=$((waited + 1))
-            sleep 0.1
-        done
+        await "no upload in round $round" has_begun
         sleep "0.$((round * 7 % 5 + 1))"
         before_kill $round
         stop KILL

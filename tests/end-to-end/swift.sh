@@ -1,5 +1,6 @@
 # An S3-compatible object store of the test's own, OpenStack Swift: sourced after collector.sh, not run. Skips the test
 # where it is not installed. The bucket is at $bucket, its key's two lines are in $work/bucket.key.
+. "$ROOT/tests/end-to-end/ports.sh"
 for program in swift-proxy-server swift-account-server swift-container-server swift-object-server swift-ring-builder \
     memcached; do
     command -v $program >/dev/null || {
@@ -50,24 +51,33 @@ END
     swift-ring-builder "$swift/$1.builder" rebalance >/dev/null
 }
 
-# On four ports from $swift_port on, and memcached's.
+# The five servers in the order of their ports, from $swift_port on.
 swift_start() {
-    memcached -u "$(id -un)" -l 127.0.0.1 -p $((swift_port + 4)) -m 8 2>"$swift/memcached.log" &
-    swift_pids=$!
-    for type in account container object proxy; do
+    swift_pids=
+    for type in proxy account container object; do
         "swift-$type-server" "$swift/$type-server.conf" >"$swift/$type.log" 2>&1 &
         swift_pids="$swift_pids $!"
     done
-    waited=0
-    for offset in 0 1 2 3; do
-        until curl -s -o /dev/null --max-time 5 "http://127.0.0.1:$((swift_port + offset))/"; do
-            for pid in $swift_pids; do
-                kill -0 "$pid" 2>/dev/null || return 1
-            done
-            waited=$((waited + 1))
-            [ $waited -lt 200 ] || return 1
-            sleep 0.1
-        done
+    memcached -u "$(id -un)" -l 127.0.0.1 -p $((swift_port + 4)) -m 8 2>"$swift/memcached.log" &
+    swift_pids="$swift_pids $!"
+    for _ in $(seq 1200); do
+        swift_state
+        case $state in *dead*) return 1 ;; *late*) sleep 0.1 ;; *) return 0 ;; esac
+    done
+    return 1
+}
+# swift_state: what became of each goes into $state.
+swift_state() {
+    state= at=$swift_port
+    for pid in $swift_pids; do
+        if listens "$pid" $at; then
+            state="$state ready"
+        elif kill -0 "$pid" 2>/dev/null; then
+            state="$state late"
+        else
+            state="$state dead"
+        fi
+        at=$((at + 1))
     done
 }
 
@@ -105,15 +115,15 @@ use = egg:swift#slo
 END
 }
 
-swift_port=$((20000 + $$ % 20000))
 tries=0
 while :; do
+    ports_pick 5
+    swift_port=$port
     swift_configure
     swift_start && break
     swift_stop
     tries=$((tries + 1))
     [ $tries -lt 5 ] || fail "swift does not start: $(cat "$swift"/*.log | tail -n 5)"
-    swift_port=$((swift_port + 17))
 done
 bucket=http://127.0.0.1:$swift_port/evidence
 printf 'dial:tone\nsecret-of-the-test\n' >"$work/bucket.key"

@@ -5,7 +5,7 @@
 
 # get PARAMETERS: into $work/feed, with its head; the code must be $1 where it is given after.
 get() {
-    code=$(curl -s -D "$work/head" -o "$work/feed" -w '%{http_code}' --max-time 20 "$base/api/v1/events?$1")
+    code=$(curl -s -D "$work/head" -o "$work/feed" -w '%{http_code}' --max-time 120 "$base/api/v1/events?$1")
     [ "$code" = "${2:-200}" ] || fail "$1: $code, not ${2:-200}: $(cat "$work/feed")"
 }
 type_is() { grep -qi "^content-type: $1" "$work/head" || fail "not $1: $(cat "$work/head")"; }
@@ -21,12 +21,12 @@ get format=cap
 before
 cut_off
 found() { get "region=XD-N&state=confirmed" && grep -q '"id"' "$work/feed"; }
-wait_for found || fail "the shutdown was not found"
+await "the shutdown was not found" found
 type_is application/json
 id=$(field id "$work/feed")
 after
 ended() { get "id=$id" && grep -q '"end":\["2' "$work/feed"; }
-wait_for ended || fail "the end was not found"
+await "the end was not found" ended
 
 get "region=XD&state=confirmed&format=rss"
 type_is application/rss+xml

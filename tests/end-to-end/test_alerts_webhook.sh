@@ -12,7 +12,7 @@ mkdir "$got"
 # Twice an error, then an answer that never comes, then taken for good.
 "$BIN/hook-receiver" "$got" 500 503 drop 204 &
 receiver=$!
-wait_for test -s "$got/port" || fail "the receiver does not listen"
+await "the receiver does not listen" test -s "$got/port"
 cat >"$work/alerts.conf" <<END
 # one that fails for a while, one that asks for another place
 [newsroom]
@@ -45,16 +45,16 @@ chmod 600 "$work/alerts.conf" "$work/secret"
 start --alerts "$work/alerts.conf"
 before
 cut_off
-wait_for at_least 1 || fail "no alert came"
+await "no alert came" at_least 1
 stop KILL
 start --alerts "$work/alerts.conf"
-wait_for at_least 2 || fail "the alert was not tried again after a kill"
+await "the alert was not tried again after a kill" at_least 2
 stop KILL
 start --alerts "$work/alerts.conf"
-wait_for at_least 3 || fail "the alert was not tried again after a second kill"
-wait_for at_least 4 || fail "the alert was not tried again after the receiver hung up"
+await "the alert was not tried again after a second kill" at_least 3
+await "the alert was not tried again after the receiver hung up" at_least 4
 id=$(body_field id 4)
-wait_for told "$id 1" || fail "the alert was not noted"
+await "the alert was not noted" told "$id 1"
 for n in 1 2 3 4; do
     signed $n
     [ "$(header Dialtone-Delivery $n)" = "$(header Dialtone-Delivery 1)" ] || fail "request $n has another delivery id"
@@ -76,7 +76,7 @@ sleep 3
 
 # The end of the shutdown is news, once.
 after
-wait_for at_least 5 || fail "the end was not told"
+await "the end was not told" at_least 5
 signed 5
 [ "$(body_field id 5)" = "$id" ] || fail "the end is of another event"
 [ "$(header Dialtone-Event 5)" = update ] || fail "the end is no update"
@@ -93,10 +93,10 @@ cp "$work/serve.log" "$work/all.log"
 stop KILL
 sed -i '$d' "$work/data/alerts/newsroom.journal"
 start --alerts "$work/alerts.conf"
-wait_for at_least 6 || fail "what was not noted was not told again"
+await "what was not noted was not told again" at_least 6
 signed 6
 [ "$(header Dialtone-Delivery 6)" = "$(header Dialtone-Delivery 5)" ] || fail "a repetition under a new delivery id"
-wait_for told "$id 2" || fail "the repetition was not noted"
+await "the repetition was not noted" told "$id 2"
 sleep 2
 [ "$(requests)" = 6 ] || fail "a repetition was repeated"
 

@@ -9,7 +9,7 @@ other=$("$make_bundle" --out "$work/other.jsonl.zst" --seed 2)
 head -c 200 "$work/good.jsonl.zst" >"$work/cut.jsonl.zst"
 cp "$work/good.jsonl.zst.minisig" "$work/cut.jsonl.zst.minisig"
 "$make_bundle" --out "$work/flipped.jsonl.zst" >/dev/null
-printf 'X' | dd of="$work/flipped.jsonl.zst" bs=1 seek=100 conv=notrunc 2>/dev/null
+spoil "$work/flipped.jsonl.zst" 100
 "$make_bundle" --out "$work/bad.jsonl.zst" --bad-line >/dev/null
 printf 'nonsense\n' >"$work/nonsense"
 head -c 100000000 /dev/zero | zstd -q >"$work/bomb.zst"

@@ -3,6 +3,7 @@
 . "$ROOT/tests/end-to-end/collector.sh"
 
 kills=${DIALTONE_KILLS:-4}
+has_heard_more() { [ "$(ls "$work/heard" | wc -l)" -gt "$heard" ]; }
 key=$("$make_bundle" --out "$work/any.jsonl.zst")
 mkdir "$work/heard" "$work/receipts"
 n=0
@@ -10,6 +11,7 @@ round=0
 while [ $round -lt "$kills" ]; do
     start
     first=$n
+    heard=$(ls "$work/heard" | wc -l)
     n=$((n + 400))
     (
         i=$first
@@ -24,13 +26,15 @@ while [ $round -lt "$kills" ]; do
     ) &
     poster=$!
     (
-        while curl -sf --max-time 5 -o "$work/now" "$base/api/v1/log"; do
+        while curl -sf --max-time 60 -o "$work/now" "$base/api/v1/log"; do
             size=$(sed -n 2p "$work/now")
             cmp -s "$work/now" "$work/heard/$size" || mv "$work/now" "$work/heard/$size.$round"
             [ -e "$work/heard/$size" ] || mv "$work/heard/$size.$round" "$work/heard/$size"
         done
     ) &
     asker=$!
+    await "no bundle is taken in round $round" test -e "$work/receipts/$((first + 1))"
+    await "no new checkpoint is told in round $round" has_heard_more
     sleep "1.$((round * 7 % 10))"
     stop KILL
     wait $poster || true

@@ -6,7 +6,7 @@ now=$(date -u '+%Y-%m-%d %H:%M:%S')
 call() { # PATH [CURL OPTION...]
     path=$1
     shift
-    code=$(curl -s -o "$work/answer" -w '%{http_code}' --max-time 20 "$@" "$base$path")
+    code=$(curl -s -o "$work/answer" -w '%{http_code}' --max-time 120 "$@" "$base$path")
 }
 measurement() { # NUMBER
     printf '{"format":"json","content":{"annotations":{},"data_format_version":"0.2.0","input":"https://www.example.org/","measurement_start_time":"%s","probe_asn":"AS64500","probe_cc":"XD","probe_ip":"203.0.113.77","report_id":"%s","software_name":"miniooni","software_version":"3.19.0","test_keys":{"n":%s,"accessible":true,"blocking":false,"control_failure":null},"test_name":"web_connectivity","test_runtime":0.5,"test_start_time":"%s","test_version":"0.4.3"}}' \

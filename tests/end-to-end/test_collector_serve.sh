@@ -25,7 +25,7 @@ cmp "$work/1.jsonl.zst.minisig" "$work/data/bundles/$(field bundle "$work/first"
 refuse() {
     code=$1 word=$2
     shift 2
-    got=$(curl -s -o "$work/answer" -w '%{http_code}' --max-time 20 "$@" "$base/v1/bundles")
+    got=$(curl -s -o "$work/answer" -w '%{http_code}' --max-time 120 "$@" "$base/v1/bundles")
     [ "$got" = "$code" ] || fail "$got, not $code: $(cat "$work/answer")"
     [ "$(field error "$work/answer")" = "$word" ] || fail "no $word: $(cat "$work/answer")"
     [ -n "$(field detail "$work/answer")" ] || fail "no detail: $(cat "$work/answer")"

@@ -136,7 +136,8 @@ if command -v age >/dev/null 2>&1; then
     [ "$(send "$work/8.age")" = 201 ] || fail "sealed: $(cat "$work/answer")"
     [ "$(field bundle "$work/answer")" = "$(sha256sum "$work/8.jsonl.zst" | cut -c1-64)" ] || fail "the receipt's hash"
     [ "$(post "$work/8.jsonl.zst" "$key" "$work/answer")" = 200 ] || fail "sealed and open are not the same bundle"
-    { head -c 300 "$work/8.age" && printf 'X' && tail -c +302 "$work/8.age"; } >"$work/altered.age"
+    cp "$work/8.age" "$work/altered.age"
+    spoil "$work/altered.age" 300
     [ "$(send "$work/altered.age")" = 401 ] || fail "altered: $(cat "$work/answer")"
 fi
 stop TERM
@@ -144,7 +145,7 @@ stop TERM
 
 # One byte of a kept bundle, one entry of the store: named.
 victim=$(sha256sum "$work/4.jsonl.zst" | cut -c1-64)
-printf 'X' | dd of="$work/data/bundles/$victim.jsonl.zst" bs=1 seek=60 conv=notrunc 2>/dev/null
+spoil "$work/data/bundles/$victim.jsonl.zst" 60
 expect 1 "entry 1: bundles/$victim" "$collector" verify --log --data "$work/data"
 
 # A shutdown that two probes tell of; where one of them turns out to be stolen, its word counts no more.

@@ -37,9 +37,11 @@ has_two_targets() { status | grep -q '"web":{"targets":2,'; }
 await "status tells of other targets than two" has_two_targets
 
 # The list changes: the probe takes the newer by itself. It goes back: newer still.
-printf 'url,category_code\nhttp://127.0.0.1:9/congo,HUMR\nhttp://127.0.0.1:9/more,HUMR\n' >"$WORK/lists/cd.csv"
+printf 'url,category_code\nhttp://127.0.0.1:9/congo,HUMR\nhttp://127.0.0.1:9/more,HUMR\n' >"$WORK/cd.csv"
+mv "$WORK/cd.csv" "$WORK/lists/cd.csv" # at once: half a list is another list
 waits 'event=list_taken serial=2'
-printf 'url,category_code\nhttp://127.0.0.1:9/congo,HUMR\n' >"$WORK/lists/cd.csv"
+printf 'url,category_code\nhttp://127.0.0.1:9/congo,HUMR\n' >"$WORK/cd.csv"
+mv "$WORK/cd.csv" "$WORK/lists/cd.csv"
 waits 'event=list_taken serial=3'
 probe_stop
 

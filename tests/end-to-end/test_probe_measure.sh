@@ -13,7 +13,7 @@ run() {
     command=$1
     shift
     got=0
-    timeout 60 "$BIN/dialtone-probe" "$command" --anchors "$WORK/anchors.csv" --resolver 127.0.0.1:9 --timeout 2s \
+    "$BIN/dialtone-probe" "$command" --anchors "$WORK/anchors.csv" --resolver 127.0.0.1:9 --timeout 20s \
         --allow-private-targets --country XD "$@" >"$WORK/out" 2>"$WORK/err" || got=$?
 }
 expect() { [ $got = "$1" ] || fail "exit status $got instead of $1: $(cat "$WORK/out" "$WORK/err" | tail -n 5)"; }

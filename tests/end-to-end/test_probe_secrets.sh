@@ -3,7 +3,7 @@
 # bytes; and none of its processes opens a file outside the paths that are declared.
 set -eu
 : "${BIN:?the folder of the programs}"
-for tool in ip unshare gdb strace strings nginx age openssl; do
+for tool in ip unshare gdb strace strings nginx age openssl curl; do
     command -v $tool >/dev/null || { echo "$tool is missing: skipped" >&2; exit 77; }
 done
 [ -x "$BIN/dialtone-collector" ] || { echo "the collector is not built: skipped" >&2; exit 77; }
@@ -29,6 +29,7 @@ PIDS=
 # The web server ends its workers where it is asked to, and leaves them where it is killed.
 trap 'for pid in $PIDS; do kill "$pid" 2>/dev/null || true; done; sleep 0.3; for pid in $PIDS; do kill -9 "$pid" 2>/dev/null || true; done; [ -n "${KEEP:-}" ] || rm -rf "$WORK"' EXIT
 fail() { echo "FAIL: $*" >&2; exit 1; }
+. "$(dirname "$0")/await.sh"
 STATE=$WORK/state
 OWN=203.0.113.77
 # The address in the forms that servers use, told in a page, a header and a cookie.
@@ -58,10 +59,8 @@ nginx -c "$WORK/nginx.conf" >>"$WORK/nginx.log" 2>&1 &
 PIDS="$PIDS $!"
 "$BIN/dialtone-collector" serve --data "$WORK/data" --listen 127.0.0.1:8047 >"$WORK/collector.log" 2>&1 &
 PIDS="$PIDS $!"
-for _ in $(seq 100); do
-    grep -q event=listening "$WORK/collector.log" && break
-    sleep 0.1
-done
+await "the collector does not listen" grep -q event=listening "$WORK/collector.log"
+await "the web server does not serve" curl -sf -o /dev/null http://127.0.0.1:8080/me
 "$BIN/dialtone-probe" consent --state "$STATE" --yes-i-understand-the-risks >/dev/null
 printf 'kind,operator,host,port\nforeign,a,127.0.0.1,8080\nforeign,b,127.0.0.1,9\n' >"$WORK/anchors.csv"
 printf 'url\nhttp://127.0.0.1:8080/me\nhttp://127.0.0.1:8080/slow\n' >"$WORK/targets.csv"
@@ -73,17 +72,17 @@ probe() {
         --ladder-interval 1h --channels-interval 1d "$@" >>"$WORK/probe.log" 2>&1
 }
 # 1. The parser is looked into while it reads the slow page, after it has read the one that tells the address.
-probe --timeout 20s --web-interval 5m --upload-interval 1h &
+probe --timeout 5m --web-interval 5m --upload-interval 1h &
 PROBE=$!
 PIDS="$PIDS $PROBE"
-for _ in $(seq 150); do
+reads_slow_page() {
     WORKER=
-    for process in $(cat /proc/$PROBE/task/$PROBE/children 2>/dev/null); do
-        if tr '\0' ' ' 2>/dev/null <"/proc/$process/cmdline" | grep -q 'worker measure'; then WORKER=$process; fi
+    for process in $(cat /proc/$PROBE/task/$PROBE/children); do
+        if tr '\0' ' ' <"/proc/$process/cmdline" | grep -q 'worker measure'; then WORKER=$process; fi
     done
-    if [ -n "$WORKER" ] && cat "$STATE"/spool/pending*.jsonl 2>/dev/null | grep -q '8080/me"'; then break; fi
-    sleep 0.1
-done
+    [ -n "$WORKER" ] && cat "$STATE"/spool/pending*.jsonl | grep -q '8080/me"'
+}
+await "the page that tells the address was not measured" reads_slow_page
 grep -qa 'scrubbed' "$STATE"/spool/pending*.jsonl || fail "the page that tells the address was not measured: $(tail -n 3 "$WORK/probe.log")"
 [ -n "$WORKER" ] && [ -e "/proc/$WORKER" ] || fail "the parser is gone before it could be looked into"
 grep -qa 'worker measure' "/proc/$WORKER/cmdline" || tr '\0' ' ' <"/proc/$WORKER/cmdline" | grep -q 'worker measure' || fail "not the parser"

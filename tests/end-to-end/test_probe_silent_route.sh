@@ -34,9 +34,11 @@ TOOK=$(($(date +%s) - FROM))
 status | grep -q '^route 1 .*direct: fails, timeout' || fail "status does not say that the first is silent: $(status | grep ^route)"
 status | grep -q '^route 2 .*mute.example.*: fails, timeout' || fail "status does not say that the second is silent: $(status | grep ^route)"
 status | grep -q '^route 3 .*good.example.*: works (used now)' || fail "the third was not found: $(status | grep ^route)"
-# Remembered: what follows goes there at once.
+# Remembered: what follows goes there at once. Three bundles take less than the two silent routes did.
 SOON=$(($(said event=bundle_receipted) + 3))
+FROM=$(date +%s)
 waits event=bundle_receipted $SOON
+[ $(($(date +%s) - FROM)) -lt "$TOOK" ] || fail "the way that was found is not remembered: $(($(date +%s) - FROM)) s"
 probe_stop
 kill -CONT "$MUTE"
 sanitizers_said_nothing

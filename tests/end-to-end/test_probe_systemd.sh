@@ -76,7 +76,7 @@ BIN=$(cd "$BIN" && pwd) ROOT=$ROOT NEWROOT=$WORK/root GROUP=$GROUP sh -c \
     'echo $$ >"$GROUP/cgroup.procs" && exec unshare --mount --pid --net --uts --ipc --cgroup --fork --kill-child sh "$0" boot' \
     "$0" 2>"$WORK/boot.log" &
 UNSHARE=$!
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
     INIT=$(cat "/proc/$UNSHARE/task/$UNSHARE/children" 2>/dev/null | tr -d ' ')
     [ -z "$INIT" ] || [ "$(cat "/proc/$INIT/comm" 2>/dev/null)" != systemd ] || break
     kill -0 "$UNSHARE" 2>/dev/null || skip "a system cannot be booted here ($(tail -n 1 "$WORK/boot.log"))"
@@ -85,16 +85,7 @@ done
 inside() { nsenter -t "$INIT" -m -p -n -u -i -C -r -w env -i PATH=/usr/sbin:/usr/bin "$@"; }
 journal() { inside journalctl --no-pager -q -n "${1:-15}" 2>/dev/null || true; }
 fail() { echo "FAIL: $*" >&2; journal 25 >&2; exit 1; }
-# await WHAT COMMAND...
-await() {
-    what=$1
-    shift
-    for _ in $(seq 200); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.1
-    done
-    fail "$what"
-}
+. "$ROOT/tests/end-to-end/await.sh"
 state_is() { [ "$(inside systemctl show -P "$2" "$1")" = "$3" ]; }
 await "systemd did not come up: $(tail -n 1 "$WORK/boot.log")" inside systemctl is-active basic.target
 inside ip link set lo up

@@ -20,8 +20,8 @@ serve 4432 --validate-addr
 printf 'kind,operator,host,port\nforeign,a,127.0.0.1,4431\n' >"$WORK/anchors.csv"
 
 measure() {
-    timeout 60 "$BIN/dialtone-probe" measure --test quic_reachability --anchors "$WORK/anchors.csv" \
-        --resolver 127.0.0.1:9 --timeout 2s --no-capture --allow-private-targets --format json \
+    "$BIN/dialtone-probe" measure --test quic_reachability --anchors "$WORK/anchors.csv" \
+        --resolver 127.0.0.1:9 --timeout 20s --no-capture --allow-private-targets --format json \
         "https://127.0.0.1:$1/" >"$WORK/out" 2>"$WORK/err" || true
 }
 holds() { grep -q "$1" "$WORK/out" || fail "no $1 in: $(cat "$WORK/out" "$WORK/err")"; }
