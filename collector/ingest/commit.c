@@ -1,9 +1,10 @@
 /* Prepared bundles into the store, many in one transaction.
  * Owner: the jobs are the caller's; the puts live for one call.
- * Plan: 1 leave what another has stored, or is about to, under the same name, 2 give the raw files their names, 3 make the
- * names last, 4 one transaction of the store, 5 take back the files of what was not stored.
+ * Plan: 1 make the bytes of the raw files last, 2 leave what another has stored, or is about to, under the same name, 3 give
+ * the raw files their names, 4 make the names last, 5 one transaction of the store, 6 take back the files of what was not
+ * stored.
  * Why: the raw bytes are published before the transaction commits, so that what the store names is always there; a file
- * without a row is harmless. One sync serves all bundles of the group. */
+ * without a row is harmless. One sync of the bytes and one of the names serve all bundles of the group. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,6 +60,23 @@ static bool is_rival(const struct ingest_job *job, struct ingest_job *const *oth
     return false;
 }
 
+/* What lacks room or memory ends for all that are waiting. */
+static void staged_settle(const struct collector_folder *folder, struct ingest_job *const *jobs, size_t count)
+{
+    struct why why = {""};
+    bool has_waiting = false;
+    for (size_t i = 0; i < count; i++) {
+        has_waiting = has_waiting || is_waiting(jobs[i]);
+    }
+    enum status status = has_waiting ? raw_staged_sync(folder, &why) : STATUS_OK;
+    for (size_t i = 0; i < count && status != STATUS_OK; i++) {
+        if (is_waiting(jobs[i])) {
+            jobs[i]->status = status;
+            jobs[i]->why = why;
+        }
+    }
+}
+
 /* Published jobs and their puts, in one order. Returns how many. */
 static size_t puts_fill(struct collector_folder *folder, struct ingest_job *const *jobs, size_t count,
                         struct ingest_job **out_jobs, struct store_put *out_puts)
@@ -111,6 +129,7 @@ void ingest_commit(struct collector_folder *folder, struct ingest_job *const *jo
         }
         goto done;
     }
+    staged_settle(folder, jobs, count);
     int lock = collector_folder_lock(folder);
     size_t used = puts_fill(folder, jobs, count, published, puts);
     if (used > 0) {

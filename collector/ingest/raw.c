@@ -1,6 +1,6 @@
-/* Staged files: one sync each when they are written, one sync of the folder for many names.
+/* Staged files: one sync for the bytes of many, one for their names.
  * Owner: a raw_file owns its two paths, and the temporary file until it is published.
- * Why: syncing takes time and no processor; workers do it side by side, so that the one writer need not. */
+ * Why: a sync of each file costs a transaction of the file system each, which is more than all that is written. */
 #include "collector/ingest/raw.h"
 
 #include <dirent.h>
@@ -54,7 +54,7 @@ enum status raw_file_stage(const struct collector_folder *folder, const char *na
         status = failed("make", file.path, why);
         free(file.temporary);
         file.temporary = NULL;
-    } else if (!bytes_write(fd, bytes, count) || fchmod(fd, RAW_FILE_MODE) < 0 || fdatasync(fd) < 0) {
+    } else if (!bytes_write(fd, bytes, count) || fchmod(fd, RAW_FILE_MODE) < 0) {
         status = failed("write", file.path, why);
     }
     if (fd >= 0 && close(fd) < 0 && status == STATUS_OK) {
@@ -127,7 +127,13 @@ void raw_folder_clean(const struct collector_folder *folder, int64_t now_us)
     free(path);
 }
 
-enum status raw_folder_sync(const struct collector_folder *folder, struct why *why)
+/* File systems that cannot sync a folder are left as they are. */
+static bool is_synced(int result)
+{
+    return result == 0 || errno == EINVAL || errno == ENOTSUP;
+}
+
+static enum status folder_sync(const struct collector_folder *folder, int (*sync_call)(int), struct why *why)
 {
     char *path = bundles_path(folder);
     int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -135,8 +141,7 @@ enum status raw_folder_sync(const struct collector_folder *folder, struct why *w
     if (!path) {
         return STATUS_NO_MEMORY;
     }
-    /* File systems that cannot sync a folder are left as they are. */
-    if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)) {
+    if (fd < 0 || !is_synced(sync_call(fd))) {
         status = failed("sync", path, why);
     }
     if (fd >= 0) {
@@ -144,4 +149,14 @@ enum status raw_folder_sync(const struct collector_folder *folder, struct why *w
     }
     free(path);
     return status;
+}
+
+enum status raw_staged_sync(const struct collector_folder *folder, struct why *why)
+{
+    return folder_sync(folder, syncfs, why);
+}
+
+enum status raw_folder_sync(const struct collector_folder *folder, struct why *why)
+{
+    return folder_sync(folder, fsync, why);
 }

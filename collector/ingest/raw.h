@@ -1,5 +1,5 @@
-/* The raw files of a bundle, beside the store: written and synced where there is time, given their names just before the
- * transaction that speaks of them commits. */
+/* The raw files of a bundle, beside the store: written where there is time, synced many at once, and given their names just
+ * before the transaction that speaks of them commits. */
 #ifndef COLLECTOR_INGEST_RAW_H
 #define COLLECTOR_INGEST_RAW_H
 
@@ -13,11 +13,13 @@ struct raw_file {
     bool was_there; /* of a bundle that is stored, or being retried */
 };
 
-/* Writes and syncs the bytes under a name of its own beside `name`, which is relative to the folder. FULL or IO. */
+/* Writes the bytes under a name of its own beside `name`, which is relative to the folder. FULL or IO. */
 enum status raw_file_stage(const struct collector_folder *folder, const char *name, const void *bytes,
                            size_t count, struct raw_file *out, struct why *why);
-/* Gives the file its name; a reader sees it whole or not at all. The name survives power loss only after
- * raw_folder_sync. */
+/* Makes the bytes of all files that were staged so far last, and whatever else waits on that file system. */
+enum status raw_staged_sync(const struct collector_folder *folder, struct why *why);
+/* Gives the file its name; a reader sees it whole or not at all, after power loss too if raw_staged_sync came before. The
+ * name itself survives that only after raw_folder_sync. */
 enum status raw_file_publish(struct raw_file *file, struct why *why);
 /* Takes back what was published, unless it was there before. */
 void raw_file_withdraw(struct raw_file *file);
