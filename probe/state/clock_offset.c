@@ -105,18 +105,15 @@ static int month_of(const char *name)
 
 int64_t clock_offset_http_date_us(const char *text)
 {
-    struct tm parts = {0};
-    char month[4] = "";
+    char month[4] = "", plain[64];
+    unsigned day = 0, year = 0, hour = 0, minute = 0, second = 0;
     int used = 0;
+    int64_t wall_us = 0;
     if (!text || strlen(text) != 29 ||
-        sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &parts.tm_mday, month, &parts.tm_year,
-               &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &used) != 6 ||
-        used != 29)
+        sscanf(text, "%*3[A-Za-z], %2u %3[A-Za-z] %4u %2u:%2u:%2u GMT%n", &day, month, &year, &hour, &minute, &second,
+               &used) != 6 ||
+        used != 29 || month_of(month) < 0 || year < YEAR_LEAST || year > YEAR_MOST)
         return 0;
-    parts.tm_mon = month_of(month);
-    if (parts.tm_mon < 0 || parts.tm_year < YEAR_LEAST || parts.tm_year > YEAR_MOST || parts.tm_mday < 1 ||
-        parts.tm_mday > 31 || parts.tm_hour > 23 || parts.tm_min > 59 || parts.tm_sec > 60)
-        return 0;
-    parts.tm_year -= 1900;
-    return (int64_t)timegm(&parts) * US_PER_S;
+    snprintf(plain, sizeof plain, "%04u-%02d-%02u %02u:%02u:%02u", year, month_of(month) + 1, day, hour, minute, second);
+    return time_parse(plain, &wall_us) == STATUS_OK ? wall_us : 0;
 }

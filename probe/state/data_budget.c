@@ -3,9 +3,9 @@
  * Why: a volunteer pays for each megabyte; a probe that costs too much is switched off. */
 #include "probe/state/data_budget.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
@@ -27,9 +27,10 @@ static const int parts_percent[DATA_PURPOSES] = {
 
 static int64_t month_of(int64_t wall_us)
 {
-    struct tm parts = {0};
-    time_t seconds = (time_t)(wall_us / US_PER_S);
-    return gmtime_r(&seconds, &parts) ? (int64_t)(parts.tm_year - 70) * 12 + parts.tm_mon : 0;
+    char text[TIME_TEXT_BYTES];
+    int year = 1970, month = 1;
+    time_format_utc(wall_us, text);
+    return sscanf(text, "%4d-%2d", &year, &month) == 2 ? (int64_t)(year - 1970) * 12 + month - 1 : 0;
 }
 
 static int64_t day_of(int64_t wall_us)
@@ -37,22 +38,31 @@ static int64_t day_of(int64_t wall_us)
     return bin_start_s(wall_us, 86400) / 86400;
 }
 
+/* A period that is over begins its sums anew. Not where the clock only comes back to the period that it had been set back
+ * from: a machine without a battery starts in the past each time, and would have its month's allowance each time. */
+static void period_turn(int64_t now, int64_t *period, int64_t *later, int64_t bytes[DATA_PURPOSES])
+{
+    if (now <= *period)
+        return;
+    if (now != *later)
+        memset(bytes, 0, DATA_PURPOSES * sizeof *bytes);
+    *later = 0;
+    *period = now;
+}
+
 /* A clock set back does not bring yesterday's allowance back. */
 static void turn(struct data_budget *budget, int64_t wall_us)
 {
-    /* It was wrong by more than that: what was counted belongs to today. */
-    if (budget->day > day_of(wall_us) + 1 || budget->month > month_of(wall_us) + 1) {
-        budget->day = day_of(wall_us);
-        budget->month = month_of(wall_us);
+    int64_t day = day_of(wall_us), month = month_of(wall_us);
+    /* It was wrong by more than that, or is now: what was counted belongs to today, and to the day that it was. */
+    if (budget->day > day + 1 || budget->month > month + 1) {
+        budget->later_day = budget->later_day > budget->day ? budget->later_day : budget->day;
+        budget->later_month = budget->later_month > budget->month ? budget->later_month : budget->month;
+        budget->day = day;
+        budget->month = month;
     }
-    if (day_of(wall_us) > budget->day) {
-        budget->day = day_of(wall_us);
-        memset(budget->day_bytes, 0, sizeof budget->day_bytes);
-    }
-    if (month_of(wall_us) > budget->month) {
-        budget->month = month_of(wall_us);
-        memset(budget->month_bytes, 0, sizeof budget->month_bytes);
-    }
+    period_turn(day, &budget->day, &budget->later_day, budget->day_bytes);
+    period_turn(month, &budget->month, &budget->later_month, budget->month_bytes);
 }
 
 static int64_t sum_of(const int64_t bytes[DATA_PURPOSES])
@@ -116,6 +126,8 @@ void data_budget_read(struct data_budget *budget, const char *folder, int64_t wa
         json_read((const char *)text.bytes, text.count, &object, NULL) == STATUS_OK) {
         budget->day = json_member_int(object, "day_number", 0);
         budget->month = json_member_int(object, "month_number", 0);
+        budget->later_day = json_member_int(object, "later_day_number", 0);
+        budget->later_month = json_member_int(object, "later_month_number", 0);
         sums_decode(json_member_object(object, "day"), budget->day_bytes);
         sums_decode(json_member_object(object, "month"), budget->month_bytes);
     }
@@ -129,8 +141,9 @@ enum status data_budget_write(struct data_budget *budget, const char *folder, st
 {
     struct buffer text = {0};
     char *path = path_join(folder, STATE_DATA);
-    json_t *object = json_pack("{s:I, s:I, s:o, s:o}", "day_number", (json_int_t)budget->day, "month_number",
-                               (json_int_t)budget->month, "day",
+    json_t *object = json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "day_number", (json_int_t)budget->day, "month_number",
+                               (json_int_t)budget->month, "later_day_number", (json_int_t)budget->later_day,
+                               "later_month_number", (json_int_t)budget->later_month, "day",
                                sums_encode(budget->day_bytes, true, budget->day_limit_bytes), "month",
                                sums_encode(budget->month_bytes, true, budget->month_limit_bytes));
     enum status status = path && object ? json_write(object, &text) : STATUS_NO_MEMORY;

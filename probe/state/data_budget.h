@@ -15,6 +15,7 @@ enum data_purpose { DATA_LADDER, DATA_UPLOAD, DATA_CHANNELS, DATA_WEB, DATA_OTHE
 struct data_budget {
     int64_t day;   /* days since 1970 */
     int64_t month; /* months since 1970 */
+    int64_t later_day, later_month; /* what they were before the clock was set back; counts are of these too. 0: it was not */
     int64_t day_bytes[DATA_PURPOSES];
     int64_t month_bytes[DATA_PURPOSES];
     int64_t day_limit_bytes;

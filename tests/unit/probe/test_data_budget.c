@@ -58,6 +58,29 @@ static void a_clock_that_jumps_gives_nothing_back(void **state)
     assert_int_equal(told(&budget, "day", "sum", NOON_US + 2 * DAY_US), 5);
 }
 
+/* Without a battery the clock begins in 1970 at each start, and the network brings the right time later. */
+static void a_clock_without_a_battery_gives_nothing_back(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t days_later; /* when the right time is known */
+        int64_t day_sum, month_sum;
+    } cases[] = {{0, 1020, 1020}, {1, 10, 1020}, {31, 10, 10}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct data_budget budget = {0};
+        int64_t right_us = NOON_US + cases[i].days_later * DAY_US;
+        data_budget_count(&budget, DATA_WEB, 1000, NOON_US);
+        data_budget_count(&budget, DATA_LADDER, 3, 5 * US_PER_S);
+        data_budget_count(&budget, DATA_LADDER, 7, 60 * US_PER_S);
+        assert_int_equal(told(&budget, "month", "sum", 60 * US_PER_S), 1010);
+        data_budget_count(&budget, DATA_LADDER, 10, right_us);
+        assert_int_equal(told(&budget, "day", "sum", right_us), cases[i].day_sum);
+        assert_int_equal(told(&budget, "month", "sum", right_us), cases[i].month_sum);
+        data_budget_count(&budget, DATA_LADDER, 1, right_us + 62 * DAY_US);
+        assert_int_equal(told(&budget, "month", "sum", right_us + 62 * DAY_US), 1);
+    }
+}
+
 static void the_ladder_stops_last(void **state)
 {
     (void)state;
@@ -125,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_turn_at_midnight_and_at_the_month),
         cmocka_unit_test(a_clock_that_jumps_gives_nothing_back),
+        cmocka_unit_test(a_clock_without_a_battery_gives_nothing_back),
         cmocka_unit_test(the_ladder_stops_last),
         cmocka_unit_test(it_survives_a_restart_and_damage),
     };
