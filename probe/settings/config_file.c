@@ -41,6 +41,9 @@ static char *line_next(char *out, int out_bytes, void *stream)
     if (reading->status != STATUS_OK || !reader_line(&reading->text, &line))
         return NULL;
     reading->line++;
+    /* Its own meaning for lines that are set in, to go on with the one above, would be told as a fault of that one. */
+    while (line.left_bytes > 0 && (line.bytes[0] == ' ' || line.bytes[0] == '\t'))
+        reader_skip(&line, 1);
     if (line.left_bytes > LINE_BYTES_MAX || line.left_bytes + 2 > (size_t)out_bytes)
         refuse(reading, "it is longer than 190 bytes; write a shorter line");
     else if (memchr(line.bytes, '\0', line.left_bytes) || !utf8_is_valid(line.bytes, line.left_bytes))

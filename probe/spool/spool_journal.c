@@ -102,7 +102,10 @@ static enum status journal_recover(struct spool *spool, struct spool_journal *jo
     if (status != STATUS_OK)
         return status;
     if (bad_count > 0)
-        return journal_mend(spool, journal, why);
+        status = journal_mend(spool, journal, why);
+    /* Without room for a copy they stay, and are left out and counted when the batch is cut. */
+    if (status != STATUS_OK && status != STATUS_FULL)
+        return status;
     off_t size = lseek(journal->fd, 0, SEEK_END);
     if (size > journal->bytes && ftruncate(journal->fd, journal->bytes) != 0)
         return spool_io_failed(why, "mend", journal->path);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Reloads by the hundred put nothing off: climbs, rounds and uploads go on as they are due. Of settings that change while
+# Reloads by the dozen put nothing off: climbs, rounds and uploads go on as they are due. Of settings that change while
 # they are being checked the last ones count; what only a new start can change is told.
 . "$(dirname "$0")/probe.sh"
 printf 'kind,operator,host,port\nforeign,a,127.0.0.1,8047\n' >"$WORK/anchors.csv"
