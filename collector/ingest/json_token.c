@@ -164,13 +164,24 @@ static bool is_digit(const char *at, const char *end)
     return at < end && *at >= '0' && *at <= '9';
 }
 
+/* How many of a word's first bytes are digits: those behind one that is none may be taken wrongly. */
+static size_t word_digit_count(uint64_t word)
+{
+    uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t values = word ^ ones * '0';
+    uint64_t others = ((values + ones * (0x80 - 10)) | values) & ones * 0x80;
+    return others ? (size_t)__builtin_ctzll(others) / 8 : sizeof word;
+}
+
 /* Where the digits end. */
 static const char *digits_pass(const char *at, const char *end)
 {
-    while (is_digit(at, end)) {
-        at++;
+    size_t count = sizeof(uint64_t);
+    while (at < end && count == sizeof(uint64_t)) {
+        count = word_digit_count(json_word(at, sizeof(uint64_t)));
+        at += count;
     }
-    return at;
+    return at < end ? at : end;
 }
 
 /* A text that ends right behind a scalar is no whole object. */
