@@ -11,11 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <zlib.h>
 
 #include "measurement/base/address.h"
 #include "measurement/base/json.h"
 
 #define SHORTEST_FORM_BYTES 3 /* "::2" */
+#define PACKED_WINDOW_BYTES 16384
+#define PACKED_BYTES_MAX    (64u << 20)
 
 static bool pair_is_known(const struct scrub_addresses *addresses, const uint8_t *at)
 {
@@ -147,22 +150,36 @@ static bool form_is(const struct scrub_addresses *addresses, const struct scrub_
     return true;
 }
 
-/* Length of the form that stands at `at`, or 0. */
+/* To the end of the address that begins with the network at `at`; one colon behind it is the sentence's. */
+static size_t network_length(const struct reader *text, size_t at, size_t length)
+{
+    const uint8_t *bytes = text->bytes + at;
+    while (at + length < text->left_bytes && (isxdigit(bytes[length]) || bytes[length] == ':'))
+        length++;
+    return bytes[length - 1] == ':' && bytes[length - 2] != ':' ? length - 1 : length;
+}
+
+/* Length of the longest form that stands at `at`, or 0. */
 static size_t form_at(const struct scrub_addresses *addresses, const struct reader *text, size_t at)
 {
+    size_t longest = 0;
     for (size_t i = 0; i < addresses->form_count; i++) {
         const struct scrub_form *form = &addresses->forms[i];
         size_t length = form->length;
         if (length > text->left_bytes - at || !form_is(addresses, form, text->bytes + at))
             continue;
-        bool goes_on_before = at > 0 && continues(text, at - 1, form->edge);
+        /* What begins with a colon is the rest of a longer address. */
+        bool goes_on_before = at > 0 && text->bytes[at] != ':' && continues(text, at - 1, form->edge);
         /* "5.10.0.0.2" holds no 10.0.0.2. */
         bool is_longer =
             form->has_dot && at > 1 && text->bytes[at - 1] == '.' && isdigit(text->bytes[at - 2]);
-        if (!goes_on_before && !is_longer && !continues(text, at + length, form->edge))
-            return length;
+        if (goes_on_before || is_longer || (!form->is_network && continues(text, at + length, form->edge)))
+            continue;
+        if (form->is_network)
+            length = network_length(text, at, length);
+        longest = length > longest ? length : longest;
     }
-    return 0;
+    return longest;
 }
 
 bool scrub_finds(const struct scrub_addresses *addresses, const void *bytes, size_t count)
@@ -230,6 +247,37 @@ static size_t raw_scrub(const struct scrub_addresses *addresses, struct buffer *
     return replaced_count;
 }
 
+/* What a server compressed though nobody asked for it. REFUSED where an address stands in it, or it ends too late. */
+static enum status packed_check(const struct scrub_addresses *addresses, const struct buffer *bytes)
+{
+    uint8_t window[PACKED_WINDOW_BYTES];
+    z_stream stream = {.next_in = bytes->bytes, .avail_in = (uInt)bytes->count};
+    size_t kept = 0, seen = 0;
+    int code = Z_OK;
+    if (bytes->count < 2 || bytes->bytes[0] != 0x1f || bytes->bytes[1] != 0x8b)
+        return STATUS_OK;
+    if (bytes->count > UINT32_MAX || inflateInit2(&stream, 15 + 16) != Z_OK)
+        return STATUS_NO_MEMORY;
+    enum status status = STATUS_OK;
+    while (code == Z_OK && status == STATUS_OK) {
+        stream.next_out = window + kept;
+        stream.avail_out = (uInt)(sizeof window - kept);
+        code = inflate(&stream, Z_NO_FLUSH);
+        size_t count = sizeof window - stream.avail_out;
+        seen += count - kept;
+        if (scrub_finds(addresses, window, count) || seen > PACKED_BYTES_MAX)
+            status = STATUS_REFUSED;
+        bool is_stuck = count == kept;
+        kept = count < SCRUB_FORM_BYTES ? count : SCRUB_FORM_BYTES;
+        memmove(window, window + count - kept, kept);
+        if (is_stuck)
+            break;
+    }
+    inflateEnd(&stream);
+    explicit_bzero(window, sizeof window);
+    return status;
+}
+
 /* {"data": ..., "format": "base64"}: the text inside, and the raw address. What is not base64 is left. */
 static enum status binary_scrub(const struct scrub_addresses *addresses, json_t *object)
 {
@@ -237,6 +285,9 @@ static enum status binary_scrub(const struct scrub_addresses *addresses, json_t 
     enum status status = STATUS_OK;
     const char *data = json_member_text(object, "data");
     if (base64_decode(data, strlen(data), &plain) != STATUS_OK)
+        goto done;
+    status = packed_check(addresses, &plain);
+    if (status != STATUS_OK)
         goto done;
     size_t raw_count = raw_scrub(addresses, &plain);
     if (text_scrub(addresses, plain.bytes, plain.count, &scrubbed) == 0) {

@@ -12,7 +12,7 @@
 
 #define SCRUB_MARK          "[scrubbed]"
 #define SCRUB_ADDRESSES_MAX 32
-#define SCRUB_FORMS_MAX     12
+#define SCRUB_FORMS_MAX     22
 #define SCRUB_FORM_BYTES    72
 
 /* What may not stand beside a form, since it would be another, longer one. */
@@ -23,6 +23,7 @@ struct scrub_form {
     uint8_t masked[SCRUB_FORM_BYTES];
     size_t length;
     bool has_dot;
+    bool is_network; /* the beginning of all addresses of its /64: what follows of one goes with it */
     enum scrub_edge edge;
 };
 
@@ -51,7 +52,8 @@ enum status scrub_add_resolvers(struct scrub_addresses *addresses, const struct 
 bool scrub_holds(const struct scrub_addresses *addresses, const struct sockaddr *address);
 
 /* Replaces the forms, standing alone (10.0.0.2 is not looked for inside 10.0.0.25) and in any case, in all strings of
- * the tree, and in text inside {"data": base64, "format": "base64"}, there the address as raw bytes too. TOO_LARGE deeper than JSON_DEPTH_LIMIT. */
+ * the tree, and in text inside {"data": base64, "format": "base64"}, there the address as raw bytes too. TOO_LARGE deeper than JSON_DEPTH_LIMIT; REFUSED
+ * where one stands in what is compressed, or that cannot be seen to the end: this cannot be scrubbed. */
 enum status scrub_json(const struct scrub_addresses *addresses, json_t *tree);
 
 /* Whether any form stands in the text: the last look at a record before it is kept. */

@@ -19,9 +19,10 @@ static void pair_add(struct scrub_addresses *addresses, int first, int second)
     addresses->pairs[pair / 8] |= (uint8_t)(1u << pair % 8);
 }
 
-static void form_add(struct scrub_addresses *addresses, const char *form, enum scrub_edge edge)
+static void form_keep(struct scrub_addresses *addresses, const char *form, enum scrub_edge edge, bool is_network)
 {
-    struct scrub_form added = {.length = strlen(form), .has_dot = strchr(form, '.') != NULL, .edge = edge};
+    struct scrub_form added = {
+        .length = strlen(form), .has_dot = strchr(form, '.') != NULL, .is_network = is_network, .edge = edge};
     if (addresses->form_count == SCRUB_ADDRESSES_MAX * SCRUB_FORMS_MAX || added.length >= SCRUB_FORM_BYTES || !form[0])
         return;
     if (addresses->form_count == 0) {
@@ -42,13 +43,18 @@ static void form_add(struct scrub_addresses *addresses, const char *form, enum s
     pair_add(addresses, toupper(form[0]), toupper(form[1]));
 }
 
+static void form_add(struct scrub_addresses *addresses, const char *form, enum scrub_edge edge)
+{
+    form_keep(addresses, form, edge, false);
+}
+
 /* The text inside a longer base64 text begins at one of three places; what depends on its neighbours is left out. */
-static void base64_add(struct scrub_addresses *addresses, const char *text)
+static void base64_add(struct scrub_addresses *addresses, const void *text, size_t count)
 {
     for (size_t before = 0; before < 3; before++) {
         struct buffer plain = {0}, encoded = {0};
         buffer_append(&plain, "\0\0", before);
-        buffer_text(&plain, text);
+        buffer_append(&plain, text, count);
         base64_append(&encoded, plain.bytes, plain.count);
         /* Digits that hold bits of the text alone. */
         size_t first = (before * 8 + 5) / 6, end = plain.count * 8 / 6;
@@ -67,25 +73,58 @@ static void base64_add(struct scrub_addresses *addresses, const char *text)
     }
 }
 
+/* Names that providers give to addresses, and what escapes dots. */
+static void v4_separated_add(struct scrub_addresses *addresses, const uint8_t b[4])
+{
+    static const char *const separators[] = {"-", "_", "%2e", "&#46;"};
+    char form[SCRUB_FORM_BYTES];
+    for (size_t i = 0; i < sizeof separators / sizeof separators[0]; i++) {
+        const char *s = separators[i];
+        snprintf(form, sizeof form, "%u%s%u%s%u%s%u", b[0], s, b[1], s, b[2], s, b[3]);
+        form_add(addresses, form, SCRUB_EDGE_DIGIT);
+    }
+    snprintf(form, sizeof form, "%u-%u-%u-%u", b[3], b[2], b[1], b[0]);
+    form_add(addresses, form, SCRUB_EDGE_DIGIT);
+    for (const char *s = ".-"; *s; s++) {
+        snprintf(form, sizeof form, "%03u%c%03u%c%03u%c%03u", b[0], *s, b[1], *s, b[2], *s, b[3]);
+        form_add(addresses, form, SCRUB_EDGE_DIGIT);
+    }
+    snprintf(form, sizeof form, "%03u%03u%03u%03u", b[0], b[1], b[2], b[3]);
+    form_add(addresses, form, SCRUB_EDGE_DIGIT);
+    OPENSSL_cleanse(form, sizeof form);
+}
+
+/* Inside an IPv6 address: mapped (::ffff:c000:201), by NAT64 (64:ff9b::c000:201), 6to4 (2002:c000:201::). */
+static void v4_embedded_add(struct scrub_addresses *addresses, const uint8_t b[4])
+{
+    static const char *const before[] = {"ffff:", "::", "2002:"};
+    char form[SCRUB_FORM_BYTES];
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        snprintf(form, sizeof form, "%s%x:%x", before[i], (unsigned)b[0] << 8 | b[1], (unsigned)b[2] << 8 | b[3]);
+        form_add(addresses, form, SCRUB_EDGE_HEX);
+    }
+    snprintf(form, sizeof form, "%02x%02x:%02x%02x", b[0], b[1], b[2], b[3]);
+    form_add(addresses, form, SCRUB_EDGE_HEX);
+    OPENSSL_cleanse(form, sizeof form);
+}
+
 static void v4_add(struct scrub_addresses *addresses, const uint8_t b[4])
 {
     char form[SCRUB_FORM_BYTES], dotted[SCRUB_FORM_BYTES];
     snprintf(dotted, sizeof dotted, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
     form_add(addresses, dotted, SCRUB_EDGE_DIGIT);
-    snprintf(form, sizeof form, "%u-%u-%u-%u", b[0], b[1], b[2], b[3]); /* names such as ip-192-0-2-1.example */
-    form_add(addresses, form, SCRUB_EDGE_DIGIT);
+    v4_separated_add(addresses, b);
+    v4_embedded_add(addresses, b);
     snprintf(form, sizeof form, "%u.%u.%u.%u.in-addr", b[3], b[2], b[1], b[0]);
     form_add(addresses, form, SCRUB_EDGE_DIGIT);
     snprintf(form, sizeof form, "%u.%u.%u.%u", b[3], b[2], b[1], b[0]); /* block lists' names */
     form_add(addresses, form, SCRUB_EDGE_DIGIT);
-    snprintf(form, sizeof form, "%02x%02x:%02x%02x", b[0], b[1], b[2], b[3]); /* ::ffff:c000:0201 */
-    form_add(addresses, form, SCRUB_EDGE_HEX);
     snprintf(form, sizeof form, "%02x%02x%02x%02x", b[0], b[1], b[2], b[3]);
     form_add(addresses, form, SCRUB_EDGE_HEX);
     snprintf(form, sizeof form, "%lu",
              (unsigned long)b[0] << 24 | (unsigned long)b[1] << 16 | (unsigned long)b[2] << 8 | b[3]);
     form_add(addresses, form, SCRUB_EDGE_DIGIT);
-    base64_add(addresses, dotted);
+    base64_add(addresses, dotted, strlen(dotted));
     OPENSSL_cleanse(form, sizeof form);
     OPENSSL_cleanse(dotted, sizeof dotted);
 }
@@ -114,6 +153,25 @@ static void v6_groups_add(struct scrub_addresses *addresses, const uint8_t b[16]
     OPENSSL_cleanse(reversed, sizeof reversed);
 }
 
+/* Its /64 is a household's, whoever of its machines is named. */
+static void v6_network_add(struct scrub_addresses *addresses, const uint8_t b[16])
+{
+    char form[SCRUB_FORM_BYTES];
+    unsigned groups[4];
+    for (size_t i = 0; i < 4; i++)
+        groups[i] = (unsigned)b[2 * i] << 8 | b[2 * i + 1];
+    if (b[0] >> 5 != 1 || groups[2] == 0) /* of global addresses; and not of what is written as 2001:db8:: */
+        return;
+    snprintf(form, sizeof form, "%x:%x:%x:%x:", groups[0], groups[1], groups[2], groups[3]);
+    form_keep(addresses, form, SCRUB_EDGE_HEX, true);
+    snprintf(form, sizeof form, "%04x:%04x:%04x:%04x:", groups[0], groups[1], groups[2], groups[3]);
+    form_keep(addresses, form, SCRUB_EDGE_HEX, true);
+    snprintf(form, sizeof form, "%x:%x:%x::", groups[0], groups[1], groups[2]);
+    if (groups[3] == 0)
+        form_keep(addresses, form, SCRUB_EDGE_HEX, true);
+    OPENSSL_cleanse(form, sizeof form);
+}
+
 static void v6_add(struct scrub_addresses *addresses, const uint8_t b[16])
 {
     char form[SCRUB_FORM_BYTES] = "", escaped[SCRUB_FORM_BYTES] = "", dashed[SCRUB_FORM_BYTES] = "";
@@ -128,7 +186,9 @@ static void v6_add(struct scrub_addresses *addresses, const uint8_t b[16])
     for (size_t i = 0; form[i]; i++)
         dashed[i] = form[i] == ':' ? '-' : form[i];
     form_add(addresses, dashed, SCRUB_EDGE_HEX);
-    base64_add(addresses, form);
+    base64_add(addresses, form, strlen(form));
+    base64_add(addresses, b, 16);
+    v6_network_add(addresses, b);
     OPENSSL_cleanse(form, sizeof form);
     OPENSSL_cleanse(escaped, sizeof escaped);
     OPENSSL_cleanse(dashed, sizeof dashed);

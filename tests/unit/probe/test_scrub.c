@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <zlib.h>
 
 #include "measurement/base/json.h"
 #include "probe/measuring/scrub.h"
@@ -49,7 +50,15 @@ static void forms_are_replaced(void **state)
         {"2001:db8:0:0:0:0:a:1", "[scrubbed]"},
         {"?ip=2001%3Adb8%3A%3Aa%3A1&x", "?ip=[scrubbed]&x"},
         {"7.100.51.198.zen.example.org", "[scrubbed].zen.example.org"},
-        {"::ffff:c633:6407", "::ffff:[scrubbed]"},
+        {"::ffff:c633:6407", "::[scrubbed]"},
+        {"64:ff9b::c633:6407", "64:ff9b[scrubbed]"},
+        {"2002:c633:6407::1", "[scrubbed]::1"},
+        {"7-100-51-198.dsl.isp.example", "[scrubbed].dsl.isp.example"},
+        {"host198_51_100_7.isp.example", "host[scrubbed].isp.example"},
+        {"198-051-100-007.isp.example", "[scrubbed].isp.example"},
+        {"p198051100007.isp.example", "p[scrubbed].isp.example"},
+        {"?ip=198%2E51%2e100%2E7&x", "?ip=[scrubbed]&x"},
+        {"198&#46;51&#46;100&#46;7", "[scrubbed]"},
         {"id=C6336407;", "id=[scrubbed];"},
         {"ip=3325256711", "ip=[scrubbed]"},
         {"2001-db8--a-1.isp.example", "[scrubbed].isp.example"},
@@ -58,6 +67,70 @@ static void forms_are_replaced(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         text_becomes(cases[i].before, cases[i].after);
+}
+
+/* Short groups in an IPv6 address, and all that lies in the own /64. */
+static void networks_are_replaced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *after;
+    } cases[] = {
+        {"::ffff:a00:2", "::[scrubbed]"},
+        {"64:ff9b::a00:2", "64:ff9b[scrubbed]"},
+        {"2a00:1450:4001:80b::1", "[scrubbed]"},
+        {"2a00:1450:4001:80b:1a2b:3cff:fe4d:5e6f.", "[scrubbed]."},
+        {"2A00:1450:4001:080B:1A2B:3CFF:FE4D:5E6F", "[scrubbed]"},
+        {"[2a00:1450:4001:80b:9:9:9:9]:443 refused", "[[scrubbed]]:443 refused"},
+        {"2a00:1450:4001:80b::/64", "[scrubbed]/64"},
+        {"2a00:1450:4001::5", "2a00:1450:4001::5"},
+        {"2a00:1450:4001:80c::1", "2a00:1450:4001:80c::1"},
+        {"2a02:100:200::7", "[scrubbed]"},
+        {"2a02:100:200:0:1:2:3:4", "[scrubbed]"},
+        {"2a02:100:200:1::7", "2a02:100:200:1::7"},
+        {"fd00:1:2:3::9", "fd00:1:2:3::9"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scrub_addresses addresses = {0};
+        assert_int_equal(scrub_add_text(&addresses, "10.0.0.2"), STATUS_OK);
+        assert_int_equal(scrub_add_text(&addresses, "2a00:1450:4001:80b::9"), STATUS_OK);
+        assert_int_equal(scrub_add_text(&addresses, "2a02:100:200::1"), STATUS_OK);
+        assert_int_equal(scrub_add_text(&addresses, "fd00:1:2:3::1"), STATUS_OK);
+        json_t *tree = json_pack("{s:s}", "a", cases[i].before);
+        assert_int_equal(scrub_json(&addresses, tree), STATUS_OK);
+        assert_string_equal(json_member_text(tree, "a"), cases[i].after);
+        json_decref(tree);
+    }
+}
+
+/* Nobody asked for it, and a page can be had in no other way. */
+static void what_is_compressed_is_looked_into(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *told;
+        size_t before_bytes;
+        enum status status;
+    } cases[] = {{"198.51.100.7", 0, STATUS_REFUSED},     {"198.51.100.7", 16380, STATUS_REFUSED},
+                 {"198.51.100.7", 100000, STATUS_REFUSED}, {"198.51.100.8", 100000, STATUS_OK},
+                 {"198.51.100.8", 70000000, STATUS_REFUSED}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scrub_addresses addresses = own();
+        size_t count = cases[i].before_bytes + strlen(cases[i].told), room = count / 100 + 1000;
+        char *plain = malloc(count);
+        uint8_t *packed = malloc(room);
+        memset(plain, 'a', count);
+        memcpy(plain + cases[i].before_bytes, cases[i].told, strlen(cases[i].told));
+        z_stream stream = {.next_in = (uint8_t *)plain, .avail_in = (uInt)count, .next_out = packed, .avail_out = (uInt)room};
+        assert_int_equal(deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+        assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+        json_t *tree = json_pack("{s:o}", "body", json_maybe_binary(packed, room - stream.avail_out));
+        assert_int_equal(scrub_json(&addresses, tree), cases[i].status);
+        json_decref(tree);
+        deflateEnd(&stream);
+        free(packed);
+        free(plain);
+    }
 }
 
 static void others_stay(void **state)
@@ -235,6 +308,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forms_are_replaced),
+        cmocka_unit_test(networks_are_replaced),
+        cmocka_unit_test(what_is_compressed_is_looked_into),
         cmocka_unit_test(others_stay),
         cmocka_unit_test(base64_bodies_are_scrubbed_inside),
         cmocka_unit_test(base64_hides_nothing),
