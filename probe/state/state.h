@@ -26,7 +26,7 @@
 #define STATE_OWN_FILES                                                                                                \
     STATE_CONSENT, STATE_STATUS, STATE_COLLECTOR, STATE_RECIPIENT, STATE_ROUTE, STATE_RECEIPTS, STATE_RECEIPTS ".1",   \
         STATE_DATA, STATE_SOCKET, STATE_CONFIG, STATE_TARGETS, STATE_TARGETS_OWN, STATE_FORMAT, "chain.json", STATE_LOCK
-#define STATE_CONSENT_TEXT 2 /* version of what was agreed to */
+#define STATE_CONSENT_TEXT 3 /* version of what was agreed to */
 
 /* Takes the folder for this process until the descriptor is closed or the process ends, however it ends. BUSY where
  * another holds it, NOT_FOUND where there is no such folder. */

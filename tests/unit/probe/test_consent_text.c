@@ -16,6 +16,15 @@ static bool holds(const struct reader *part, const char *text)
     return memmem(part->bytes, part->left_bytes, text, strlen(text)) != NULL;
 }
 
+/* Blank lines between what it does, who sees it, what is published, what it costs, and how to stop. */
+static size_t paragraph_count(const struct reader *text)
+{
+    size_t count = 1;
+    for (size_t i = 1; i < text->left_bytes; i++)
+        count += text->bytes[i] == '\n' && text->bytes[i - 1] == '\n';
+    return count;
+}
+
 static void each_language_is_whole(void **state)
 {
     (void)state;
@@ -26,6 +35,8 @@ static void each_language_is_whole(void **state)
         assert_true(utf8_is_valid(text.text.bytes, text.text.left_bytes));
         assert_in_range(text.text.left_bytes, 1500, 6000);
         assert_true(holds(&text.text, "dialtone-probe wipe"));
+        assert_true(holds(&text.text, "20")); /* the megabytes a day */
+        assert_int_equal(paragraph_count(&text.text), 6);
         assert_false(holds(&text.text, "== "));
         assert_false(holds(&text.word, "\n"));
         assert_true(consent_answer_is("yes\n", &text.yes));
