@@ -75,7 +75,7 @@ struct nettest_context {
     const char *ca_file; /* NULL: the system's trust store */
     struct tls_trust
         *trust; /* tls_trust_open(ca_file) of steps/tls.h, made once; NULL: each measurement makes its own */
-    bool allow_private_targets; /* connect to special-purpose addresses that DNS gave (RFC 6890): lab and
+    bool allow_private_targets; /* read what special-purpose addresses serve that DNS gave (RFC 6890): lab and
                                  * tests only, for a forged answer must not make a volunteer's probe read
                                  * their own router */
     bool wants_quic;         /* web_connectivity looks at QUIC where a site offers HTTP/3 */

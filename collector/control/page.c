@@ -213,7 +213,9 @@ static void on_first(void *arg)
 static const struct dial *awaited_find(const struct page *page, const struct page_request *request)
 {
     for (size_t i = 0; i < request->dialled_count && page->endpoint_count > 0; i++) {
-        if (request->dials[i] != NULL && endpoint_same(&request->dialled[i], &page->endpoints[0])) {
+        /* A cleartext URL may name port 443, where the endpoint's own look is over TLS. */
+        if (request->dials[i] != NULL && dial_wants_tls(request->dials[i]) == page->url.is_https &&
+            endpoint_same(&request->dialled[i], &page->endpoints[0])) {
             return request->dials[i];
         }
     }

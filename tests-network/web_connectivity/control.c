@@ -30,6 +30,10 @@ static json_t *request_make(struct nettest_run *run)
     const struct url *url = &run->hops[0]->url;
     json_t *endpoints = json_array();
     for (size_t i = 0; i < lookup->address_count; i++) {
+        bool is_looked_at =
+            lookup->is_literal || context->allow_private_targets || !address_is_bogon(&lookup->addresses[i]);
+        if (!is_looked_at) /* nor does OONI's helper */
+            continue;
         endpoint_append(endpoints, &lookup->addresses[i], url->port);
         if (!url->is_https && url->port == 80)
             endpoint_append(endpoints, &lookup->addresses[i], 443); /* we look there too */

@@ -33,6 +33,7 @@ struct web_endpoint {
     int depth;       /* which hop: 0 is the URL itself */
     bool is_classic; /* address from the probe's resolver; else the control's */
     bool is_https;
+    bool is_special; /* an address that no site can have: connected to, and nothing is asked of it */
     bool is_check; /* of a cleartext URL: whether TLS works at this address, without a request */
     bool tcp_tried;
     const char *tcp_failure;

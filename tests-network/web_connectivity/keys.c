@@ -83,8 +83,10 @@ static const char *consistency(const struct web_evidence *evidence)
 {
     const struct web_lookup *lookup = &evidence->lookups[0];
     const struct web_control *control = &evidence->control;
-    if (!control->is_there || lookup->is_literal)
+    if (!control->is_there)
         return NULL;
+    if (lookup->is_literal) /* nobody was asked, so nobody lied */
+        return "consistent";
     if (lookup->failure)
         return control_fails_alike(control, lookup->failure) ? "consistent" : "inconsistent";
     if (control->dns_failure)
@@ -172,6 +174,23 @@ static const char *level_failure(const struct web_evidence *evidence, const stru
     return NULL;
 }
 
+static bool control_left_alone(const struct web_control *control)
+{
+    for (size_t i = 0; i < control->address_count; i++) {
+        if (!address_is_bogon(&control->addresses[i]))
+            return false;
+    }
+    return control->address_count > 0;
+}
+
+/* No control looks at such an address: the site is down where it was told nothing but such addresses too. */
+static struct counterpart tcp_counterpart_of(const struct web_evidence *evidence, const struct web_endpoint *endpoint)
+{
+    if (endpoint->is_special && endpoint->depth == 0)
+        return (struct counterpart){.is_known = true, .is_failed = control_left_alone(&evidence->control)};
+    return counterpart_of(evidence, endpoint, false);
+}
+
 static struct decision decide_endpoint(const struct web_evidence *evidence,
                                        const struct web_endpoint *endpoint)
 {
@@ -188,7 +207,7 @@ static struct decision decide_endpoint(const struct web_evidence *evidence,
     case LEVEL_TCP:
         if (!endpoint->tcp_failure || web_is_missing_ipv6(endpoint))
             break;
-        control = counterpart_of(evidence, endpoint, false);
+        control = tcp_counterpart_of(evidence, endpoint);
         return decide_failure(evidence, endpoint->tcp_failure, control.is_known && control.is_failed,
                               control.is_known ? WEB_BLOCKING_TCP : WEB_BLOCKING_HTTP_FAILURE);
     case LEVEL_COUNT:
@@ -197,23 +216,15 @@ static struct decision decide_endpoint(const struct web_evidence *evidence,
     return (struct decision){0};
 }
 
-/* Addresses that were not contacted because they cannot be a site's; OONI leaves out loopback only. */
+/* Nothing was asked of any address, because none can be a site's. */
 static bool was_left_alone(const struct web_evidence *evidence)
 {
     for (size_t i = 0; i < evidence->endpoint_count; i++) {
-        if (evidence->endpoints[i].is_classic && evidence->endpoints[i].depth == 0)
+        const struct web_endpoint *endpoint = &evidence->endpoints[i];
+        if (endpoint->is_classic && endpoint->depth == 0 && !endpoint->is_special)
             return false;
     }
     return web_all_bogon(&evidence->lookups[0]);
-}
-
-static bool control_left_alone(const struct web_control *control)
-{
-    for (size_t i = 0; i < control->address_count; i++) {
-        if (!address_is_bogon(&control->addresses[i]))
-            return false;
-    }
-    return control->address_count > 0;
 }
 
 static struct decision decide_lookup(const struct web_evidence *evidence, int depth)
@@ -305,6 +316,8 @@ static void dns_flags_set(const struct web_evidence *evidence, struct web_keys *
 static void first_hop_flags_set(const struct web_evidence *evidence, const struct web_endpoint *endpoint,
                                 struct web_keys *keys)
 {
+    if (endpoint->is_special) /* no control says anything of it */
+        return;
     struct counterpart tcp = counterpart_of(evidence, endpoint, false);
     struct counterpart tls = counterpart_of(evidence, endpoint, true);
     if (tcp.is_known && endpoint->tcp_failure && !web_is_missing_ipv6(endpoint)) {

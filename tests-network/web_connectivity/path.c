@@ -282,6 +282,8 @@ static void connect_over(struct tcp_attempt *attempt, void *arg)
     path->tcp = NULL;
     if (endpoint->tcp_failure)
         path_end(path, true);
+    else if (endpoint->is_special)
+        path_end(path, false);
     else if (endpoint->is_https)
         handshake_start(path);
     else
@@ -320,11 +322,14 @@ static void one_path_start(struct nettest_run *run, const struct web_endpoint *w
 }
 
 void web_path_start(struct nettest_run *run, const struct sockaddr_storage *remote, int depth,
-                    bool is_classic)
+                    enum web_path_kind kind)
 {
     const struct url *url = &run->hops[depth]->url;
-    struct web_endpoint wanted = {
-        .remote = *remote, .depth = depth, .is_classic = is_classic, .is_https = url->is_https};
+    struct web_endpoint wanted = {.remote = *remote,
+                                  .depth = depth,
+                                  .is_classic = kind != WEB_PATH_OF_CONTROL,
+                                  .is_special = kind == WEB_PATH_SPECIAL,
+                                  .is_https = url->is_https};
     one_path_start(run, &wanted);
     if (url->is_https || url->port != PORT_HTTP)
         return;
@@ -339,7 +344,8 @@ bool web_paths_are_over(const struct nettest_run *run, int depth)
     LIST_FOREACH(path, &run->paths, link)
     {
         const struct web_endpoint *endpoint = &run->evidence.endpoints[path->endpoint];
-        if (!path->is_over && (depth < 0 || (endpoint->depth == depth && !endpoint->is_check)))
+        bool may_bring_page = !endpoint->is_check && !endpoint->is_special;
+        if (!path->is_over && (depth < 0 || (endpoint->depth == depth && may_bring_page)))
             return false;
     }
     return true;

@@ -132,8 +132,16 @@ void web_question_free(struct web_question *question);
 
 /* path.c: adds the endpoint to the evidence and begins to connect; of a cleartext URL on port 80 another one beside
  * it, to see whether TLS works there. */
+enum web_path_kind {
+    WEB_PATH_CLASSIC,    /* of the probe's own resolver */
+    WEB_PATH_SPECIAL,    /* so too, but no site's address: it is connected to, and nothing is asked of it */
+    WEB_PATH_OF_CONTROL, /* only the control told it */
+};
 void web_path_start(struct nettest_run *run, const struct sockaddr_storage *remote, int depth,
-                    bool is_classic);
+                    enum web_path_kind kind);
+/* special.c: whether a special-purpose address that DNS gave may be connected to: private, and not of this machine's own
+ * links. */
+bool web_special_is_tried(const struct sockaddr_storage *address);
 /* Those that may bring the page of this hop; -1: all of all hops. */
 bool web_paths_are_over(const struct nettest_run *run, int depth);
 /* web_connectivity.c: why this redirect will not be followed; NULL: it is none, or it will. */

@@ -89,7 +89,8 @@ static struct verdict rule_apply(const struct rule *rules, enum verdict_layer la
 static bool any_connected(const struct web_evidence *evidence)
 {
     for (size_t i = 0; i < evidence->endpoint_count; i++) {
-        if (evidence->endpoints[i].tcp_tried && !evidence->endpoints[i].tcp_failure)
+        const struct web_endpoint *endpoint = &evidence->endpoints[i];
+        if (endpoint->tcp_tried && !endpoint->tcp_failure && !endpoint->is_special)
             return true;
     }
     return false;
@@ -126,7 +127,7 @@ static const struct web_endpoint *furthest(const struct web_evidence *evidence)
     int best_rank = -1;
     for (size_t i = 0; i < evidence->endpoint_count; i++) {
         const struct web_endpoint *endpoint = &evidence->endpoints[i];
-        if (!endpoint->is_classic || endpoint->is_check || web_is_missing_ipv6(endpoint))
+        if (!endpoint->is_classic || endpoint->is_check || endpoint->is_special || web_is_missing_ipv6(endpoint))
             continue;
         int rank = endpoint->depth * 4 + (endpoint->http_tried ? 3 : endpoint->tls_tried ? 2 : 1);
         if (rank > best_rank) {
@@ -423,6 +424,23 @@ static struct web_evidence unhelped(const struct web_evidence *evidence)
     return own;
 }
 
+/* A redirect whose name has no address, or that led to an address that no site has, though the control got the page. */
+static bool judge_last_hop(const struct web_evidence *evidence, struct verdict *out)
+{
+    const struct web_lookup *deepest = &evidence->lookups[evidence->hop_count - 1];
+    if (deepest->failure)
+        *out = rule_apply(dns_rules, LAYER_DNS, deepest->failure, false);
+    else if (!web_all_bogon(deepest))
+        return false;
+    else if (!deepest->is_literal)
+        *out = blocked(LAYER_DNS, "dns_bogon", CONFIDENCE_MEDIUM);
+    else if (evidence->is_cleartext_crossing)
+        *out = blocked(LAYER_HTTP, "http_redirect", CONFIDENCE_MEDIUM);
+    else
+        *out = verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "broken_redirect", CONFIDENCE_NONE);
+    return true;
+}
+
 static struct verdict verdict_find(const struct web_evidence *evidence)
 {
     const struct web_control *control = &evidence->control;
@@ -451,9 +469,8 @@ static struct verdict verdict_find(const struct web_evidence *evidence)
     if (judge_dns(evidence, &verdict))
         return verdict;
     const struct web_endpoint *last = furthest(evidence);
-    const struct web_lookup *deepest = &evidence->lookups[evidence->hop_count - 1];
-    if (deepest->failure && evidence->hop_count > 1)
-        return rule_apply(dns_rules, LAYER_DNS, deepest->failure, false);
+    if (evidence->hop_count > 1 && judge_last_hop(evidence, &verdict))
+        return verdict;
     return last ? judge_endpoint(evidence, last) : plain(OUTCOME_UNKNOWN);
 }
 

@@ -60,7 +60,7 @@ static void run_finish(struct nettest_run *run)
     while (!LIST_EMPTY(&run->questions))
         web_question_close(LIST_FIRST(&run->questions));
     struct nettest_result result =
-        step_result(&run->trace, run->start_wall_us, !run->evidence.lookups[0].is_literal);
+        step_result(&run->trace, run->start_wall_us, true); /* as client_resolver, asked or not */
     run->evidence.is_machine_busy = loop_was_late(run->context->loop, run->trace.zero_us);
     result.verdict = web_verdict(&run->evidence);
     result.test_keys = web_test_keys(run, &result.verdict);
@@ -153,10 +153,12 @@ static void paths_start(struct nettest_run *run)
     const struct web_lookup *lookup = &run->evidence.lookups[run->depth];
     for (size_t i = 0; i < lookup->address_count; i++) {
         const struct sockaddr_storage *address = &lookup->addresses[i];
-        bool is_allowed =
-            lookup->is_literal || run->context->allow_private_targets || !address_is_bogon(address);
+        bool is_asked_for = lookup->is_literal && run->depth == 0; /* by a person, not by whoever forged a redirect */
+        bool is_allowed = is_asked_for || run->context->allow_private_targets || !address_is_bogon(address);
         if (is_allowed)
-            web_path_start(run, address, run->depth, true);
+            web_path_start(run, address, run->depth, WEB_PATH_CLASSIC);
+        else if (web_special_is_tried(address))
+            web_path_start(run, address, run->depth, WEB_PATH_SPECIAL);
     }
 }
 
@@ -189,7 +191,7 @@ static void recheck_start(struct nettest_run *run)
         if (!is_allowed || is_among_ours(&run->evidence.lookups[0], &remote))
             continue;
         address_port_set(&remote, run->hops[0]->url.port);
-        web_path_start(run, &remote, 0, false);
+        web_path_start(run, &remote, 0, WEB_PATH_OF_CONTROL);
         started_count++;
     }
 }

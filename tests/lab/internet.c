@@ -48,12 +48,25 @@ const struct site internet_sites[] = {
      .has_http = true,
      .has_tls = true},
     {.address = "1.1.1.1",
+     .second_address = "1.0.0.1",
      .names = "one.one.one.one cloudflare-dns.com",
      .page = SITE_RESOLVER,
      .has_tls = true},
-    {.address = "8.8.8.8", .names = "dns.google", .page = SITE_RESOLVER, .has_tls = true},
-    {.address = "9.9.9.9", .names = "dns.quad9.net", .page = SITE_RESOLVER, .has_tls = true},
-    {.address = "208.67.222.222", .names = "doh.opendns.com", .page = SITE_RESOLVER, .has_tls = true},
+    {.address = "8.8.8.8",
+     .second_address = "8.8.4.4",
+     .names = "dns.google",
+     .page = SITE_RESOLVER,
+     .has_tls = true},
+    {.address = "9.9.9.9",
+     .second_address = "149.112.112.112",
+     .names = "dns.quad9.net",
+     .page = SITE_RESOLVER,
+     .has_tls = true},
+    {.address = "208.67.222.222",
+     .second_address = "208.67.220.220",
+     .names = "doh.opendns.com",
+     .page = SITE_RESOLVER,
+     .has_tls = true},
     {.address = "172.64.41.4", .names = "mozilla.cloudflare-dns.com", .page = SITE_RESOLVER, .has_tls = true},
     {.address = "38.175.119.129", .names = "dns.nextdns.io", .page = SITE_RESOLVER, .has_tls = true},
     {.address = "151.101.129.40", .names = "check.anchor.lab", .page = SITE_NO_CONTENT, .has_http = true},
@@ -83,6 +96,7 @@ const struct site internet_sites[] = {
      .has_tls = true,
      .certificate = CERTIFICATE_UNTRUSTED,
      .certificate_names = "blocked.isp.lab"},
+    {.address = "185.125.188.132", .names = "geoip.ubuntu.com", .page = SITE_GEOIP, .has_tls = true},
     {.address = "68.183.70.80", .names = "0.th.ooni.org", .page = SITE_HELPER, .has_tls = true},
     {.address = "137.184.235.44", .names = "1.th.ooni.org", .page = SITE_HELPER, .has_tls = true},
     {.address = "178.62.195.24", .names = "2.th.ooni.org", .page = SITE_HELPER, .has_tls = true},
@@ -93,7 +107,7 @@ const struct site internet_sites[] = {
      .has_tls = true},
     {.address = "67.199.248.11", .names = "bit.ly bitly.com", .page = SITE_SHORTENER, .has_tls = true},
     {.address = "104.154.89.105",
-     .names = "untrusted-root.badssl.com self-signed.badssl.com",
+     .names = "untrusted-root.badssl.com .badssl.com",
      .page = SITE_CLOSING,
      .has_tls = true,
      .certificate = CERTIFICATE_UNTRUSTED,
@@ -250,6 +264,7 @@ void internet_anchors(struct buffer *out)
 
 struct record_target {
     struct buffer *out;
+    const struct site *site; /* NULL: the address alone */
     const char *address;
     const char *address6;               /* NULL: none */
     const struct zone_changes *changes; /* NULL: none */
@@ -263,10 +278,14 @@ static void record_write(const char *word, void *arg)
         return;
     if (word[0] == '.') { /* and every name below it */
         buffer_printf(target->out, "address=/%s/%s\n", word + 1, target->address);
+        if (target->changes)
+            zone_removals_write(target->changes, target->whose, word, target->out);
         return;
     }
     buffer_printf(target->out, "host-record=%s,%s%s%s\n", word, target->address, target->address6 ? "," : "",
                   target->address6 ? target->address6 : "");
+    if (target->site && target->site->second_address)
+        buffer_printf(target->out, "host-record=%s,%s\n", word, target->site->second_address);
 }
 
 static void listen_write(const char *word, void *arg)
@@ -284,10 +303,12 @@ void internet_dnsmasq(const struct resolver *resolver, bool has_ipv6, const stru
     for (size_t i = 0; i < internet_site_count; i++) {
         if (internet_sites[i].told_by != 0 && (internet_sites[i].told_by & resolver->whose) == 0)
             continue;
+        target.site = &internet_sites[i];
         target.address = internet_sites[i].address;
         target.address6 = has_ipv6 ? internet_sites[i].address6 : NULL;
         words_each(internet_sites[i].names, record_write, &target);
     }
+    target.site = NULL;
     target.address = INTERNET_COLLECTOR_ADDRESS;
     target.address6 = NULL;
     words_each(INTERNET_COLLECTOR_NAME " api.ooni.io", record_write, &target);

@@ -21,6 +21,7 @@ enum site_page {
     SITE_CAPTCHA,    /* 503 and a puzzle for probes, the page for others */
     SITE_REDIRECTS,  /* /redirect/N, and redirects that are broken for probes only */
     SITE_HELPER,     /* hands on to the collector, whose control is the test helper */
+    SITE_GEOIP,      /* tells the asker's address, as XML */
     SITE_PLAIN,      /* one of the lab's own servers (backend.h) */
     SITE_PROXY,      /* a transparent proxy: by Host in the clear, by the ClientHello's name in TLS */
 };
@@ -34,7 +35,8 @@ enum site_certificate {
 
 struct site {
     const char *address;
-    const char *address6; /* NULL: IPv4 only */
+    const char *second_address; /* of the same server; NULL: none */
+    const char *address6;       /* NULL: IPv4 only */
     const char *names; /* separated by spaces; "" for none; ".x.lab" with all names below it. The first is the
                         * folder of its files */
     const char *title;

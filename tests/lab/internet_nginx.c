@@ -97,8 +97,17 @@ static void redirects_write(const struct writing *writing)
                      " return 302 https://www.example.com/; }\n");
 }
 
+static void geoip_write(const struct writing *writing)
+{
+    buffer_text(writing->out, "    location / { default_type text/xml; return 200"
+                              " '<?xml version=\"1.0\"?><Response><Ip>$remote_addr</Ip></Response>'; }\n");
+}
+
+/* Who asks is told here: behind the helper the collector sees the helper. */
 static void helper_write(const struct writing *writing)
 {
+    buffer_text(writing->out, "    location = /v1/whoami { default_type application/json; return 200"
+                              " '{\"cc\":\"ZZ\",\"asn\":0,\"address\":\"$remote_addr\"}'; }\n");
     buffer_text(writing->out, "    location / { proxy_pass https://" INTERNET_COLLECTOR_ADDRESS
                               "; proxy_read_timeout 60s; client_max_body_size 1m; }\n");
 }
@@ -134,6 +143,8 @@ static void (*answer_of(enum site_page page))(const struct writing *writing)
         return redirects_write;
     case SITE_HELPER:
         return helper_write;
+    case SITE_GEOIP:
+        return geoip_write;
     case SITE_PROXY:
         return proxy_write;
     }
@@ -154,6 +165,8 @@ static void listens_write(const struct site *site, bool has_ipv6, struct buffer 
         buffer_printf(out, "    listen %s:80;\n", site->address);
     if (site->has_tls)
         buffer_printf(out, "    listen %s:443 ssl http2;\n", site->address);
+    if (site->has_tls && site->second_address)
+        buffer_printf(out, "    listen %s:443 ssl http2;\n", site->second_address);
     if (has_ipv6 && site->address6 && site->has_http)
         buffer_printf(out, "    listen [%s]:80;\n", site->address6);
     if (has_ipv6 && site->address6 && site->has_tls)
@@ -178,6 +191,14 @@ static void server_write(const struct site *site, const char *folder, bool has_i
     buffer_text(out, "  }\n");
 }
 
+static void dot_write(const char *folder, const char *stem, const char *address, struct buffer *out)
+{
+    buffer_printf(out,
+                  "  server { listen %s:853 ssl; ssl_certificate %s/%s.crt; ssl_certificate_key %s/%s.key;"
+                  " proxy_pass " BACKEND_ADDRESS ":%d; }\n",
+                  address, folder, stem, folder, stem, BACKEND_DNS_PORT);
+}
+
 static void stream_write(const char *folder, struct buffer *out)
 {
     buffer_printf(
@@ -193,11 +214,9 @@ static void stream_write(const char *folder, struct buffer *out)
                           " proxy_pass $ssl_preread_server_name:443; }\n",
                           site->address);
         else if (site->page == SITE_RESOLVER)
-            buffer_printf(
-                out,
-                "  server { listen %s:853 ssl; ssl_certificate %s/%s.crt; ssl_certificate_key %s/%s.key;"
-                " proxy_pass " BACKEND_ADDRESS ":%d; }\n",
-                site->address, folder, stem, folder, stem, BACKEND_DNS_PORT);
+            dot_write(folder, stem, site->address, out);
+        if (site->page == SITE_RESOLVER && site->second_address)
+            dot_write(folder, stem, site->second_address, out);
     }
     buffer_text(out, "}\n");
 }

@@ -101,7 +101,7 @@ static enum status rule_take(struct reference_case *out, const char *text, size_
     if (status != STATUS_NOT_FOUND)
         return status;
     if (out->rule_count == REFERENCE_RULES_MAX || count >= REFERENCE_RULE_BYTES) {
-        why_set(why, "there are too many rules, or one is too long; 16 of 1023 bytes are the most");
+        why_set(why, "there are too many rules, or one is too long; 32 of 1023 bytes are the most");
         return STATUS_TOO_LARGE;
     }
     char *rule_text = out->rules[out->rule_count];
@@ -142,6 +142,18 @@ static bool is_yes(const char *text)
     return strcasecmp(word, "yes") == 0 || strcasecmp(word, "true") == 0;
 }
 
+/* Another word would silently ask nothing of the row. */
+static bool is_yes_or_no(const char *text)
+{
+    static const char *const words[] = {"", "yes", "no", "true", "false"};
+    char word[8] = "";
+    bool is_whole = text_copy(word, sizeof word, text);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (is_whole && strcasecmp(word, words[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool is_blank(const struct csv_row *row)
 {
     for (size_t i = 0; i < row->field_count; i++)
@@ -173,6 +185,12 @@ static enum status row_read(const struct columns *columns, const struct csv_row 
         why_set(why, "a cell is too long");
         return STATUS_MALFORMED;
     }
+    if (!is_yes_or_no(cell(row, columns->is_required)) || !is_yes_or_no(cell(row, columns->is_long))) {
+        why_set(why, "runs_on_v0.5.28 and long_test are yes, no, true or false");
+        return STATUS_MALFORMED;
+    }
+    if (out->name[0] == '\0')
+        snprintf(out->name, sizeof out->name, "line %zu", row->line);
     out->is_required = columns->is_required == CSV_FIELDS_MAX || is_yes(cell(row, columns->is_required));
     out->is_long = out->is_slow = is_yes(cell(row, columns->is_long));
     enum status status = rules_read(cell(row, columns->rules), out, why);
@@ -273,7 +291,7 @@ static bool value_agrees(const char *expected, const json_t *was)
     if (strcmp(expected, ANYTHING) == 0)
         return true;
     if (strcasecmp(expected, "null") == 0)
-        return !was || json_is_null(was);
+        return json_is_null(was); /* not where it is absent: a column whose name is misspelt must not pass */
     if (expected[0] == '\0')
         return !was || json_is_null(was) || (json_is_string(was) && json_string_length(was) == 0);
     if (strcasecmp(expected, "true") == 0)

@@ -40,31 +40,85 @@ static bool is_word_letter(char letter)
     return isalnum((unsigned char)letter) || (letter != '\0' && strchr("._-:/+%$@#", letter) != NULL);
 }
 
+/* Up to so many hexadecimal digits; -1 where there are fewer. */
+static int hex_read(struct cursor *cursor, int digit_count)
+{
+    int value = 0;
+    for (int i = 0; i < digit_count; i++) {
+        char digit = *cursor->at;
+        if (!isxdigit((unsigned char)digit))
+            return -1;
+        value = value * 16 + (isdigit((unsigned char)digit) ? digit - '0' : (digit | 0x20) - 'a' + 10);
+        cursor->at++;
+    }
+    return value;
+}
+
+/* What stands behind a backslash, as in Go and JSON; a byte of zero cannot be told. */
+static enum status escape_read(struct cursor *cursor, char *out)
+{
+    static const char letters[] = "nrt\\\"'/";
+    static const char meanings[] = "\n\r\t\\\"'/";
+    const char *known = *cursor->at ? strchr(letters, *cursor->at) : NULL;
+    if (known) {
+        *out = meanings[known - letters];
+        cursor->at++;
+        return STATUS_OK;
+    }
+    int digit_count = *cursor->at == 'x' ? 2 : *cursor->at == 'u' ? 4 : 0;
+    if (digit_count > 0)
+        cursor->at++;
+    int value = digit_count > 0 ? hex_read(cursor, digit_count) : -1;
+    if (value < 1 || value > (digit_count == 2 ? 0xff : 0x7f))
+        return complain(cursor, "\\n, \\r, \\t, \\xHH, \\u00HH of ASCII, \\\\ or \\\" behind a backslash");
+    *out = (char)value;
+    return STATUS_OK;
+}
+
+/* Between quotes with escapes, between backquotes as it stands. */
+static enum status quoted_read(struct cursor *cursor, char *out, size_t room)
+{
+    const char quote = *cursor->at++;
+    size_t used = 0;
+    while (*cursor->at != quote) {
+        if (*cursor->at == '\0')
+            return complain(cursor, "a closing quote");
+        if (used + 1 >= room)
+            return complain(cursor, "a shorter word");
+        char letter = *cursor->at++;
+        if (letter == '\\' && quote == '"') {
+            enum status status = escape_read(cursor, &letter);
+            if (status != STATUS_OK)
+                return status;
+        }
+        out[used++] = letter;
+    }
+    out[used] = '\0';
+    cursor->at++;
+    return STATUS_OK;
+}
+
 static enum status word_read(struct cursor *cursor, char *out, size_t room)
 {
-    bool is_quoted = *cursor->at == '"';
+    if (*cursor->at == '"' || *cursor->at == '`')
+        return quoted_read(cursor, out, room);
     size_t used = 0;
-    if (is_quoted)
-        cursor->at++;
-    while (is_quoted ? *cursor->at != '"' && *cursor->at != '\0' : is_word_letter(*cursor->at)) {
+    while (is_word_letter(*cursor->at)) {
         if (used + 1 >= room)
             return complain(cursor, "a shorter word");
         out[used++] = *cursor->at++;
     }
     out[used] = '\0';
-    if (is_quoted && *cursor->at++ != '"') {
-        cursor->at--;
-        return complain(cursor, "a closing quote");
-    }
-    return is_quoted || used > 0 ? STATUS_OK : complain(cursor, "a word");
+    return used > 0 ? STATUS_OK : complain(cursor, "a word");
 }
 
 static enum status list_read(struct cursor *cursor, struct rule_field *field)
 {
+    const char end = *cursor->at == '{' ? '}' : ']';
     cursor->at++;
     for (;;) {
         skip_space(cursor);
-        if (*cursor->at == '}') {
+        if (*cursor->at == end) {
             cursor->at++;
             return STATUS_OK;
         }
@@ -117,7 +171,10 @@ static enum status product_read(struct cursor *cursor, char *value)
 
 static enum status value_read(struct cursor *cursor, struct rule_field *field)
 {
-    if (*cursor->at == '{')
+    static const char go_list[] = "[]string{"; /* as in Go's source */
+    if (strncmp(cursor->at, go_list, sizeof go_list - 1) == 0)
+        cursor->at += sizeof go_list - 2;
+    if (*cursor->at == '{' || *cursor->at == '[')
         return list_read(cursor, field);
     enum status status = word_read(cursor, field->values[0], RULE_WORD_BYTES);
     if (status != STATUS_OK)

@@ -3,7 +3,8 @@
  *   SpoofDNSResponse(Addresses={"10.10.34.34", 10.10.34.35} Domain="www.example.com")
  *   DPIThrottleTrafficForTLSSNI(Delay=300 * time.Millisecond PLR=0.1 SNI="largefile.com")
  * A name, then fields in any order, or values by position; the prefix DPI is left away. Space is free, commas
- * are space, and so are comments between slash-star and star-slash. */
+ * are space, and so are comments between slash-star and star-slash. In quotes stand the escapes of Go and JSON, in
+ * backquotes nothing is escaped; lists stand in {} or []. */
 #ifndef TESTS_LAB_RULE_TEXT_H
 #define TESTS_LAB_RULE_TEXT_H
 

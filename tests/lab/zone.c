@@ -126,6 +126,22 @@ bool zone_is_changed(const struct zone_changes *changes, int whose, const char *
     return change_find(changes, whose, name) != NULL;
 }
 
+static bool is_below(const char *name, const char *domain)
+{
+    size_t name_bytes = strlen(name), domain_bytes = strlen(domain);
+    return name_bytes > domain_bytes && strcasecmp(name + name_bytes - domain_bytes, domain) == 0;
+}
+
+void zone_removals_write(const struct zone_changes *changes, int whose, const char *domain, struct buffer *out)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct zone_change *change = &changes->changes[i];
+        if (change->is_removal && is_below(change->name, domain) &&
+            change_find(changes, whose, change->name) == change)
+            buffer_printf(out, "address=/%s/\n", change->name);
+    }
+}
+
 void zone_changes_write(const struct zone_changes *changes, int whose, struct buffer *out)
 {
     for (size_t i = 0; i < changes->count; i++) {

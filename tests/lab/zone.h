@@ -38,6 +38,8 @@ enum status zone_change_read(const struct rule_text *text, struct zone_changes *
 
 /* Whether one of the changes is about the name at these resolvers: then it replaces the site's record. */
 bool zone_is_changed(const struct zone_changes *changes, int whose, const char *name);
+/* dnsmasq's lines for removed names below a domain that is told with all names below it (".x.lab"). */
+void zone_removals_write(const struct zone_changes *changes, int whose, const char *domain, struct buffer *out);
 /* dnsmasq's lines for the changed names. */
 void zone_changes_write(const struct zone_changes *changes, int whose, struct buffer *out);
 

@@ -42,8 +42,11 @@ static enum status fields_read(struct dns_rule *rule, const struct rule_text *te
     if (status != STATUS_OK)
         return status;
     const char *domain = rule_text_value(text, "Domain");
+    size_t domain_bytes = domain ? strlen(domain) : 0;
+    if (domain_bytes > 1 && domain[domain_bytes - 1] == '.')
+        domain_bytes--; /* the root's dot, which questions are read without */
     if (domain)
-        memcpy(rule->domain, domain, strlen(domain) + 1);
+        memcpy(rule->domain, domain, domain_bytes);
     if (rule->flavour == FLAVOUR_FORGE && !domain) {
         why_set(why, "rule %s needs Domain=\"...\"", text->name);
         return STATUS_USAGE;

@@ -110,6 +110,7 @@ static void test_refuses_what_it_cannot_build(void **state)
         HEADER "a,http://a.lab/,dns,16,yes,false,ResetTrafficForTLSSNI(\n",
         HEADER "a,http://a.lab/,dns,16,yes,false,ResetTrafficForTLSSNI(Name=x)\n",
         HEADER "a,http://a.lab/,dns\n",
+        HEADER "a,http://a.lab/,dns,16,maybe,false,\n",
         HEADER "a,\"http://a.lab/,dns,16,yes,false,\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -134,7 +135,8 @@ static void test_compares_values(void **state)
         {"*", NULL, true},
         {"True", "true", true},
         {"True", "false", false},
-        {"null", NULL, true},
+        {"null", NULL, false},
+        {"", NULL, true},
         {"null", "false", false},
         {"null", "\"null\"", false},
         {"false", "false", true},

@@ -52,6 +52,41 @@ static void assert_untouched(const struct bench *bench)
     assert_int_equal(bench->output.delay_us, 0);
 }
 
+/* Texts as Go, JSON and spreadsheets write them. */
+static void test_reads_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        const char *value; /* NULL: refused */
+    } rows[] = {
+        {"R(String=plain.word)", "plain.word"},
+        {"R(String=\"two words; (and) more\")", "two words; (and) more"},
+        {"R(String=\"Host: a\\r\\n\")", "Host: a\r\n"},
+        {"R(String=\"\\x47E\\u0054 \\\"\\/\\\\\\t\")", "GET \"/\\\t"},
+        {"R(String=\"\\xe2\\x82\\xac\")", "\xe2\x82\xac"},
+        {"R(String=`no \\n escape`)", "no \\n escape"},
+        {"R(String=[]string{\"one\"})", "one"},
+        {"R(String=[\"one\",])", "one"},
+        {"R(String=\"open)", NULL},
+        {"R(String=\"\\q\")", NULL},
+        {"R(String=\"\\x4\")", NULL},
+        {"R(String=\"\\x00\")", NULL},
+        {"R(String=\"\\u20ac\")", NULL},
+        {"R(String=\"\\", NULL},
+        {"R(String={\"one\"])", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rule_text text;
+        struct why why = {0};
+        bool is_read = rule_text_parse(rows[i].rule, &text, NULL, &why) == STATUS_OK;
+        if (is_read != (rows[i].value != NULL))
+            fail_msg("%s: %s", rows[i].rule, why.text);
+        if (is_read)
+            assert_string_equal(rule_text_value(&text, "String"), rows[i].value);
+    }
+}
+
 static void test_flow_ends_for_a_name(void **state)
 {
     (void)state;
@@ -507,6 +542,7 @@ static void test_a_unit_alone_is_one_of_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reads_texts),
         cmocka_unit_test(test_flow_ends_for_a_name),
         cmocka_unit_test(test_a_name_over_two_segments),
         cmocka_unit_test(test_a_box_that_reads_segments_by_themselves),

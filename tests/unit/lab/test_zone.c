@@ -83,6 +83,21 @@ static void test_changes_only_whose_it_is(void **state)
     free(others);
 }
 
+/* Without a line of its own, a removed name would be told as all its neighbours are. */
+static void test_removes_below_a_wildcard(void **state)
+{
+    (void)state;
+    struct zone_changes changes = {0};
+    assert_int_equal(change_add("ISPResolverConfig.RemoveRecord(\"h7.badssl.com\")", &changes), STATUS_OK);
+    char *isp = configuration(1, &changes);
+    char *others = configuration(0, &changes);
+    assert_non_null(strstr(isp, "address=/badssl.com/104.154.89.105\n"));
+    assert_non_null(strstr(isp, "address=/h7.badssl.com/\n"));
+    assert_null(strstr(others, "h7.badssl.com"));
+    free(isp);
+    free(others);
+}
+
 static void test_last_change_counts(void **state)
 {
     (void)state;
@@ -119,7 +134,7 @@ int main(void)
         cmocka_unit_test(test_reads_rules),
         cmocka_unit_test(test_bounds_the_number),
         cmocka_unit_test(test_changes_only_whose_it_is),
-        cmocka_unit_test(test_last_change_counts),
+        cmocka_unit_test(test_removes_below_a_wildcard), cmocka_unit_test(test_last_change_counts),
         cmocka_unit_test(test_pages_have_the_reference_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

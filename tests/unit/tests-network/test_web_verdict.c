@@ -72,6 +72,7 @@ static void endpoint_put(const struct row *row, int depth, struct made *made)
     endpoint->tcp_failure = word(row->tcp);
     endpoint->tls_failure = word(row->tls);
     endpoint->http_failure = word(row->http);
+    endpoint->is_special = row->is_special;
     endpoint->received_bytes = row->received_bytes;
     made->evidence.reference_bytes_per_s = row->reference;
     endpoint->silence_us = row->silence_us;
@@ -104,7 +105,7 @@ static void control_put(const struct row *row, struct made *made)
         control->address_count = 1;
     }
     if (row->dns && (row->c_tcp || row->c_tls)) {
-        address_put(row->dns, &made->control_endpoint.remote);
+        address_put(row->is_special ? GENUINE : row->dns, &made->control_endpoint.remote);
         made->control_endpoint.tcp_tried = row->c_tcp;
         made->control_endpoint.tcp_failure = word(row->c_tcp);
         made->control_endpoint.tls_tried = row->c_tls;
@@ -127,8 +128,10 @@ static void evidence_make(const struct row *row, struct made *made)
     for (int depth = 0; depth <= row->depth; depth++) {
         struct web_lookup *lookup = &evidence->lookups[depth];
         lookup->failure = depth == row->depth ? row->dns_failure : NULL;
+        lookup->is_literal = depth == row->depth && row->is_literal;
         if (!lookup->failure) {
-            address_put(row->dns ? row->dns : GENUINE, &lookup->addresses[0]);
+            bool is_of_site = row->is_special && depth < row->depth;
+            address_put(row->dns && !is_of_site ? row->dns : GENUINE, &lookup->addresses[0]);
             lookup->address_count = 1;
         }
         if (row->tcp || depth < row->depth)
@@ -345,7 +348,9 @@ static void test_a_busy_machine_blames_nobody(void **state)
         const struct verdict found = web_verdict(&made.evidence);
         bool is_slow = strstr(before.method, "timeout") || strcmp(before.method, "slow_transfer") == 0 ||
                        strcmp(before.method, "transfer_frozen") == 0;
-        bool took_long = same_text(rows[i].dns_failure, TIMEOUT) || same_text(rows[i].tcp, TIMEOUT) ||
+        bool is_reached_for = !rows[i].is_special; /* no site's address: that it is silent decides nothing */
+        bool took_long = same_text(rows[i].dns_failure, TIMEOUT) ||
+                         (is_reached_for && same_text(rows[i].tcp, TIMEOUT)) ||
                          same_text(rows[i].tls, TIMEOUT) || same_text(rows[i].http, TIMEOUT);
         bool rests_on_time = (before.outcome == OUTCOME_BLOCKED && is_slow) ||
                              (before.outcome == OUTCOME_DOWN && took_long);

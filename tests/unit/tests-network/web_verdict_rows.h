@@ -26,6 +26,8 @@ struct row {
     int depth;            /* the last hop, where the above happened; hops before redirected well */
     const char *redirect; /* redirect_failure */
     bool is_injected, is_crossing;
+    bool is_special; /* an address that is connected to, and no more */
+    bool is_literal; /* the last hop's host is an address */
     enum blockpage_scope signature;
     const char *check; /* TLS beside a cleartext URL */
     int64_t received_bytes, silence_us; /* of a transfer of ten seconds */
@@ -53,6 +55,7 @@ struct row {
 #define CONTROL_AT(tcp_word, tls_word)                                                                       \
     .has_control = true, .c_dns = GENUINE, .c_tcp = tcp_word, .c_tls = tls_word, .c_http = GOOD
 #define CONTROL_GOOD  CONTROL_AT(GOOD, GOOD)
+#define CONTROL_GOOD_ELSEWHERE .has_control = true, .c_dns = GENUINE, .c_http = GOOD
 #define CONTROL_WITHOUT_PAGE                                                                                 \
     .has_control = true, .c_dns = GENUINE, .c_tcp = GOOD, .c_tls = GOOD, .c_http = "unknown_error"
 #define NOW_S         1760000000
@@ -173,6 +176,27 @@ static const struct row rows[] = {
     {"private address only here", true, "10.10.34.35", .tcp = TIMEOUT, CONTROL_AT(TIMEOUT, NULL),
      OURS(BLOCKED, "dns_bogon", STRONG), BLOCKED(DNS), INCONSISTENT, .blocking_flags = 1, .dns_flags = 5,
      .null_flags = 2},
+    {"private address only here, silent", true, "10.10.34.35", .tcp = TIMEOUT, .is_special = true,
+     CONTROL_GOOD_ELSEWHERE, .recheck = "https", OURS(BLOCKED, "dns_bogon", STRONG), BLOCKED(DNS), INCONSISTENT,
+     .blocking_flags = 33, .dns_flags = 5},
+    {"private address only here, somebody answers", true, "10.10.34.35", .tcp = GOOD, .is_special = true,
+     CONTROL_GOOD_ELSEWHERE, OURS(BLOCKED, "dns_bogon", STRONG), BLOCKED(DNS), INCONSISTENT, .blocking_flags = 1,
+     .dns_flags = 5},
+    {"private address everywhere, silent", false, "10.10.34.35", .tcp = TIMEOUT, .is_special = true,
+     .has_control = true, .c_dns = "10.10.34.35", .c_http = "unknown_error", OURS(DOWN, "", MEDIUM), SITE_DOWN,
+     CONSISTENT, .dns_flags = 1},
+    {"private address behind a redirect, silent", true, "10.10.34.35", .tcp = TIMEOUT, .is_special = true, .depth = 1,
+     CONTROL_GOOD, OURS(BLOCKED, "dns_bogon", MEDIUM), BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 2},
+    {"private address behind a redirect, somebody answers", true, "10.10.34.35", .tcp = GOOD, .is_special = true,
+     .depth = 1, CONTROL_GOOD, OURS(BLOCKED, "dns_bogon", MEDIUM), UNDECIDED, CONSISTENT},
+    {"private address in a cleartext redirect", true, "10.10.34.35", .tcp = TIMEOUT, .is_special = true, .depth = 1,
+     .is_literal = true, .is_crossing = true, CONTROL_GOOD, OURS(BLOCKED, "http_redirect", MEDIUM),
+     BLOCKED(HTTP_FAILURE), CONSISTENT, .blocking_flags = 2},
+    {"private address in the site's own redirect", true, "10.10.34.35", .tcp = TIMEOUT, .is_special = true, .depth = 1,
+     .is_literal = true, CONTROL_GOOD, OURS(UNKNOWN, "broken_redirect", NONE), BLOCKED(HTTP_FAILURE), CONSISTENT,
+     .blocking_flags = 2},
+    {"private address answers, no control, a shutdown", true, "10.10.34.35", .tcp = GOOD, .is_special = true,
+     .connectivity = CONNECTIVITY_FULL_SHUTDOWN, OURS(OFFLINE, "", NONE), UNDECIDED, .dns_flags = 1},
     {"forged answer with a bad certificate", true, FORGED, .tcp = GOOD, .tls = FAILURE_TLS_AUTHORITY,
      CONTROL_AT(GOOD, FAILURE_TLS_AUTHORITY), .recheck = "https", OURS(BLOCKED, "dns_forged_answer", STRONG),
      BLOCKED(DNS), INCONSISTENT, .blocking_flags = 33, .dns_flags = 4, .null_flags = 4},
