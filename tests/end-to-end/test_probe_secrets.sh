@@ -32,23 +32,29 @@ fail() { echo "FAIL: $*" >&2; exit 1; }
 . "$(dirname "$0")/await.sh"
 STATE=$WORK/state
 OWN=203.0.113.77
+# A machine with both families has an address in each; the collector tells either to whoever comes by it.
+OWN6=2001:db8:77:1:a:b:c:d
+LISTEN6=
+! ip -6 addr show dev lo | grep -q '::1/128' || LISTEN6='listen [::1]:8080;'
 # The address in the forms that servers use, told in a page, a header and a cookie.
 HEX=cb00714d
 REVERSED=77.113.0.203
 BASE64=$(printf '{"ip":"%s"}' $OWN | openssl base64)
 mkdir -p "$WORK/pages"
-printf '<html>you are %s, ip-203-0-113-77.isp.example, %s, %s, %s</html>' $OWN $HEX $REVERSED "$BASE64" >"$WORK/pages/me"
+printf '<html>you are %s, ip-203-0-113-77.isp.example, %s, %s, %s, %s</html>' $OWN $HEX $REVERSED "$BASE64" \
+    "${LISTEN6:+$OWN6}" >"$WORK/pages/me"
 head -c 3000000 /dev/zero | tr '\0' 'a' >"$WORK/pages/slow"
 cat >"$WORK/nginx.conf" <<END
 daemon off; pid $WORK/nginx.pid; error_log $WORK/nginx.log; worker_processes 1; user root;
 events {}
 http {
     access_log off;
+    map \$server_addr \$own { default $OWN; ::1 $OWN6; }
     client_body_temp_path $WORK/body; proxy_temp_path $WORK/proxy; fastcgi_temp_path $WORK/f; uwsgi_temp_path $WORK/u;
     scgi_temp_path $WORK/s;
     server {
-        listen 127.0.0.1:8080;
-        location = /v1/whoami { default_type application/json; return 200 '{"cc":"XD","asn":64500,"address":"$OWN"}'; }
+        listen 127.0.0.1:8080; $LISTEN6
+        location = /v1/whoami { default_type application/json; return 200 '{"cc":"XD","asn":64500,"address":"\$own"}'; }
         location = /me { root $WORK/pages; add_header X-Client-Ip $OWN; add_header Set-Cookie "t=$BASE64"; }
         location = /slow { root $WORK/pages; limit_rate 1k; }
         location / { proxy_pass http://127.0.0.1:8047; }
@@ -67,7 +73,7 @@ printf 'url\nhttp://127.0.0.1:8080/me\nhttp://127.0.0.1:8080/slow\n' >"$WORK/tar
 # probe OPTION...: takes the place of the shell that calls it. TRACER goes before it.
 TRACER=
 probe() {
-    exec $TRACER "$BIN/dialtone-probe" run --state "$STATE" --collector http://127.0.0.1:8080 --anchors "$WORK/anchors.csv" \
+    exec $TRACER "$BIN/dialtone-probe" run --state "$STATE" --collector http://localhost:8080 --anchors "$WORK/anchors.csv" \
         --targets "$WORK/targets.csv" --resolver 127.0.0.1:9 --no-capture --allow-private-targets --country XD \
         --ladder-interval 1h --channels-interval 1d "$@" >>"$WORK/probe.log" 2>&1
 }
@@ -96,7 +102,7 @@ grep -q '8080/slow' "$WORK/strings" || fail "the core is not of the process that
 SECRET=$(openssl pkey -in "$STATE/key.pem" -outform DER | tail -c 32 | od -An -tx1 | tr -d ' \n')
 PEM=$(sed -n 2p "$STATE/key.pem")
 find_in() { # find_in FILE: what must not be there
-    for form in "$OWN" 203-0-113-77 "$REVERSED" "$HEX" "$BASE64" "$PEM" "$SECRET"; do
+    for form in "$OWN" "$OWN6" 203-0-113-77 "$REVERSED" "$HEX" "$BASE64" "$PEM" "$SECRET"; do
         if strings -n 6 "$1" | grep -qiF -- "$form"; then echo "$form"; fi
     done
     if od -An -v -tx1 "$1" | tr -d ' \n' | grep -q "$SECRET"; then echo "the key's bytes"; fi
