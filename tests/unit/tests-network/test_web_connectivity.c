@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "measurement/base/json.h"
+#include "tests-network/web_connectivity/run.h"
 #include "tests/unit/tests-network/step_servers.h"
 
 #define PAGE                                                                                                 \
@@ -341,7 +342,7 @@ static void test_verdict_waits_for_the_climb(void **state)
     world_close(&world);
 }
 
-static void test_private_address_is_not_contacted(void **state)
+static void test_loopback_is_not_contacted(void **state)
 {
     (void)state;
     struct world world;
@@ -529,6 +530,22 @@ static void test_bad_input(void **state)
     world_close(&world);
 }
 
+/* No answer may lead the probe to this machine, its links, or what is nobody's. */
+static void test_addresses_that_are_never_tried(void **state)
+{
+    (void)state;
+    static const char *const addresses[] = {"0.0.0.0",         "127.0.0.1",       "127.9.9.9",      "169.254.169.254",
+                                            "224.0.0.1",       "255.255.255.255", "240.0.0.1",      "::",
+                                            "::1",             "fe80::1",         "ff02::1",        "::ffff:10.0.0.1",
+                                            "64:ff9b::a00:1",  "93.184.216.34",   "2606:2800:220:1::1"};
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+        struct sockaddr_storage address;
+        assert_int_equal(address_parse(addresses[i], 443, &address), STATUS_OK);
+        if (web_special_is_tried(&address))
+            fail_msg("%s would be connected to", addresses[i]);
+    }
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -543,7 +560,8 @@ int main(void)
         cmocka_unit_test(test_nxdomain_with_address_that_works),
         cmocka_unit_test(test_no_control_is_unknown),
         cmocka_unit_test(test_verdict_waits_for_the_climb),
-        cmocka_unit_test(test_private_address_is_not_contacted),
+        cmocka_unit_test(test_loopback_is_not_contacted),
+        cmocka_unit_test(test_addresses_that_are_never_tried),
         cmocka_unit_test(test_redirect_loop_ends),
         cmocka_unit_test(test_broken_redirect_is_told),
         cmocka_unit_test(test_many_at_once_and_cancel),
