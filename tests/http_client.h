@@ -14,11 +14,11 @@
 #include "measurement/base/bytes.h"
 #include "measurement/key.h"
 
-/* A connection to 127.0.0.1 that waits at most 20 seconds for a byte; -1 where there is none. */
+/* A connection to 127.0.0.1 that waits at most two minutes for a byte; -1 where there is none. */
 static inline int http_client_dial(int port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct timeval patience = {.tv_sec = 20};
+    struct timeval patience = {.tv_sec = 120};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {

@@ -98,7 +98,10 @@ stop TERM
 cp "$work/rss/events.rss" "$work/feed"
 holds "<title>Exercise: Full shutdown in XD-N: confirmed, ended</title>"
 "$BIN/dialtone-report" export --data "$work/data" --out "$work/cap" --as cap >/dev/null
-cp "$work/cap/$id-2.xml" "$work/feed"
+# How many revisions there are depends on when the detector looked.
+newest=$(ls "$work/cap" | sed -n "s/^$id-\([0-9]*\)\.xml\$/\1/p" | sort -n | tail -n 1)
+[ "${newest:-0}" -ge 2 ] || fail "the end is no revision of its own: $(ls "$work/cap")"
+cp "$work/cap/$id-$newest.xml" "$work/feed"
 holds "<msgType>Update</msgType>"
 holds "<status>Exercise</status>"
 cp "$work/cap/$id-1.xml" "$work/feed"

@@ -14,8 +14,8 @@
 #include "measurement/base/json.h"
 #include "tests/lab/internet.h"
 
-#define CONSENT_PATIENCE_US (30 * US_PER_S)
-#define STOP_PATIENCE_US    (10 * US_PER_S)
+#define CONSENT_PATIENCE_US (300 * US_PER_S)
+#define STOP_PATIENCE_US    (60 * US_PER_S)
 #define JOURNAL_BYTES_MAX   (256u << 20)
 #define WORD_BYTES          48
 

@@ -20,8 +20,8 @@
 
 #define RESOLVERS_MAX      16
 #define QUIC_SERVERS_MAX   4
-#define ANSWER_PATIENCE_US (INT64_C(90) * US_PER_S) /* a thousand certificates are read in, maybe on a busy machine */
-#define STOP_PATIENCE_US   (5 * US_PER_S)
+#define ANSWER_PATIENCE_US (INT64_C(300) * US_PER_S) /* a thousand certificates are read in, maybe on a busy machine */
+#define STOP_PATIENCE_US   (60 * US_PER_S)
 #define DAY_S              86400
 #define BIN_TEXT_BYTES     32
 #define LARGE_NOISE_BYTES  (2u << 20)

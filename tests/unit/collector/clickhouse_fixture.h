@@ -15,7 +15,10 @@
 
 #include "collector/store/setting.h"
 
-#define CLICKHOUSE_FIXTURE_WAIT_MS 30000
+#define CLICKHOUSE_FIXTURE_WAIT_MS 300000
+#define CLICKHOUSE_FIXTURE_PORT    20000 /* and up, below those that the kernel gives to connections */
+#define CLICKHOUSE_FIXTURE_PORTS   12000
+#define CLICKHOUSE_FIXTURE_TRIES   5
 
 static struct clickhouse_fixture {
     pid_t pid;
@@ -36,17 +39,22 @@ static inline const char *clickhouse_fixture_program(void)
     return NULL;
 }
 
-/* A port that nobody listens on now. */
+/* A port that nobody has now. */
 static inline unsigned clickhouse_fixture_port(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    close(fd);
-    return ntohs(address.sin_port);
+    struct random_source random = random_system();
+    for (;;) {
+        unsigned port = CLICKHOUSE_FIXTURE_PORT + (unsigned)random_below(&random, CLICKHOUSE_FIXTURE_PORTS);
+        struct sockaddr_in address = {
+            .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        assert_true(fd >= 0);
+        int result = bind(fd, (struct sockaddr *)&address, sizeof address);
+        close(fd);
+        if (result == 0) {
+            return port;
+        }
+    }
 }
 
 static inline void clickhouse_fixture_configure(const char *folder, unsigned port, unsigned tcp_port)
@@ -100,17 +108,25 @@ static inline pid_t clickhouse_fixture_spawn(const char *program, const char *fo
     return pid;
 }
 
-/* Runs the server over the folder that it has, and waits until it answers. */
-static inline void clickhouse_fixture_run(void)
+/* Runs the server over the folder that it has, and waits until it answers; false where it ended instead. */
+static inline bool clickhouse_fixture_runs(void)
 {
     struct clickhouse_fixture *fixture = &clickhouse_fixture;
     struct timespec step = {.tv_nsec = 50 * 1000000};
     fixture->pid = clickhouse_fixture_spawn(clickhouse_fixture_program(), fixture->folder);
     for (int waited_ms = 0; !clickhouse_fixture_answers(fixture->port); waited_ms += 50) {
         assert_true(waited_ms < CLICKHOUSE_FIXTURE_WAIT_MS);
-        assert_int_equal(waitpid(fixture->pid, NULL, WNOHANG), 0);
+        if (waitpid(fixture->pid, NULL, WNOHANG) != 0) {
+            return false;
+        }
         nanosleep(&step, NULL);
     }
+    return true;
+}
+
+static inline void clickhouse_fixture_run(void)
+{
+    assert_true(clickhouse_fixture_runs());
 }
 
 /* False: it is not installed. */
@@ -124,10 +140,15 @@ static inline bool clickhouse_fixture_start(void)
         return fixture->pid > 0;
     }
     fixture->folder = fixture_folder();
-    fixture->port = clickhouse_fixture_port();
-    clickhouse_fixture_configure(fixture->folder, fixture->port, clickhouse_fixture_port());
-    clickhouse_fixture_run();
-    return true;
+    for (int tries = 0; tries < CLICKHOUSE_FIXTURE_TRIES; tries++) { /* another may take a port in between */
+        fixture->port = clickhouse_fixture_port();
+        clickhouse_fixture_configure(fixture->folder, fixture->port, clickhouse_fixture_port());
+        if (clickhouse_fixture_runs()) {
+            return true;
+        }
+    }
+    fail_msg("clickhouse-server does not start; look at %s/errors", fixture->folder);
+    return false;
 }
 
 static inline void clickhouse_fixture_kill(void)

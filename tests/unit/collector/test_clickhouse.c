@@ -434,7 +434,7 @@ static void test_a_schema_half_made(void **state)
     opened->handle = NULL;
     int64_t bin_length_s = 0;
     enum status status = STATUS_IO;
-    for (int i = 0; i < 50; i++) { /* a mutation takes its time */
+    for (int i = 0; i < 1000; i++) { /* a mutation takes its time */
         status = opened->store->open(opened->folder, true, &bin_length_s, &opened->handle, &why);
         if (status == STATUS_NOT_FOUND) {
             break;

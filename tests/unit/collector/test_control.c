@@ -145,7 +145,7 @@ static int setup(void **state)
                                         .random = random_system(),
                                         .limits = nettest_limits_default(),
                                         .resolver_count = 1};
-    context->limits.dns_timeout_us = 500 * US_PER_MS;
+    context->limits.dns_timeout_us = 20 * US_PER_S;
     assert_int_equal(loop_open(&context->loop), STATUS_OK);
     assert_int_equal(fetcher_open(context->loop, &context->fetcher), STATUS_OK);
     fixture->dns_fd = socket_bound(SOCK_DGRAM, &dns_port);
@@ -317,6 +317,7 @@ static void test_failures(void **state)
     http_failure_check(fixture, "unknown_error");
     ask_url(fixture, "site.example", fixture->http_port, "/lost");
     http_failure_check(fixture, "dns_lookup_error");
+    fixture->context.limits.dns_timeout_us = 500 * US_PER_MS;
     ask_url(fixture, "silent.example", fixture->http_port, "/");
     assert_string_equal(json_member_text(section(fixture, "dns"), "failure"), "unknown_error");
 }
@@ -359,8 +360,12 @@ static void test_held_up(void **state)
 {
     struct fixture *fixture = *state;
     fixture->context.limits.control_timeout_us = 600 * US_PER_MS;
-    ask_url(fixture, "site.example", fixture->silent_port, "/");
-    assert_null(json_object_get(fixture->response, "x_busy"));
+    int busy_count = -1;
+    do { /* where this machine is held up in earnest it may say so; once in good time it must not */
+        ask_url(fixture, "site.example", fixture->silent_port, "/");
+        busy_count++;
+    } while (json_object_get(fixture->response, "x_busy") && busy_count < 100);
+    assert_in_range(busy_count, 0, 99);
     assert_int_equal(loop_after(fixture->context.loop, 200 * US_PER_MS, on_stall, NULL, NULL), STATUS_OK);
     ask_url(fixture, "site.example", fixture->silent_port, "/");
     http_failure_check(fixture, "generic_timeout_error");

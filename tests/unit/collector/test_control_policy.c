@@ -178,12 +178,18 @@ static void on_visit(int fd, bool readable, bool writable, void *arg)
 static void inside_listen(struct fixture *fixture, const char *address, uint16_t port)
 {
     struct sockaddr_storage endpoint;
-    struct inside *inside = &fixture->inside[fixture->inside_count++];
     assert_int_equal(address_parse(address, port, &endpoint), STATUS_OK);
-    inside->visits = &fixture->visits;
-    inside->fd = socket(endpoint.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     socklen_t length = endpoint.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    assert_int_equal(bind(inside->fd, (struct sockaddr *)&endpoint, length), 0);
+    int fd = socket(endpoint.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool is_bound = fd >= 0 && bind(fd, (struct sockaddr *)&endpoint, length) == 0;
+    if (!is_bound && endpoint.ss_family == AF_INET6) {
+        close(fd); /* a machine without IPv6 */
+        return;
+    }
+    assert_true(is_bound);
+    struct inside *inside = &fixture->inside[fixture->inside_count++];
+    inside->visits = &fixture->visits;
+    inside->fd = fd;
     assert_int_equal(listen(inside->fd, 16), 0);
     assert_int_equal(loop_watch(fixture->context.loop, inside->fd, true, false, on_visit, inside, &inside->watch),
                      STATUS_OK);

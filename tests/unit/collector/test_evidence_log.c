@@ -443,6 +443,7 @@ static void test_copies_hold(void **state)
         writer_run(rig->path);
     }
     while (checkpoints_seen_count(rig) < 3) {
+        assert_int_equal(waitpid(writer, NULL, WNOHANG), 0);
         usleep(20000);
     }
     for (int i = 0; i < 8; i++) {

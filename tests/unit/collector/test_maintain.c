@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -238,14 +239,13 @@ static void test_a_prune_is_killed(void **state)
     char *path = folder_with_days(8);
     char *before = cells_tell(path);
     bool has_ended = false;
-    for (long delay_us = 2000; !has_ended && delay_us < 3000000; delay_us = delay_us * 3 / 2) {
+    for (long delay_us = 2000; !has_ended; delay_us = delay_us * 3 / 2) {
         has_ended = killed_after(delay_us, prune_work, path);
         char *after = cells_tell(path);
         assert_string_equal(before, after);
         expect_whole(path, 8);
         free(after);
     }
-    assert_true(has_ended);
     assert_int_equal(prune(path, FIXTURE_TIME_US + 7 * DAY_US).measurement_count, 0);
     free(before);
     fixture_folder_free(path);
@@ -304,10 +304,12 @@ static void test_copy_beside_a_writer(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* it would write for ever */
         write_days(path);
         _exit(0);
     }
-    for (int i = 0; i < 600 && bundles_count(path) < 5; i++) {
+    while (bundles_count(path) < 5) {
+        assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
     enum status status = maintain_copy(path, to, &copied, &why);

@@ -78,7 +78,8 @@ static void runs_until_nothing_is_left(void **state)
     struct clock clock = clock_system();
     int64_t start_us = clock_monotonic_us(&clock);
     assert_int_equal(loop_run(journal.loop), STATUS_OK);
-    assert_string_equal(journal.calls, "anab");
+    /* Where the machine was held up, both are due at once, and the one that was set last comes last. */
+    assert_true(strcmp(journal.calls, "anab") == 0 || strcmp(journal.calls, "anba") == 0);
     assert_true(clock_monotonic_us(&clock) - start_us >= 20 * US_PER_MS);
     loop_free(journal.loop);
 }

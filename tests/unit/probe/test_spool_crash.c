@@ -2,11 +2,14 @@
  * Owner: each test has a folder of its own, removed at the end.
  * Why: a line lost is a shutdown unrecorded; a line in two bundles is one counted twice. */
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 
 #include "tests/unit/probe/spool_rig.h"
 #include "tests/unit/skipped.h"
+
+#define HANG_MS 60000 /* no bar: it ends a test that hangs */
 
 static void torn_tail_is_cut_off(void **state)
 {
@@ -273,6 +276,17 @@ static void child_write(struct fixture *fixture, int64_t first, int tell_fd)
     _exit(0);
 }
 
+/* Until so many were told, and none of them read. */
+static void lines_await(int fd, int count)
+{
+    int bytes = 0;
+    for (int waited_ms = 0; bytes < count * (int)sizeof(int64_t) && waited_ms < HANG_MS; waited_ms++) {
+        usleep(1000);
+        assert_int_equal(ioctl(fd, FIONREAD, &bytes), 0);
+    }
+    assert_true(bytes >= count * (int)sizeof(int64_t));
+}
+
 static int64_t lines_told(int fd, int64_t first)
 {
     int64_t told, next = first;
@@ -307,6 +321,8 @@ static void kill_loses_and_doubles_nothing(void **state)
             child_write(fixture, next, told[1]);
         }
         close(told[1]);
+        if (round % 2 == 0) /* at work; else wherever it is, be it still at its beginning */
+            lines_await(told[0], 3);
         usleep((useconds_t)(1000 + random_below(&random, 30000)));
         assert_int_equal(kill(child, SIGKILL), 0);
         int status = 0;
@@ -441,12 +457,13 @@ static void kills_on_a_full_disk_lose_and_double_nothing(void **state)
         }
         close(tell[1]);
         struct statvfs disk;
-        for (int wait = 0; wait < 1000 && round % 3 != 0; wait++) { /* every third: before it is full */
-            assert_int_equal(statvfs(fixture->folder, &disk), 0);
-            if (disk.f_bavail * disk.f_frsize < FULL_BYTES)
-                break;
+        bool is_full = round % 3 == 0; /* every third: before it is */
+        for (int waited_ms = 0; !is_full && waited_ms < HANG_MS; waited_ms += 5) {
             usleep(5000);
+            assert_int_equal(statvfs(fixture->folder, &disk), 0);
+            is_full = disk.f_bavail * disk.f_frsize < FULL_BYTES;
         }
+        assert_true(is_full);
         usleep((useconds_t)random_below(&random, 100000));
         assert_int_equal(kill(child, SIGKILL), 0);
         int status = 0;

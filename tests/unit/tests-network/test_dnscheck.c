@@ -391,6 +391,10 @@ static void test_plain_resolvers(void **state)
         struct world world;
         const char *resolver = NULL;
         world_open(&world);
+        if (plain_rows[i].entry.behaviour == DNS_SILENT)
+            world.context.limits.dns_timeout_us = SILENCE_US;
+        if (plain_rows[i].entry.behaviour == DNS_FORGED_RACE)
+            world.context.limits.dns_late_us = LATE_US;
         dns_server_start(&server);
         struct outcome outcome = measure(&world, plain_rows[i].scheme, server.port);
         const json_t *lookup = only_lookup(outcome.keys, &resolver);

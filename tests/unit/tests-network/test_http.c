@@ -68,6 +68,8 @@ static const struct http_result *fetch_page(struct client *client, const struct 
 {
     *client = (struct client){.url = url};
     context_open(&client->context);
+    if (server->behaviour == STAY_SILENT)
+        client->context.limits.http_timeout_us = SILENCE_US;
     if (authority)
         assert_int_equal(tls_trust_open(authority->path, &client->context.trust, NULL), STATUS_OK);
     client->trace = (struct step_trace){.context = &client->context,

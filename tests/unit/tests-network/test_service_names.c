@@ -11,6 +11,8 @@ static void test_names(void **state)
                                             {0}};
     struct world world;
     world_open(&world, zone);
+    world.context.limits.dns_timeout_us = 3 * SILENCE_US; /* for one that is silent, and three that answer */
+    world.context.limits.dns_late_us = LATE_US;
     server_start(&world.site);
     target_add(&world, "tcp", "gone.test", world.site.port);
     target_add(&world, "dns", "silent.test", 0);

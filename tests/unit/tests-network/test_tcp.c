@@ -97,7 +97,6 @@ static void test_refused_and_timeout(void **state)
     struct tcp_attempt *attempt = NULL;
     int calls = 0;
     context_open(&context);
-    context.limits.tcp_timeout_us = 100 * US_PER_MS;
     struct step_trace trace = {.context = &context, .zero_us = clock_monotonic_us(&context.clock)};
     struct tcp_request request = {.remote = endpoint("127.0.0.1", port_unused())};
     assert_int_equal(tcp_start(&trace, &request, count, &calls, &attempt), STATUS_OK);
@@ -119,6 +118,7 @@ static void test_refused_and_timeout(void **state)
     }
     usleep(20000);
     request.remote = full;
+    context.limits.tcp_timeout_us = SILENCE_US;
     assert_int_equal(tcp_start(&trace, &request, count, &calls, &attempt), STATUS_OK);
     loop_run(context.loop);
     assert_string_equal(tcp_result(attempt)->failure, FAILURE_TIMEOUT);

@@ -43,6 +43,8 @@ static void shake(struct shaker *shaker, const struct server *server, struct tls
 {
     *shaker = (struct shaker){.frees_inside = shaker->frees_inside};
     context_open(&shaker->context);
+    if (server->behaviour == STAY_SILENT)
+        shaker->context.limits.tls_timeout_us = SILENCE_US;
     shaker->trace = (struct step_trace){.context = &shaker->context,
                                         .zero_us = clock_monotonic_us(&shaker->context.clock),
                                         .network_events = json_array()};
@@ -132,7 +134,7 @@ static void test_broken_off(void **state)
         {RESET_ON_DATA, NULL, FAILURE_RESET},
         {CLOSE_ON_DATA, NULL, FAILURE_EOF},
         {STAY_SILENT, NULL, FAILURE_TIMEOUT},
-        {SERVE, "HTTP/1.1 400 Bad Request\r\n\r\n", FAILURE_TLS_HANDSHAKE}, /* no TLS spoken there */
+        {ANSWER_ON_DATA, "HTTP/1.1 400 Bad Request\r\n\r\n", FAILURE_TLS_HANDSHAKE}, /* no TLS spoken there */
     };
     struct authority authority;
     struct tls_trust *trust = NULL;

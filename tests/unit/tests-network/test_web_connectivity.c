@@ -179,6 +179,9 @@ static void test_failures_with_control(void **state)
         struct world world;
         world_open(&world, good_zone);
         world.site.behaviour = cases[i].behaviour;
+        if (cases[i].behaviour == STAY_SILENT)
+            *(strcmp(cases[i].method, "tls_timeout") == 0 ? &world.context.limits.tls_timeout_us
+                                                          : &world.context.limits.http_timeout_us) = SILENCE_US;
         server_start(&world.site);
         control_prepare(&world, control_good(&world));
         struct outcome outcome = measure(&world, cases[i].scheme, "site.test");
@@ -246,6 +249,7 @@ static void test_dns_injection(void **state)
     static const struct dns_entry zone[] = {{"site.test", DNS_FORGED_RACE, {"127.0.0.1"}, "127.0.0.77"}, {0}};
     struct world world;
     world_open(&world, zone);
+    world.context.limits.dns_late_us = LATE_US;
     server_start(&world.site);
     control_prepare(&world, control_good(&world));
     struct outcome outcome = measure(&world, "http", "site.test");
@@ -283,6 +287,7 @@ static void test_no_control_is_unknown(void **state)
     static const struct dns_entry zone[] = {{"site.test", DNS_SILENT, {0}, NULL}, {0}};
     struct world world;
     world_open(&world, zone);
+    world.context.limits.dns_timeout_us = SILENCE_US;
     world.site.port = port_unused();
     struct outcome outcome = measure(&world, "http", "site.test");
     assert_int_equal(outcome.verdict.outcome, OUTCOME_UNKNOWN);
@@ -416,9 +421,6 @@ static void test_many_at_once_and_cancel(void **state)
     struct world world;
     world_open(&world, good_zone);
     server_start(&world.site);
-    world.context.limits.http_timeout_us = 5 * US_PER_S;
-    world.context.limits.tcp_timeout_us = 5 * US_PER_S;
-    world.context.limits.dns_timeout_us = 4 * US_PER_S;
     struct outcome outcomes[64] = {0};
     struct nettest_run *runs[64];
     char url[64];
