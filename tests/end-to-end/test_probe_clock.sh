@@ -43,11 +43,12 @@ seconds() {
 seconds "$WORK/before" | awk -v from="$START" -v to="$END" '
     $1 < from + 3600 - 1 || $1 > to + 3600 + 1 { print "before: " $1; bad = 1 } END { exit bad }' ||
     fail "times before the first contact are not the machine's"
-seconds "$WORK/after" | awk -v from="$START" -v to="$END" '
-    $1 < from - 2 || $1 > to + 2 { print "after: " $1; bad = 1 } END { exit bad }' ||
+sed 's/.*"x_clock_bound_s":"\([-0-9.]*\)".*/\1/' "$WORK/after" >"$WORK/bounds"
+seconds "$WORK/after" | paste -d ' ' - "$WORK/bounds" | awk -v from="$START" -v to="$END" '
+    $1 < from - 1 - $2 || $1 > to + 1 + $2 { print "after: " $0; bad = 1 } END { exit bad }' ||
     fail "times after the first contact are not right"
-sed 's/.*"x_clock_skew_s":"\([-0-9.]*\)".*/\1/; ' "$WORK/after" | awk '
-    $1 < 3596 || $1 > 3604 { print "skew: " $1; bad = 1 } END { exit bad }' || fail "the skew is not told"
-sed 's/.*"x_clock_bound_s":"\([-0-9.]*\)".*/\1/; ' "$WORK/after" | awk '
-    $1 <= 0 || $1 > 4 { print "bound: " $1; bad = 1 } END { exit bad }' || fail "the bound is not told"
+# How far the clock is off, and how sure that is: within 4 s, or within what the slowest answer of a slow machine allows.
+sed 's/.*"x_clock_skew_s":"\([-0-9.]*\)".*/\1/' "$WORK/after" | paste -d ' ' - "$WORK/bounds" | awk '
+    $2 <= 0 || $1 < 3600 - $2 - 1 || $1 > 3600 + $2 + 1 { print "skew: " $1 " bound: " $2; bad = 1 }
+    NR == 1 || $2 < best { best = $2 } END { exit bad || best > 4 }' || fail "skew and bound are not told"
 echo "an hour ahead: $(wc -l <"$WORK/before") climbs before the first contact, $(wc -l <"$WORK/after") after it, all sealed and dated"

@@ -17,7 +17,7 @@ PROBE=$BIN/dialtone-probe
 
 run() {
     got=0
-    timeout 60 "$@" >"$WORK/out" 2>"$WORK/err" || got=$?
+    timeout 250 "$@" >"$WORK/out" 2>"$WORK/err" || got=$?
 }
 
 LIST=$SHARED_DATA/test-lists/global.csv

@@ -32,7 +32,7 @@ refused() {
     want=$1 words=$2 got=0
     shift 2
     sums "$STATE" >"$WORK/before"
-    timeout 20 "$BIN/dialtone-probe" run "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || got=$?
+    timeout 100 "$BIN/dialtone-probe" run "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || got=$?
     [ "$got" = "$want" ] || fail "exit $got, not $want: $words: $(cat "$WORK/err")"
     [ "$(wc -l <"$WORK/err")" = 1 ] || fail "not one line: $(cat "$WORK/err")"
     grep -qe "$words" "$WORK/err" || fail "no '$words' in: $(cat "$WORK/err")"
@@ -90,7 +90,7 @@ if command -v setpriv >/dev/null && setpriv --reuid 65534 true 2>/dev/null; then
     for mode in 700 711; do
         chmod $mode "$STATE"
         got=0
-        setpriv --reuid 65534 --regid 65534 --clear-groups timeout 20 "$BIN/dialtone-probe" run --state "$STATE" --config "$CONF" \
+        setpriv --reuid 65534 --regid 65534 --clear-groups timeout 100 "$BIN/dialtone-probe" run --state "$STATE" --config "$CONF" \
             >"$WORK/out" 2>"$WORK/err" || got=$?
         grep -q 'Permission denied' "$WORK/err" && [ "$(wc -l <"$WORK/err")" = 1 ] && [ "$got" != 0 ] ||
             fail "another's state: exit $got: $(cat "$WORK/err")"
@@ -104,7 +104,7 @@ mount -t tmpfs -o size=4m none "$WORK/disk"
 cp -a "$STATE" "$WORK/disk/state"
 mount -o remount,ro "$WORK/disk"
 got=0
-timeout 20 "$BIN/dialtone-probe" run --state "$WORK/disk/state" >"$WORK/out" 2>"$WORK/err" || got=$?
+timeout 100 "$BIN/dialtone-probe" run --state "$WORK/disk/state" >"$WORK/out" 2>"$WORK/err" || got=$?
 [ "$got" = 3 ] || fail "a read-only disk: exit $got, not 3: $(cat "$WORK/err")"
 [ "$(wc -l <"$WORK/err")" = 1 ] || fail "a read-only disk: not one line: $(cat "$WORK/err")"
 grep -q 'Read-only file system; make the folder and its disk writable' "$WORK/err" || fail "$(cat "$WORK/err")"
@@ -121,7 +121,7 @@ waits event=connectivity
 [ "$(cat "$STATE/format")" = 2 ] || fail "the folder was not marked"
 grep -q '"old":"line"' "$STATE"/spool/*.jsonl || [ -n "$(ls "$STATE"/spool/*.zst)" ] || fail "a line of the old state is lost"
 got=0
-timeout 20 "$BIN/dialtone-probe" run --state "$STATE" >"$WORK/out" 2>"$WORK/err" || got=$?
+timeout 100 "$BIN/dialtone-probe" run --state "$STATE" >"$WORK/out" 2>"$WORK/err" || got=$?
 [ "$got" = 2 ] || fail "a second probe exited $got, not 2: $(cat "$WORK/err")"
 [ "$(wc -l <"$WORK/err")" = 1 ] || fail "a second probe: not one line: $(cat "$WORK/err")"
 grep -q 'another dialtone-probe holds' "$WORK/err" || fail "$(cat "$WORK/err")"
