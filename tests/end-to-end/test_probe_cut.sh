@@ -109,8 +109,8 @@ PACE_S=$(while read -r day time state rest; do echo "$(seconds "$day $time") $st
 echo "$SCALE $CUT $BACK $LAST_GOOD $FIRST_BAD $LAST_BAD $FIRST_GOOD $CUT_DONE $BACK_DONE $PACE_S" | awk '{
     printf "cut %.1f s long; onset within [%+.1f, %+.1f] s of it, end within [%+.1f, %+.1f] s\n", $3 - $2, $4 - $2, $5 - $2, $6 - $3, $7 - $3
     width = $1 == 1 ? 4 : $1 + 2
-    if (width < $10 + 2) width = $10 + 2
-    begun = $10 > 3 ? $10 : 2.1 # so long ago a climb may have begun that feels the change
+    if ($1 == 1 && width < $10 + 2) width = $10 + 2
+    begun = $1 == 1 && $10 > 3 ? $10 : 2.1 # so long ago a climb may have begun that feels the change
     if ($4 > $8 + 0.6 || $5 < $2 - begun || $5 - $4 > width) { print "the onset is not dated"; exit 1 }
     if ($6 > $9 + 0.6 || $7 < $3 - begun || $7 - $6 > width) { print "the end is not dated"; exit 1 }
 }' || fail "$(cat "$WORK/climbs")"
