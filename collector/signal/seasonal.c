@@ -3,13 +3,14 @@
  * Why: a flat median calls every night an outage and learns a long one as normal; here each hour is compared with the
  * same hour of past days and weeks, and nothing is learnt while something is wrong.
  *
- * 1. Reference: median of the last values at this hour of the week, else of the day, times the level of the last three
- *    days against theirs: a trend is no fall.
+ * 1. Reference: the usual shape of the week, else of the day, times the level of the last three days.
  * 2. z: how far below, in robust deviations of past residuals. G walks up with z, down without.
- * 3. Alarm when G and the depth are large; onset is the steepest step since G left zero.
+ * 3. Alarm when G is large, and so is the depth: of a few values, or of all since G left 0 where single ones tell little.
+ *    Onset is the steepest step since then.
  * 4. Closed when the series stays near its reference again.
  * 5. Where falls come again at the same hours of the next week, and always did, these hours are learnt apart, and the
- *    series is walked anew. */
+ *    series is walked anew.
+ * 6. What all countries of a table show at once is a fault of its source. */
 #include "collector/signal/seasonal.h"
 
 #include <math.h>
@@ -18,39 +19,46 @@
 
 #include "collector/detect/array.h"
 #include "collector/signal/habit.h"
+#include "collector/signal/reference.h"
+#include "collector/signal/source_fault.h"
 #include "collector/signal/surge.h"
 
 #define HOUR_S          3600
 #define DAY_S           86400
-#define WEEK_S          (7 * DAY_S)
 #define HABIT_ROUNDS    8 /* each may find more, when what hid it is learnt */
-#define DAY_SLOTS       24
-#define SLOT_KEPT       8
-#define RESIDUALS_KEPT  128
-#define RESIDUALS_LEAST 12
-#define WEEKS_LEAST     3
-#define DAYS_LEAST      2
+#define DEPTHS_MOST     128
 #define SIGMA_LEAST     0.04
+#define SIGMA_MOST      0.45 /* nothing at all is always something */
 #define DRIFT           1.5
+#define DRIFT_SHARE     0.35 /* of what is expected: single values of few tell little, and add up */
 #define STEP_MOST       4.0
-#define ALARM           8.0
-#define RATIO_ALARM     0.7  /* of a noisy series */
-#define RATIO_QUIET     0.9  /* of one that hardly ever moves */
-#define RATIO_SIGMAS    10.0
+#define ALARM           7.9
+#define RATIO_ALARM     0.7  /* of a usual series */
+#define RATIO_QUIET     0.9  /* of one that hardly ever moves, */
+#define QUIET_SIGMAS    10.0 /* which is so many deviations off */
+#define RATIO_NOISY     0.3  /* of one that is never still, */
+#define NOISY_SIGMAS    5.0  /* likewise */
 #define RATIO_UNSEEN    0.5  /* at an hour of the week that was never seen: it may be a weekend */
-#define RATIO_DEEP      0.5  /* less deep falls take one sample more */
-#define LEVEL_KEPT      72
-#define LEVEL_LEAST     24
-#define LEVEL_MOST      1.5
-#define DOUBT_MOST_S    DAY_S /* for which a high walk that raises no alarm keeps values from being learnt */
+#define RATIO_FLAT      0.75 /* likewise, of one that does not sleep at night: it has no weekend either */
+#define RATIO_DEEP      0.5
+#define DOUBT_MOST_S    DAY_S /* for which a high walk that raises no alarm keeps values from being learnt, */
+#define DOUBT_SAMPLES   10    /* or so many samples */
 #define RATIO_RETURN    0.8
 #define RETURN_SAMPLES  3
-#define ALARM_SAMPLES   2
+#define DEEP_SAMPLES    2
+#define DEEP_LEAST_S    (HOUR_S / 2)
+#define SHALLOW_SAMPLES 3
+#define SHALLOW_LEAST_S (2 * HOUR_S)
+#define SUM_SAMPLES     5    /* of a series whose single values tell little: all since the walk left 0 */
+#define SUM_LONG_S      (12 * HOUR_S)
+#define SUM_LONG_RATIO  0.65
+#define SUM_SHORT_S     (4 * HOUR_S)
+#define SUM_SHORT_RATIO 0.3
 #define ONSET_BACK      12
+#define ONSET_BACK_S    (6 * HOUR_S)
 #define FLOOR_SHARE     0.5
 #define FLOOR_BAND      0.15
 #define GROUP_S         (6 * HOUR_S)
-#define LOW_LEAST_S     (HOUR_S / 2)
 #define RETURN_LEAST_S  HOUR_S
 
 static const char *const pattern_names[] = {"held_down", "gradual_return", "surge"};
@@ -66,129 +74,40 @@ static int double_compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Of at most RESIDUALS_KEPT values; NAN of none. */
-static double median_of(const double *values, size_t count)
+/* Of one to DEPTHS_MOST values, which it sorts. */
+static double median_of(double *values, size_t count)
 {
-    double sorted[RESIDUALS_KEPT];
-    if (count == 0)
-        return NAN;
-    memcpy(sorted, values, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, double_compare);
-    return count % 2 == 1 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
+    qsort(values, count, sizeof *values, double_compare);
+    return count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
-
-/* The last values of one kind. */
-struct memory {
-    double *values;
-    size_t room, count, next;
-};
-
-static void memory_add(struct memory *memory, double value)
-{
-    memory->values[memory->next] = value;
-    memory->next = (memory->next + 1) % memory->room;
-    if (memory->count < memory->room)
-        memory->count++;
-}
-
-struct slot {
-    double values[SLOT_KEPT];
-    struct memory memory;
-};
 
 struct walk {
     const struct series *series;
     size_t number;
     struct outages *out;
-    const bool *habits; /* hours of the week that are low as a matter of habit */
-    struct slot week[WEEK_SLOTS], day[DAY_SLOTS];
-    double residual_values[RESIDUALS_KEPT];
-    struct memory residuals;
-    double level_values[LEVEL_KEPT]; /* hour by hour, value over reference */
-    struct memory levels;
-    int64_t doubtful_since_s; /* the walk stands high, and nothing is open; 0: it does not */
+    struct reference reference;
     double *ratios; /* value over reference, by sample; NAN where there is no reference */
     double score, score_peak;
-    int64_t hour; /* under way, with what was learnt in it: an hour is learnt as one value, however often sampled */
-    double hour_sum;
-    size_t hour_count;
-    size_t onset, alarm, low_count, return_count;
-    double return_ratio; /* what counts as back, of the event that is open */
-    bool is_open;
+    double value_sum, expected_sum; /* since the walk left 0 */
+    size_t onset, alarm, low_count, deep_count, return_count;
+    size_t doubt_count; /* samples for which the walk has stood high, and nothing was open */
+    double return_ratio, return_sum;       /* what counts as back from the event that is open, and what is back */
+    double low_ratios, low_ratio_count;    /* of that event */
+    bool is_open, is_sharp; /* told by single values, not by a sum of many */
     struct outage outage;
 };
-
-static void slots_start(struct slot *slots, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        slots[i].memory = (struct memory){.values = slots[i].values, .room = SLOT_KEPT};
-}
-
-static size_t slot_of(int64_t time_s, int64_t period_s, size_t slots)
-{
-    int64_t within_s = ((time_s % period_s) + period_s) % period_s;
-    return (size_t)(within_s / (period_s / (int64_t)slots));
-}
-
-static double reference_at(const struct walk *walk, int64_t time_s)
-{
-    const struct memory *week = &walk->week[slot_of(time_s, WEEK_S, WEEK_SLOTS)].memory;
-    if (week->count >= WEEKS_LEAST || (week->count > 0 && walk->habits[week_slot_of(time_s)]))
-        return median_of(week->values, week->count);
-    if (walk->habits[week_slot_of(time_s)])
-        return NAN; /* other days say nothing of it */
-    size_t hour = slot_of(time_s, DAY_S, DAY_SLOTS);
-    double near[3 * SLOT_KEPT];
-    size_t count = 0;
-    for (size_t i = 0; i < 3; i++) { /* the neighbours too: two days are few */
-        const struct memory *day = &walk->day[(hour + DAY_SLOTS - 1 + i) % DAY_SLOTS].memory;
-        memcpy(near + count, day->values, day->count * sizeof *near);
-        count += day->count;
-    }
-    if (walk->day[hour].memory.count >= DAYS_LEAST)
-        return median_of(near, count);
-    return NAN;
-}
-
-/* What the last three days were, against their hours of the weeks before. */
-static double level_of(const struct walk *walk)
-{
-    if (walk->levels.count < LEVEL_LEAST)
-        return 1;
-    return fmax(1 / LEVEL_MOST, fmin(LEVEL_MOST, median_of(walk->levels.values, walk->levels.count)));
-}
-
-static void hour_finish(struct walk *walk)
-{
-    int64_t time_s = walk->hour * HOUR_S;
-    if (walk->hour_count > 0) {
-        double mean = walk->hour_sum / (double)walk->hour_count;
-        double reference = reference_at(walk, time_s);
-        if (reference > 0)
-            memory_add(&walk->levels, mean / reference);
-        memory_add(&walk->week[slot_of(time_s, WEEK_S, WEEK_SLOTS)].memory, mean);
-        memory_add(&walk->day[slot_of(time_s, DAY_S, DAY_SLOTS)].memory, mean);
-    }
-    walk->hour_sum = 0;
-    walk->hour_count = 0;
-}
-
-static void learn(struct walk *walk, const struct sample *sample, double reference)
-{
-    walk->hour_sum += sample->value;
-    walk->hour_count++;
-    if (!isnan(reference) && reference > 0)
-        memory_add(&walk->residuals, fabs(sample->value - reference) / reference);
-}
 
 /* The sample at which the series fell most, between the last G = 0 and the alarm; or where it began to stay low, if that
  * was before: some fall in two steps. */
 static size_t steepest(const struct walk *walk)
 {
     size_t first = walk->onset, best = walk->onset;
+    if (!walk->is_sharp)
+        return first;
     double best_step = -INFINITY;
-    if (walk->alarm - first > ONSET_BACK)
-        first = walk->alarm - ONSET_BACK;
+    while (walk->alarm - first > ONSET_BACK &&
+           walk->series->samples[walk->alarm].time_s - walk->series->samples[first].time_s > ONSET_BACK_S)
+        first++;
     for (size_t i = first; i <= walk->alarm; i++) {
         double before = i > 0 ? walk->series->samples[i - 1].value : walk->series->samples[i].value;
         double step = before - walk->series->samples[i].value;
@@ -221,9 +140,9 @@ static enum outage_pattern pattern_of(const struct walk *walk, size_t first, siz
 
 static double depth_of(const struct walk *walk, size_t first, size_t last)
 {
-    double depths[RESIDUALS_KEPT];
-    size_t count = 0, step = (last - first) / RESIDUALS_KEPT + 1;
-    for (size_t i = first; i < last && count < RESIDUALS_KEPT; i += step)
+    double depths[DEPTHS_MOST];
+    size_t count = 0, step = (last - first) / DEPTHS_MOST + 1;
+    for (size_t i = first; i < last && count < DEPTHS_MOST; i += step)
         if (!isnan(walk->ratios[i]))
             depths[count++] = 1 - walk->ratios[i];
     return count > 0 ? fmax(0, fmin(1, median_of(depths, count))) : 0;
@@ -247,12 +166,34 @@ static enum status outage_add(struct walk *walk, size_t last)
     return STATUS_OK;
 }
 
+/* Whether the last `count` samples up to `i` are enough, in number and in time. */
+static bool is_long(const struct walk *walk, size_t i, size_t count, size_t least, int64_t least_s)
+{
+    const struct sample *samples = walk->series->samples;
+    return count >= least && samples[i].time_s - samples[i + 1 - count].time_s >= least_s;
+}
+
+/* A return begins with a good value; one below halfway from the floor to that breaks it off, a middling one does not. */
+static bool return_goes_on(struct walk *walk, double ratio)
+{
+    double floor = walk->low_ratios / walk->low_ratio_count;
+    bool goes_on = ratio >= walk->return_ratio || (walk->return_count > 0 && ratio >= (floor + walk->return_ratio) / 2);
+    walk->return_count = goes_on ? walk->return_count + 1 : 0;
+    walk->return_sum = goes_on ? walk->return_sum + ratio : 0;
+    if (!goes_on) {
+        walk->low_ratios += ratio;
+        walk->low_ratio_count++;
+    }
+    return goes_on;
+}
+
 static enum status step_open(struct walk *walk, size_t i, double ratio)
 {
-    walk->return_count = ratio >= walk->return_ratio ? walk->return_count + 1 : 0;
+    if (!return_goes_on(walk, ratio))
+        return STATUS_OK;
     size_t end = i + 1 - walk->return_count;
-    int64_t back_s = walk->return_count > 0 ? walk->series->samples[i].time_s - walk->series->samples[end].time_s : 0;
-    if (walk->return_count < RETURN_SAMPLES || back_s < RETURN_LEAST_S)
+    if (!is_long(walk, i, walk->return_count, RETURN_SAMPLES, RETURN_LEAST_S) ||
+        walk->return_sum < walk->return_ratio * (double)walk->return_count)
         return STATUS_OK;
     walk->is_open = false;
     walk->score = 0;
@@ -261,12 +202,12 @@ static enum status step_open(struct walk *walk, size_t i, double ratio)
 }
 
 /* How low is low, for this series at this hour. */
-static double alarm_ratio(const struct walk *walk, size_t i, double raw_sigma)
+static double alarm_ratio(const struct walk *walk, size_t i, double spread)
 {
-    int64_t time_s = walk->series->samples[i].time_s;
-    if (walk->week[slot_of(time_s, WEEK_S, WEEK_SLOTS)].memory.count == 0)
-        return RATIO_UNSEEN;
-    return fmax(RATIO_ALARM, fmin(RATIO_QUIET, 1 - RATIO_SIGMAS * raw_sigma));
+    if (!reference_has_week(&walk->reference, walk->series->samples[i].time_s))
+        return reference_is_flat_by_day(&walk->reference) ? RATIO_FLAT : RATIO_UNSEEN;
+    double quiet = fmin(RATIO_QUIET, 1 - QUIET_SIGMAS * spread);
+    return quiet >= RATIO_ALARM ? quiet : fmax(RATIO_NOISY, fmin(RATIO_ALARM, 1 - NOISY_SIGMAS * spread));
 }
 
 /* A shallow fall of a quiet series is over only when most of it is made good. */
@@ -275,62 +216,90 @@ static double return_ratio(double alarm)
     return alarm > RATIO_RETURN ? (1 + alarm) / 2 : RATIO_RETURN;
 }
 
-static void step_closed(struct walk *walk, size_t i, double ratio, double raw_sigma)
+/* Whether what came since the walk left 0 is too little, taken together. */
+static bool is_low_in_sum(const struct walk *walk, size_t i)
 {
-    double sigma = fmax(SIGMA_LEAST, raw_sigma);
-    double z = (1 - ratio) / sigma;
-    if (walk->score <= 0)
+    size_t count = i + 1 - walk->onset;
+    double ratio = walk->expected_sum > 0 ? walk->value_sum / walk->expected_sum : 1;
+    return (ratio <= SUM_LONG_RATIO && is_long(walk, i, count, SUM_SAMPLES, SUM_LONG_S)) ||
+           (ratio <= SUM_SHORT_RATIO && is_long(walk, i, count, SUM_SAMPLES, SUM_SHORT_S));
+}
+
+static void score_take(struct walk *walk, size_t i, double ratio, double expected, double spread)
+{
+    double sigma = fmin(SIGMA_MOST, fmax(SIGMA_LEAST, spread));
+    double step = (1 - ratio) / sigma - fmin(DRIFT, DRIFT_SHARE / sigma);
+    if (walk->score <= 0) {
         walk->onset = i;
-    walk->score = fmax(0, walk->score + fmin(STEP_MOST, z - DRIFT));
-    bool is_high = walk->score >= ALARM / 2;
-    walk->doubtful_since_s = !is_high                      ? 0
-                             : walk->doubtful_since_s != 0 ? walk->doubtful_since_s
-                                                           : walk->series->samples[i].time_s;
-    double low = alarm_ratio(walk, i, raw_sigma);
+        walk->value_sum = walk->expected_sum = 0;
+    }
+    walk->value_sum += fmax(0, walk->series->samples[i].value);
+    walk->expected_sum += expected;
+    walk->score = fmax(0, walk->score + fmin(STEP_MOST, step));
+    walk->doubt_count = walk->score >= ALARM / 2 ? walk->doubt_count + 1 : 0;
+}
+
+/* `expected` is the least that may be here. */
+static void step_closed(struct walk *walk, size_t i, double expected, double spread)
+{
+    double ratio = expected > 0 ? fmax(0, walk->series->samples[i].value) / expected : 1;
+    double low = alarm_ratio(walk, i, spread);
+    score_take(walk, i, ratio, expected, spread);
     walk->low_count = ratio <= low ? walk->low_count + 1 : 0;
-    size_t wanted = ratio <= RATIO_DEEP ? ALARM_SAMPLES : ALARM_SAMPLES + 1;
-    int64_t low_s = walk->low_count > 0 ? walk->series->samples[i].time_s -
-                                              walk->series->samples[i + 1 - walk->low_count].time_s
-                                        : 0;
-    if (walk->score <= ALARM || walk->low_count < wanted || low_s < LOW_LEAST_S)
+    walk->deep_count = ratio <= fmin(low, RATIO_DEEP) ? walk->deep_count + 1 : 0;
+    bool is_sharp = is_long(walk, i, walk->deep_count, DEEP_SAMPLES, DEEP_LEAST_S) ||
+                    is_long(walk, i, walk->low_count, SHALLOW_SAMPLES, SHALLOW_LEAST_S);
+    if (walk->score < ALARM || (!is_sharp && (low > RATIO_ALARM || !is_low_in_sum(walk, i))))
         return;
     walk->is_open = true;
+    walk->is_sharp = is_sharp;
     walk->return_ratio = return_ratio(low);
     walk->alarm = i;
     walk->score_peak = walk->score;
-    walk->return_count = 0;
+    walk->return_count = walk->doubt_count = 0;
+    walk->low_ratios = ratio;
+    walk->low_ratio_count = 1;
     walk->outage = (struct outage){0};
+}
+
+/* Too high a walk to learn from, and not for long. */
+static bool is_doubtful(const struct walk *walk, size_t i)
+{
+    const struct sample *samples = walk->series->samples;
+    return walk->doubt_count > 0 && (walk->doubt_count <= DOUBT_SAMPLES ||
+                                     samples[i].time_s - samples[i + 1 - walk->doubt_count].time_s < DOUBT_MOST_S);
+}
+
+static enum status sample_walk(struct walk *walk, size_t i)
+{
+    const struct sample *sample = &walk->series->samples[i];
+    enum status status = STATUS_OK;
+    reference_reach(&walk->reference, sample->time_s);
+    double expected = reference_at(&walk->reference, sample->time_s);
+    double least = reference_least(&walk->reference, sample->time_s);
+    double spread = reference_spread(&walk->reference, expected);
+    walk->ratios[i] = expected > 0 ? fmax(0, sample->value) / expected : NAN;
+    if (isnan(walk->ratios[i]) || isnan(spread)) {
+        reference_learn(&walk->reference, sample->value, expected);
+        return STATUS_OK;
+    }
+    if (walk->is_open) {
+        walk->score_peak = fmin(100, walk->score_peak + fmax(0, 1 - walk->ratios[i]));
+        status = step_open(walk, i, walk->ratios[i]);
+    } else {
+        step_closed(walk, i, least, spread);
+    }
+    if (!walk->is_open && !is_doubtful(walk, i))
+        reference_learn(&walk->reference, sample->value, expected);
+    return status;
 }
 
 static enum status fall_walk(struct walk *walk)
 {
-    const struct series *series = walk->series;
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < series->count && status == STATUS_OK; i++) {
-        const struct sample *sample = &series->samples[i];
-        if (sample->time_s / HOUR_S != walk->hour) {
-            hour_finish(walk);
-            walk->hour = sample->time_s / HOUR_S;
-        }
-        double reference = reference_at(walk, sample->time_s);
-        reference *= level_of(walk);
-        double sigma = 1.4826 * median_of(walk->residuals.values, walk->residuals.count);
-        walk->ratios[i] = reference > 0 ? fmax(0, sample->value) / reference : NAN;
-        if (isnan(walk->ratios[i]) || walk->residuals.count < RESIDUALS_LEAST) {
-            learn(walk, sample, reference);
-            continue;
-        }
-        if (walk->is_open) {
-            walk->score_peak = fmin(100, walk->score_peak + fmax(0, 1 - walk->ratios[i]));
-            status = step_open(walk, i, walk->ratios[i]);
-        } else {
-            step_closed(walk, i, walk->ratios[i], sigma);
-        }
-        bool is_doubtful = walk->doubtful_since_s != 0 && sample->time_s - walk->doubtful_since_s < DOUBT_MOST_S;
-        if (!walk->is_open && !is_doubtful)
-            learn(walk, sample, reference);
-    }
-    return status == STATUS_OK && walk->is_open ? outage_add(walk, series->count) : status;
+    for (size_t i = 0; i < walk->series->count && status == STATUS_OK; i++)
+        status = sample_walk(walk, i);
+    return status == STATUS_OK && walk->is_open ? outage_add(walk, walk->series->count) : status;
 }
 
 static int outage_compare(const void *left, const void *right)
@@ -361,11 +330,11 @@ static void walk_start(struct walk *walk, const struct series *series, size_t nu
 {
     double *ratios = walk->ratios;
     memset(walk, 0, sizeof *walk);
-    *walk = (struct walk){.series = series, .number = number, .habits = habits, .ratios = ratios, .out = out};
-    walk->residuals = (struct memory){.values = walk->residual_values, .room = RESIDUALS_KEPT};
-    walk->levels = (struct memory){.values = walk->level_values, .room = LEVEL_KEPT};
-    slots_start(walk->week, WEEK_SLOTS);
-    slots_start(walk->day, DAY_SLOTS);
+    walk->series = series;
+    walk->number = number;
+    walk->ratios = ratios;
+    walk->out = out;
+    reference_start(&walk->reference, series, habits);
 }
 
 /* Walks until no more habits show. */
@@ -402,6 +371,7 @@ enum status seasonal_detect(const struct signal_table *table, struct outages *ou
     if (status == STATUS_OK && out->count > 0) {
         qsort(out->items, out->count, sizeof *out->items, outage_compare);
         patterns_share(out);
+        source_faults_mark(table, out);
     }
     if (status != STATUS_OK)
         outages_free(out);

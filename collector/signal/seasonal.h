@@ -17,6 +17,7 @@ struct outage {
     double depth;      /* share of the usual that is missing, median over the event; of a surge: share of it that is new */
     double confidence; /* that this is no chance; says nothing of the cause */
     enum outage_pattern pattern;
+    bool is_source_fault; /* all countries of the table fell with it: so did the source */
 };
 
 struct outages {

@@ -8,9 +8,11 @@
 
 struct signal_columns {
     int time, region, value;
-    int anomalies[3]; /* dns, http, tls */
-    int ok;           /* beside them */
-    bool is_wide;     /* every other numeric column is a region of its own */
+    int anomalies[3];        /* of blocked measurements: dns, http and tls, or anomalies and what is confirmed */
+    int ok, all;             /* beside them: what was ok, or all that came to a verdict */
+    bool is_wide;            /* every other numeric column is a region, or a source, of its own */
+    bool grows_when_worse;   /* the value is a delay or a loss */
+    bool holds[SIGNAL_COLUMNS_MOST]; /* where it is wide: such a column */
     char headers[SIGNAL_COLUMNS_MOST][SIGNAL_REGION_BYTES];
     size_t count;
 };

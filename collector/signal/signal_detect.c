@@ -31,10 +31,11 @@ static json_t *outage_json(const struct signal_table *table, const struct outage
 static enum status print_json(const struct signal_table *table, const struct outages *outages)
 {
     struct buffer text = {0};
-    json_t *root = json_object(), *events = json_array();
+    json_t *root = json_object(), *events = json_array(), *faults = json_array();
     for (size_t i = 0; i < outages->count; i++)
-        json_array_append_new(events, outage_json(table, &outages->items[i]));
+        json_array_append_new(outages->items[i].is_source_fault ? faults : events, outage_json(table, &outages->items[i]));
     json_object_set_new(root, "events", events);
+    json_object_set_new(root, "source_faults", faults);
     json_object_set_new(root, "regions", json_integer((json_int_t)table->count));
     json_object_set_new(root, "rows", json_integer((json_int_t)table->row_count));
     json_object_set_new(root, "skipped", json_integer((json_int_t)table->skipped_count));
@@ -56,9 +57,20 @@ static void print_table(const struct signal_table *table, const struct outages *
         if (outage->end_s != 0)
             time_text(outage->end_s, end);
         printf("%-28s %-20s %-20s %5.2f %5.2f  %s\n", table->series[outage->series].region, onset, end, outage->depth,
-               outage->confidence, outage_pattern_name(outage->pattern));
+               outage->confidence,
+               outage->is_source_fault ? "all countries at once: the source failed" : outage_pattern_name(outage->pattern));
     }
     printf("%zu events in %zu regions. A signal shows that something fell, never why.\n", outages->count, table->count);
+}
+
+/* Delays and losses grow as a network gets worse: their reciprocals fall. */
+static void values_turn(struct signal_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        for (size_t j = 0; j < table->series[i].count; j++) {
+            double *value = &table->series[i].samples[j].value;
+            *value = *value > 0 ? 1 / *value : 0;
+        }
 }
 
 enum status signal_detect(const char *path, bool as_json, struct why *why)
@@ -72,6 +84,8 @@ enum status signal_detect(const char *path, bool as_json, struct why *why)
     if (status == STATUS_OK && table.skipped_count > 0)
         fprintf(stderr, "%zu of %zu rows could not be used (%s)\n", table.skipped_count, table.row_count,
                 table.skipped_example);
+    if (status == STATUS_OK && table.grows_when_worse)
+        values_turn(&table);
     if (status == STATUS_OK)
         status = seasonal_detect(&table, &outages);
     if (status == STATUS_OK && as_json)

@@ -28,6 +28,7 @@ struct reading_state {
     size_t last_series; /* rows of one region often stand together */
     size_t line_number;
     enum date_order order;
+    char separator; /* of fields */
     size_t other_order_count; /* rows whose time is one in the other order only */
 };
 
@@ -124,14 +125,39 @@ static enum status sample_add(struct reading_state *state, const char *region, s
     return STATUS_OK;
 }
 
-static bool value_parse(const char *text, double *out)
+/* 1,234,567 and 1 234 567 lose what parts their thousands; false where that is not what it is. */
+static bool thousands_join(char *text)
 {
-    char *end;
+    const char *read = text + (*text == '-');
+    size_t digits = strspn(read, "0123456789");
+    char mark = read[digits];
+    if (digits == 0 || digits > 3 || mark == '\0' || strchr(", '", mark) == NULL)
+        return false;
+    char *write = text + (*text == '-') + digits;
+    for (read = write; *read == mark; read += 4, write += 3) {
+        if (strspn(read + 1, "0123456789") != 3)
+            return false;
+        memmove(write, read + 1, 3);
+    }
+    memmove(write, read, strlen(read) + 1);
+    return true;
+}
+
+/* Where fields are parted by semicolons, a lone comma is a decimal point. */
+static bool value_parse(char *text, char separator, double *out)
+{
+    char *end, *comma = strchr(text, ',');
+    size_t length = strlen(text);
+    if (length > 0 && text[length - 1] == '%')
+        text[length - 1] = '\0';
+    text = trimmed(text);
     if (*text == '\0')
         return false;
+    if (separator == ';' && comma != NULL && strchr(comma + 1, ',') == NULL && strchr(text, '.') == NULL)
+        *comma = '.';
+    else if (strpbrk(text, ", '") != NULL && !thousands_join(text))
+        return false;
     *out = strtod(text, &end);
-    if (*end == '%')
-        end++;
     return *end == '\0' && isfinite(*out) && fabs(*out) < 1e15;
 }
 
@@ -159,43 +185,50 @@ static enum status wide_take(struct reading_state *state, struct row *row, int64
     for (size_t i = 0; i < row->count && i < state->columns.count && status == STATUS_OK; i++) {
         double value;
         const char *header = state->columns.headers[i];
-        if ((int)i == state->columns.time || !region_is_good(header))
+        if (!state->columns.holds[i] || !region_is_good(header))
             continue;
-        if (value_parse(trimmed(row->fields[i]), &value))
+        if (value_parse(trimmed(row->fields[i]), state->separator, &value))
             status = sample_add(state, header, (struct sample){.time_s = time_s, .value = value});
     }
     return status;
 }
 
-/* The value of a row; false where it holds none. */
-static bool row_value(const struct reading_state *state, struct row *row, double *out)
+/* The number in a column; false where there is none. A field is read once only. */
+static bool column_value(const struct reading_state *state, struct row *row, int column, double *out)
+{
+    return column != COLUMN_NONE && (size_t)column < row->count &&
+           value_parse(trimmed(row->fields[column]), state->separator, out);
+}
+
+/* What was blocked, and all that came to a verdict; 0 where that is not told. */
+static bool anomalies_value(const struct reading_state *state, struct row *row, struct sample *out)
 {
     const struct signal_columns *columns = &state->columns;
-    if (columns->anomalies[0] == COLUMN_NONE) {
-        if (columns->value == COLUMN_NONE) { /* a witness report: each counts as one */
-            *out = 1;
-            return true;
-        }
-        return (size_t)columns->value < row->count && value_parse(trimmed(row->fields[columns->value]), out);
-    }
-    *out = 0;
+    double rest;
     for (int i = 0; i < 3; i++) {
         double value;
-        if ((size_t)columns->anomalies[i] >= row->count || !value_parse(trimmed(row->fields[columns->anomalies[i]]), &value))
+        if (columns->anomalies[i] == COLUMN_NONE)
+            continue;
+        if (!column_value(state, row, columns->anomalies[i], &value))
             return false;
-        *out += value;
+        out->value += value;
     }
+    if (column_value(state, row, columns->ok, &rest))
+        out->total = out->value + rest;
+    else if (column_value(state, row, columns->all, &rest))
+        out->total = rest;
     return true;
 }
 
-/* Of a row of anomalies: those and what was ok; 0 where that is not told. */
-static double row_total(const struct reading_state *state, struct row *row, double anomalies)
+/* The value of a row; false where it holds none. */
+static bool row_value(const struct reading_state *state, struct row *row, struct sample *out)
 {
-    int column = state->columns.ok;
-    double ok;
-    bool is_told = state->columns.anomalies[0] != COLUMN_NONE && column != COLUMN_NONE && (size_t)column < row->count &&
-                   value_parse(trimmed(row->fields[column]), &ok);
-    return is_told ? anomalies + ok : 0;
+    if (state->columns.anomalies[0] != COLUMN_NONE)
+        return anomalies_value(state, row, out);
+    if (state->columns.value != COLUMN_NONE)
+        return column_value(state, row, state->columns.value, &out->value);
+    out->value = 1; /* a witness report: each counts as one */
+    return true;
 }
 
 static bool is_in_other_order(const struct reading_state *state, const struct row *row)
@@ -210,7 +243,6 @@ static enum status row_take(struct reading_state *state, struct row *row)
     const struct signal_columns *columns = &state->columns;
     const char *region = state->default_region;
     int64_t time_s;
-    double value;
     state->table->row_count++;
     if ((size_t)columns->time >= row->count ||
         signal_time_parse(trimmed(row->fields[columns->time]), state->order, &time_s) != STATUS_OK) {
@@ -227,13 +259,14 @@ static enum status row_take(struct reading_state *state, struct row *row)
             return STATUS_OK;
         }
     }
-    if (!row_value(state, row, &value)) {
+    struct sample sample = {.time_s = time_s};
+    if (!row_value(state, row, &sample)) {
         row_skip(state, "no value", columns->value >= 0 && (size_t)columns->value < row->count
                                         ? row->fields[columns->value]
                                         : "");
         return STATUS_OK;
     }
-    return sample_add(state, region, (struct sample){time_s, value, row_total(state, row, value)});
+    return sample_add(state, region, sample);
 }
 
 static int sample_compare(const void *left, const void *right)
@@ -274,32 +307,40 @@ static enum status header_take(struct reading_state *state, struct row *row, str
     struct signal_columns *columns = &state->columns;
     columns->count = row->count;
     for (size_t i = 0; i < row->count; i++) {
-        const char *header = trimmed(row->fields[i]);
-        if (i == 0 && strncmp(header, "\xef\xbb\xbf", 3) == 0)
-            header += 3;
-        snprintf(columns->headers[i], sizeof columns->headers[i], "%s", header);
+        snprintf(columns->headers[i], sizeof columns->headers[i], "%s", trimmed(row->fields[i]));
     }
     if (!signal_columns_fit(columns, why))
         return STATUS_MALFORMED;
     state->table->counts_anomalies = columns->anomalies[0] != COLUMN_NONE;
+    state->table->grows_when_worse = columns->grows_when_worse;
     return STATUS_OK;
 }
 
+/* What stands most often between the header's names, outside quotes. */
 static char separator_of(const char *header)
 {
-    if (strchr(header, ',') != NULL)
-        return ',';
-    if (strchr(header, ';') != NULL)
-        return ';';
-    return strchr(header, '\t') != NULL ? '\t' : ',';
+    static const char marks[] = ",;\t|";
+    size_t counts[sizeof marks] = {0}, best = 0;
+    bool is_quoted = false;
+    for (const char *at = header; *at != '\0'; at++) {
+        is_quoted = is_quoted != (*at == '"');
+        const char *mark = is_quoted ? NULL : strchr(marks, *at);
+        if (mark != NULL)
+            counts[mark - marks]++;
+    }
+    for (size_t i = 1; marks[i] != '\0'; i++)
+        if (counts[i] > counts[best])
+            best = i;
+    return marks[best];
 }
 
 static enum status lines_read(struct reading_state *state, struct reader reader, struct why *why)
 {
     struct reader line;
     struct row row;
+    if (reader.left_bytes >= 3 && memcmp(reader.bytes, "\xef\xbb\xbf", 3) == 0)
+        reader_skip(&reader, 3); /* a byte order mark */
     char text[SIGNAL_LINE_MOST];
-    char separator = ',';
     enum status status = STATUS_OK;
     while (status == STATUS_OK && reader_line(&reader, &line)) {
         state->line_number++;
@@ -313,8 +354,8 @@ static enum status lines_read(struct reading_state *state, struct reader reader,
         if (text[0] == '\0' || (text[0] == '#' && state->columns.count == 0))
             continue;
         if (state->columns.count == 0)
-            separator = separator_of(text);
-        if (row_split(text, separator, &row) != STATUS_OK) {
+            state->separator = separator_of(text);
+        if (row_split(text, state->separator, &row) != STATUS_OK) {
             why_set(why, "Line %zu has more than %d columns; keep time, region and value.", state->line_number,
                     SIGNAL_COLUMNS_MOST);
             return STATUS_TOO_LARGE;

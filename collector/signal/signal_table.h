@@ -32,6 +32,7 @@ struct signal_table {
     struct series *series; /* by region */
     size_t count, room;
     bool counts_anomalies; /* daily counts of blocked measurements: a rise, not a fall, is the event */
+    bool grows_when_worse; /* values are delays or losses: a rise is bad */
     size_t row_count;
     size_t skipped_count;  /* rows whose time, value or region is none */
     char skipped_example[128];

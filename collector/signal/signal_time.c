@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define TIME_MOST_S   INT64_C(7258118400) /* 2200 */
-#define MILLISECONDS_LEAST 100000000000.0 /* as seconds it would be the year 5138 */
+#define SECONDS_MOST  100000000000.0 /* as seconds it would be the year 5138: it is thousandths, millionths or nanoseconds */
 
 struct cursor {
     const char *at;
@@ -35,26 +35,47 @@ static bool take_number(struct cursor *cursor, int most, int *out)
     return digits > 0;
 }
 
-static bool take_month_name(struct cursor *cursor, int *out)
+/* A month by its first three letters or its whole name, or a weekday, which tells nothing: *out 0. */
+static bool take_name(struct cursor *cursor, int *out)
 {
-    static const char names[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec", weekdays[] = "montuewedthufrisatsun";
     char word[4] = "";
-    for (int i = 0; i < 3 && cursor->at[i] != '\0'; i++)
+    for (int i = 0; i < 3 && isalpha((unsigned char)cursor->at[i]); i++)
         word[i] = (char)tolower((unsigned char)cursor->at[i]);
-    for (int month = 0; month < 12; month++)
-        if (strncmp(word, names + month * 3, 3) == 0) {
-            cursor->at += 3;
-            *out = month + 1;
-            return true;
-        }
-    return false;
+    const char *month = strlen(word) == 3 ? strstr(months, word) : NULL;
+    const char *weekday = strlen(word) == 3 ? strstr(weekdays, word) : NULL;
+    if ((month == NULL || (month - months) % 3 != 0) && (weekday == NULL || (weekday - weekdays) % 3 != 0))
+        return false;
+    *out = month != NULL && (month - months) % 3 == 0 ? (int)(month - months) / 3 + 1 : 0;
+    while (isalpha((unsigned char)*cursor->at))
+        cursor->at++;
+    return true;
+}
+
+static void skip_spaces(struct cursor *cursor)
+{
+    while (*cursor->at == ' ')
+        cursor->at++;
 }
 
 struct date {
     int year, month, day;
 };
 
-/* 2019-11-30, 2019/11/30, 20191130, 30-Nov-2019, 11/30/2019 or 30/11/2019. */
+/* Nov 30, 2019 */
+static bool take_named_date(struct cursor *cursor, struct date *out)
+{
+    if (!take_name(cursor, &out->month) || out->month == 0)
+        return false;
+    skip_spaces(cursor);
+    if (!take_number(cursor, 2, &out->day))
+        return false;
+    take_char(cursor, ',');
+    skip_spaces(cursor);
+    return take_number(cursor, 4, &out->year);
+}
+
+/* 2019-11-30, 2019/11/30, 2019.11.30, 20191130, 30-Nov-2019, 30 Nov 2019, 30.11.2019, 11/30/2019 or 30/11/2019. */
 static bool take_date(struct cursor *cursor, enum date_order order, struct date *out)
 {
     int first, second;
@@ -64,19 +85,23 @@ static bool take_date(struct cursor *cursor, enum date_order order, struct date 
     if (cursor->at - start == 4) {
         out->year = first;
         char separator = *cursor->at;
-        if (separator == '-' || separator == '/')
+        if (separator == '-' || separator == '/' || separator == '.')
             return take_char(cursor, separator) && take_number(cursor, 2, &out->month) &&
                    take_char(cursor, separator) && take_number(cursor, 2, &out->day);
         return take_number(cursor, 2, &out->month) && take_number(cursor, 2, &out->day);
     }
-    if (take_char(cursor, '-')) {
+    char separator = *cursor->at;
+    if (separator == '-' || separator == ' ') {
+        cursor->at++;
         out->day = first;
-        return take_month_name(cursor, &out->month) && take_char(cursor, '-') && take_number(cursor, 4, &out->year);
+        return take_name(cursor, &out->month) && take_char(cursor, separator) && take_number(cursor, 4, &out->year);
     }
-    if (!take_char(cursor, '/') || !take_number(cursor, 2, &second) || !take_char(cursor, '/'))
+    if ((separator != '/' && separator != '.') || !take_char(cursor, separator) || !take_number(cursor, 2, &second) ||
+        !take_char(cursor, separator))
         return false;
-    out->month = order == ORDER_MONTH_FIRST ? first : second;
-    out->day = order == ORDER_MONTH_FIRST ? second : first;
+    bool is_month_first = separator == '/' && order == ORDER_MONTH_FIRST; /* with dots nobody writes the month first */
+    out->month = is_month_first ? first : second;
+    out->day = is_month_first ? second : first;
     return take_number(cursor, 4, &out->year);
 }
 
@@ -98,16 +123,18 @@ static bool date_is_good(const struct date *date)
     return date->day <= lengths[date->month - 1] + (leap && date->month == 2);
 }
 
-/* 14:00, 14:00:59, 14:00:59.25, 2 PM or nothing. */
+/* 14:00, 14:00:59, 14:00:59.25, 140059, 2 PM or nothing. */
 static bool take_clock(struct cursor *cursor, int64_t *out_s)
 {
     int hour, minute = 0, second = 0, ignored;
     *out_s = 0;
     if (!take_number(cursor, 2, &hour))
         return false;
-    if (take_char(cursor, ':') && !take_number(cursor, 2, &minute))
+    bool is_compact = isdigit((unsigned char)*cursor->at) != 0;
+    if ((is_compact || take_char(cursor, ':')) && !take_number(cursor, 2, &minute))
         return false;
-    if (take_char(cursor, ':') && !take_number(cursor, 2, &second))
+    is_compact = is_compact && isdigit((unsigned char)*cursor->at) != 0;
+    if ((is_compact || take_char(cursor, ':')) && !take_number(cursor, 2, &second))
         return false;
     if (take_char(cursor, '.') && !take_number(cursor, 9, &ignored))
         return false;
@@ -129,8 +156,7 @@ static bool take_offset(struct cursor *cursor, int64_t *out_s)
 {
     int hour, minute = 0;
     *out_s = 0;
-    while (*cursor->at == ' ')
-        cursor->at++;
+    skip_spaces(cursor);
     if (*cursor->at == '\0')
         return true;
     if (strcmp(cursor->at, "Z") == 0 || strcmp(cursor->at, "z") == 0 || strcmp(cursor->at, "UTC") == 0 ||
@@ -146,6 +172,19 @@ static bool take_offset(struct cursor *cursor, int64_t *out_s)
         return false;
     *out_s = (west ? -1 : 1) * (hour * 3600 + minute * 60);
     return hour <= 14 && minute < 60 && *cursor->at == '\0';
+}
+
+/* A date, after a weekday or without. */
+static bool take_any_date(struct cursor *cursor, enum date_order order, struct date *out)
+{
+    struct cursor start = *cursor;
+    int month;
+    if (take_name(&start, &month) && month == 0) {
+        take_char(&start, ',');
+        skip_spaces(&start);
+        *cursor = start;
+    }
+    return isalpha((unsigned char)*cursor->at) ? take_named_date(cursor, out) : take_date(cursor, order, out);
 }
 
 static bool is_plain_number(const char *text)
@@ -164,24 +203,23 @@ enum status signal_time_parse(const char *text, enum date_order order, int64_t *
     struct cursor cursor = {text};
     struct date date;
     int64_t clock_s = 0, offset_s = 0;
-    while (*cursor.at == ' ')
-        cursor.at++;
+    skip_spaces(&cursor);
     if (is_plain_number(cursor.at)) {
         double seconds = strtod(cursor.at, NULL);
-        if (seconds >= MILLISECONDS_LEAST)
+        for (int i = 0; i < 3 && seconds >= SECONDS_MOST; i++)
             seconds /= 1000;
         if (!(seconds >= 0 && seconds < (double)TIME_MOST_S))
             return STATUS_MALFORMED;
         *out_s = (int64_t)seconds;
         return STATUS_OK;
     }
-    if (!take_date(&cursor, order, &date) || !date_is_good(&date))
+    if (!take_any_date(&cursor, order, &date) || !date_is_good(&date))
         return STATUS_MALFORMED;
+    take_char(&cursor, ','); /* as in 11/30/2019, 14:00 */
     bool has_clock = *cursor.at == 'T' || *cursor.at == 't' || *cursor.at == ' ';
     if (has_clock) {
         cursor.at++;
-        while (*cursor.at == ' ')
-            cursor.at++;
+        skip_spaces(&cursor);
         if (*cursor.at != '\0' && !take_clock(&cursor, &clock_s))
             return STATUS_MALFORMED;
     }

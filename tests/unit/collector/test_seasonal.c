@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "collector/signal/seasonal.h"
@@ -26,6 +27,9 @@ struct shape {
     double zero_share, spike_share, gap_share;
     double holiday_share;       /* of the usual on days 30 to 32 */
     int64_t zone_s;
+    bool is_count;              /* whole numbers */
+    double surge_share;         /* of the usual from day 30 to 44 */
+    int clock_day;              /* on which summer time begins; 0: never */
 };
 
 /* `daily_growth` and zones aside, 1 means: nothing of the sort. */
@@ -68,6 +72,15 @@ static const struct shape shapes[] = {
      .holiday_share = 1},
     {"offices: dead nights and weekends", HOUR_S, 60, .base = 1000, .diurnal = 0.95, .weekend = 0.1, .noise = 0.1,
      .level_share = 1, .holiday_share = 1},
+    {"routes that grow fewer", 300, 60, .base = 11000, .weekend = 1, .noise = 0.0005, .level_share = 1, .holiday_share = 1,
+     .daily_growth = -0.01},
+    {"nine probes", HOUR_S, 60, .base = 9, .weekend = 1, .noise = 0.05, .level_share = 1, .holiday_share = 1, .is_count = true},
+    {"few an hour", HOUR_S, 60, .base = 12, .diurnal = 0.7, .weekend = 0.9, .noise = 0.3, .level_share = 1,
+     .holiday_share = 1, .is_count = true},
+    {"a surge of two weeks", DAY_S, 120, .base = 5000, .weekend = 1, .noise = 0.05, .level_share = 1, .holiday_share = 1,
+     .surge_share = 6},
+    {"summer time", HOUR_S, 60, .base = 1000, .diurnal = 0.8, .weekend = 0.9, .noise = 0.03, .level_share = 1,
+     .holiday_share = 1, .clock_day = 28},
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
@@ -79,11 +92,15 @@ static double normal(const struct random_source *random)
 static double value_at(const struct shape *shape, int64_t time_s, const struct random_source *random)
 {
     double day = (double)(time_s + shape->zone_s - START_S) / (double)DAY_S;
+    if (shape->clock_day > 0 && day >= shape->clock_day)
+        day += 1.0 / 24;
     double value = shape->base * (1 + shape->diurnal * sin(2 * acos(-1.0) * (day - 0.375)));
     value *= ((int)day % 7 == 4 || (int)day % 7 == 5) ? shape->weekend : 1;
     value *= fmax(0.02, 1 + shape->noise * normal(random)) * exp(shape->daily_growth * day);
     value *= day > shape->days / 2.0 ? shape->level_share : 1;
     value *= day >= 30 && day < 33 ? shape->holiday_share : 1;
+    value *= day >= 30 && day < 44 && shape->surge_share > 0 ? shape->surge_share : 1;
+    value = shape->is_count ? round(value) : value;
     if (random_unit(random) < shape->spike_share)
         value *= 8;
     return random_unit(random) < shape->zero_share ? 0 : value;
@@ -150,6 +167,7 @@ static void test_outages(void **state)
         {12, 969, 14, 0.05, 3}, {13, 968, 12, 0.03, 2}, {15, 967, 12, 0.1, 1}, {16, 967, 12, 0.05, 1},
         {17, 967, 12, 0.86, 1}, {17, 967, 240, 0.86, 1}, {17, 967, 12, 0.5, 1},
         {18, 1017, 12, 0.1, 1}, {19, 1017, 12, 0.1, 1}, {20, 513, 12, 0.1, 1}, {21, 1017, 30, 0.1, 1}, {23, 1020, 8, 0.1, 2},
+        {24, 967, 12, 0.5, 1}, {25, 967, 24, 0.1, 1}, {26, 967, 36, 0.05, 3}, {27, 1920, 48, 0.05, 24}, {28, 967, 12, 0.1, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct outage outage = {0};
@@ -218,6 +236,38 @@ static void test_surges(void **state)
     }
 }
 
+/* What countries show at once is the source's; what provinces of one do is not. */
+static void test_faults_of_the_source(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *regions[6];
+        size_t quiet; /* of these, from the end */
+        bool is_fault;
+    } cases[] = {
+        {{"IR", "Syria", "IQ", "Myanmar", "UG", "ET"}, 0, true},
+        {{"IR", "Syria", "IQ", "Myanmar", "UG", "ET"}, 2, false},
+        {{"Ardebil", "Fars", "Gilan", "Ilam", "Kerman", "Yazd"}, 0, false},
+        {{"IR", "IR-01", "IR-02", "IR-03", "IR-04", "IR-05"}, 0, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct series series[6];
+        struct signal_table table = {.series = series, .count = 6};
+        struct outages outages;
+        for (size_t j = 0; j < 6; j++) {
+            series_make(&shapes[0], 967, 12, j + cases[i].quiet < 6 ? 0.05 : 1, &series[j]);
+            snprintf(series[j].region, sizeof series[j].region, "%s", cases[i].regions[j]);
+        }
+        assert_int_equal(seasonal_detect(&table, &outages), STATUS_OK);
+        assert_int_equal(outages.count, 6 - cases[i].quiet);
+        for (size_t j = 0; j < outages.count; j++)
+            assert_int_equal(outages.items[j].is_source_fault, cases[i].is_fault);
+        outages_free(&outages);
+        for (size_t j = 0; j < 6; j++)
+            free(series[j].samples);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_outages),
         cmocka_unit_test(test_daily_cuts_are_no_habit),
         cmocka_unit_test(test_surges),
+        cmocka_unit_test(test_faults_of_the_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
