@@ -150,6 +150,7 @@ static enum status status_get(const char *folder, bool *out_is_running, struct b
     if (status == STATUS_OK)
         return status;
     buffer_free(out);
+    *out = (struct buffer){0}; /* without the bound of an answer */
     *out_is_running = is_running(folder);
     char *path = path_join(folder, STATE_STATUS);
     status = path ? file_read(path, STATUS_SOCKET_BYTES_MAX, out, why) : STATUS_NO_MEMORY;

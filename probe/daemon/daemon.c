@@ -79,7 +79,8 @@ static void on_seal_due(void *arg)
 {
     struct daemon *daemon = arg;
     daemon->seal_timer = NULL;
-    daemon_seal(daemon);
+    if (spool_is_ripe(daemon->spool))
+        daemon_seal(daemon);
 }
 
 void daemon_seal(struct daemon *daemon)

@@ -92,8 +92,33 @@ static enum status mark_count(struct spool *spool, const char *folder, const cha
     return STATUS_OK;
 }
 
+static void folders_look(const struct spool *spool, struct timespec out[SPOOL_FOLDERS])
+{
+    const char *const folders[SPOOL_FOLDERS] = {spool->folder, spool->rejected_folder, spool->exported_folder};
+    for (size_t i = 0; i < SPOOL_FOLDERS; i++) {
+        struct stat found = {0};
+        (void)stat(folders[i], &found);
+        out[i] = found.st_mtim;
+    }
+}
+
+/* After weeks without a collector there are tens of thousands of files, and status is told every minute. A change in the
+ * second of the count may have come behind it. */
+static bool is_as_counted(const struct spool *spool)
+{
+    struct timespec now[SPOOL_FOLDERS];
+    bool is_same = true;
+    folders_look(spool, now);
+    for (size_t i = 0; i < SPOOL_FOLDERS; i++)
+        is_same = is_same && now[i].tv_sec == spool->counted_folders[i].tv_sec &&
+                  now[i].tv_nsec == spool->counted_folders[i].tv_nsec && now[i].tv_sec + 1 < spool->counted_s;
+    return is_same;
+}
+
 enum status spool_recount(struct spool *spool, struct why *why)
 {
+    folders_look(spool, spool->counted_folders);
+    spool->counted_s = clock_wall_us(&spool->clock) / US_PER_S;
     spool->sealed_bytes = 0;
     spool->counts.bundle_count = 0;
     spool->counts.unsealed_count = 0;
@@ -406,7 +431,9 @@ bool spool_is_ripe(const struct spool *spool)
         if (journal->line_count >= BUNDLE_MEASUREMENTS_MAX || journal->bytes >= (int64_t)RECORD_BYTES_MAX)
             return true;
     }
-    return spool_pending_line_count(spool) > 0 &&
+    /* With nobody to seal to, a bundle lies as open as its lines, and many small ones would only be many. */
+    bool is_of_use = spool->has_recipient || spool->counts.bundle_count == 0;
+    return is_of_use && spool_pending_line_count(spool) > 0 &&
            clock_monotonic_us(&spool->clock) - spool->pending_since_us >= SPOOL_UNSEALED_MOST_US;
 }
 
@@ -437,7 +464,7 @@ enum status spool_seal(struct spool *spool, struct why *why)
 
 enum status spool_refresh(struct spool *spool, struct why *why)
 {
-    return spool_recount(spool, why);
+    return is_as_counted(spool) ? STATUS_OK : spool_recount(spool, why);
 }
 
 struct spool_counts spool_count(const struct spool *spool)

@@ -78,7 +78,7 @@ enum status spool_seal_to(struct spool *spool, const struct age_recipient *recip
 enum status spool_append(struct spool *spool, const void *line, size_t count, bool is_journal, struct why *why);
 enum status spool_sync(struct spool *spool, struct why *why);
 /* Whether a bundle's worth of lines is pending, or one waits since SPOOL_UNSEALED_MOST_US or since an
- * earlier run. */
+ * earlier run, and a recipient is known or no bundle is there yet. */
 bool spool_is_ripe(const struct spool *spool);
 /* Makes bundles of all pending lines. OK too where there are none. */
 enum status spool_seal(struct spool *spool, struct why *why);

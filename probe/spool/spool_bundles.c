@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "measurement/base/file.h"
@@ -295,11 +296,35 @@ enum status spool_bundle_unlink(const struct spool *spool, const char *name, str
     return status;
 }
 
+/* Takes a bundle out of the counts, before its files go. */
+static void bundle_uncount(struct spool *spool, const char *name, bool is_rejected)
+{
+    bool is_there = false, is_sealed = false;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        struct stat found;
+        char *path = spool_path(spool, name, endings[i]);
+        if (path && stat(path, &found) == 0) {
+            spool->sealed_bytes -= is_rejected ? 0 : found.st_size;
+            is_there = is_there || strcmp(endings[i], SPOOL_MINISIG) != 0;
+            is_sealed = is_sealed || strcmp(endings[i], SPOOL_SEALED) == 0;
+        }
+        free(path);
+    }
+    char *mark = path_join(spool->exported_folder, name);
+    spool->counts.bundle_count -= is_there;
+    spool->counts.unsealed_count -= is_there && !is_sealed;
+    spool->counts.rejected_count += is_there && is_rejected;
+    spool->counts.exported_count -= mark && access(mark, F_OK) == 0;
+    free(mark);
+}
+
 enum status spool_remove(struct spool *spool, const char *name, struct why *why)
 {
+    bundle_uncount(spool, name, false);
     enum status status = spool_bundle_unlink(spool, name, why);
-    enum status counted = spool_recount(spool, why);
-    return status == STATUS_OK ? counted : status;
+    if (status != STATUS_OK)
+        (void)spool_recount(spool, NULL);
+    return status;
 }
 
 enum status spool_mark_exported(const struct spool *spool, const char *name, struct why *why)
@@ -329,10 +354,12 @@ static enum status piece_reject(const struct spool *spool, const char *name, con
 enum status spool_reject(struct spool *spool, const char *name, struct why *why)
 {
     enum status status = STATUS_OK;
+    bundle_uncount(spool, name, true);
     for (size_t i = sizeof endings / sizeof endings[0]; i > 0 && status == STATUS_OK; i--)
         status = piece_reject(spool, name, endings[i - 1], why);
     if (status == STATUS_OK)
         status = piece_remove(spool->exported_folder, name, "", why);
-    enum status counted = spool_recount(spool, why);
-    return status == STATUS_OK ? counted : status;
+    if (status != STATUS_OK)
+        (void)spool_recount(spool, NULL);
+    return status;
 }

@@ -2,6 +2,8 @@
 #ifndef PROBE_SPOOL_SPOOL_INNER_H
 #define PROBE_SPOOL_SPOOL_INNER_H
 
+#include <time.h>
+
 #include "measurement/base/clock.h"
 #include "probe/spool/spool.h"
 #include "probe/spool/spool_chain.h"
@@ -15,6 +17,8 @@ struct spool_journal {
     int64_t line_count;
     bool is_dirty; /* appended since the last fsync */
 };
+
+#define SPOOL_FOLDERS 3 /* spool, rejected, exported */
 
 /* What was evicted and not yet told in a journal line. */
 struct spool_eviction {
@@ -47,6 +51,8 @@ struct spool {
     int64_t sealed_bytes; /* bundles, signatures and what was rejected */
     struct spool_eviction evicted;
     struct spool_counts counts;
+    struct timespec counted_folders[SPOOL_FOLDERS]; /* when each had last been changed, as it was counted */
+    int64_t counted_s;                              /* when that was, by the machine's clock */
 };
 
 /* Sets `why` from errno. FULL where the disk is. */

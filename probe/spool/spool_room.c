@@ -46,7 +46,7 @@ static bool bundle_evict(struct spool *spool, enum spool_rank rank)
     if (!oldest_find(spool, rank, &oldest))
         return false;
     spool_name_format(&oldest, name);
-    if (spool_bundle_unlink(spool, name, NULL) != STATUS_OK)
+    if (spool_remove(spool, name, NULL) != STATUS_OK)
         return false;
     struct spool_eviction *evicted = &spool->evicted;
     if (evicted->bundle_count == 0 || oldest.sequence < evicted->first_sequence)
@@ -55,7 +55,6 @@ static bool bundle_evict(struct spool *spool, enum spool_rank rank)
         evicted->last_sequence = oldest.sequence;
     evicted->bundle_count++;
     spool->counts.evicted_count++;
-    (void)spool_recount(spool, NULL);
     return true;
 }
 

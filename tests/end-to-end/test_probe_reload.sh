@@ -57,6 +57,11 @@ last_word 'country = Utopia' 'country = Utopia: type an ISO 3166-1 code'
 # Whom bundles are sealed to is settled when the spool is opened.
 last_word 'seal-to = age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p' 'seal-to cannot change while the probe runs: restart it'
 last_word 'user = nobody' 'user cannot change while the probe runs: restart it'
+# One that hangs: what was written last is told.
+kill -STOP "$PROBE"
+"$BIN/dialtone-probe" status --state "$STATE" >"$WORK/out" 2>&1 || fail "the status of a daemon that hangs: $(cat "$WORK/out")"
+grep -q '^running  *yes' "$WORK/out" || fail "$(cat "$WORK/out")"
+kill -CONT "$PROBE"
 probe_stop
 sanitizers_said_nothing
 echo "$RELOADS reloads; rounds, climbs and uploads went on"

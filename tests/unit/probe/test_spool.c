@@ -231,8 +231,10 @@ static void lines_wait_nine_minutes_at_most(void **state)
     assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
     lines_append(fixture, 2, 1);
     assert_false(spool_is_ripe(fixture->spool));
-    spool_reopen(fixture); /* how long they wait already nobody knows */
-    assert_true(spool_is_ripe(fixture->spool));
+    spool_reopen(fixture);
+    assert_false(spool_is_ripe(fixture->spool)); /* nobody to seal to: another bundle would hide nothing */
+    assert_int_equal(spool_seal_to(fixture->spool, &fixture->identity.recipient, NULL), STATUS_OK);
+    assert_true(spool_is_ripe(fixture->spool)); /* how long they wait already nobody knows */
 }
 
 /* Lines that hardly compress: fewer go into a bundle. */
@@ -314,6 +316,43 @@ static void refused_bundles_are_kept_aside(void **state)
     assert_int_equal(spool_count(fixture->spool).rejected_count, 1);
 }
 
+/* Counts kept while bundles go, and counted anew, are the same; and what others took away is seen. */
+static void counts_are_those_of_the_folder(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool_bundle bundle = {0};
+    for (int i = 0; i < 5; i++) {
+        lines_append(fixture, i, 1);
+        assert_int_equal(spool_seal(fixture->spool, NULL), STATUS_OK);
+    }
+    for (int turn = 0; turn < 4; turn++) {
+        if (turn == 2)
+            assert_int_equal(spool_seal_to(fixture->spool, &fixture->identity.recipient, NULL), STATUS_OK);
+        assert_int_equal(spool_first(fixture->spool, &bundle, NULL), STATUS_OK);
+        assert_int_equal(spool_mark_exported(fixture->spool, bundle.name, NULL), STATUS_OK);
+        assert_int_equal(spool_refresh(fixture->spool, NULL), STATUS_OK);
+        assert_int_equal(spool_count(fixture->spool).exported_count, 1);
+        assert_int_equal(turn % 2 ? spool_reject(fixture->spool, bundle.name, NULL)
+                                  : spool_remove(fixture->spool, bundle.name, NULL),
+                         STATUS_OK);
+        spool_bundle_free(&bundle);
+        struct spool_counts kept = spool_count(fixture->spool);
+        spool_reopen(fixture); /* counts all of it */
+        if (turn >= 2)
+            assert_int_equal(spool_seal_to(fixture->spool, &fixture->identity.recipient, NULL), STATUS_OK);
+        struct spool_counts counted = spool_count(fixture->spool);
+        assert_memory_equal(&kept, &counted, sizeof kept);
+        assert_int_equal(kept.bundle_count, 4 - turn);
+        assert_int_equal(kept.rejected_count, (turn + 1) / 2);
+    }
+    char folder[128], command[256];
+    snprintf(folder, sizeof folder, "%s/spool", fixture->folder);
+    snprintf(command, sizeof command, "rm %s/*.age", folder);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(spool_refresh(fixture->spool, NULL), STATUS_OK);
+    assert_int_equal(spool_count(fixture->spool).bundle_count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +364,7 @@ int main(void)
         SPOOL_TEST(bundles_are_sealed_to_the_collector),
         SPOOL_TEST(old_bundles_are_taken_over),
         SPOOL_TEST(lines_wait_nine_minutes_at_most),
+        SPOOL_TEST(counts_are_those_of_the_folder),
         SPOOL_TEST(bundles_stay_below_their_bound),
         SPOOL_TEST(a_new_key_begins_a_new_chain),
         SPOOL_TEST(refused_bundles_are_kept_aside),
