@@ -115,6 +115,12 @@ collector_start() {
     eval "collector_$1=$!"
     pids="$pids $!"
 }
+# end PID...: killed, and gone, with its ports and its locks
+end() {
+    kill -9 "$@"
+    wait "$@" 2>/dev/null || true
+}
+
 collector_wait() {
     wait_for 90 curl -sf "http://127.0.0.1:$(collector "$1")/healthz" || fail "collector $1 does not answer"
 }
@@ -152,7 +158,7 @@ pids="$pids $poster"
 
 receipts_wait $((bundles * 2 / 5))
 echo "cluster: $(receipts) receipts; node 2 and collector 3 are killed"
-kill -9 "$node_2" "$collector_3"
+end "$node_2" "$collector_3"
 receipts_wait $((bundles * 4 / 5))
 echo "cluster: $(receipts) receipts; both come back"
 node_start node2 2
@@ -161,7 +167,7 @@ collector_start 3 "$store"
 collector_wait 3
 receipts_wait $((bundles * 6 / 5))
 echo "cluster: $(receipts) receipts; node 1 and collector 1 are killed, and come back at once"
-kill -9 "$node_1" "$collector_1"
+end "$node_1" "$collector_1"
 node_start node1 1
 collector_start 1 "$store"
 node_wait 1
@@ -203,7 +209,7 @@ rows_read() {
         AND query NOT LIKE '%query_log%'"
 }
 question="SELECT count(), uniqExact(probe) AS asked FROM sharded.entries WHERE line >= 0"
-for n in 1 2 3; do kill -9 "$(eval echo "\$collector_$n")" "$(eval echo "\$node_$n")"; done
+for n in 1 2 3; do end "$(eval echo "\$collector_$n")" "$(eval echo "\$node_$n")"; done
 for n in 1 2 3; do node_make "shard$n" $n "s$n"; sed -i "s|/clickhouse/s$n/ddl|/clickhouse/shards/ddl|" "$work/shard$n/config.xml"; node_start "shard$n" $n; done
 for n in 1 2 3; do node_wait $n; done
 collector_start 4 "$(servers 'sharded?cluster=shards')"
