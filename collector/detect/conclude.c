@@ -268,22 +268,34 @@ static bool is_long(const struct watch *watch, const struct span *span)
     return (span->last_bin < 0 ? watch->bin : span->last_bin) - span->first_bin >= LONG_BINS;
 }
 
+static uint32_t fixed_failed_count(const struct watch *watch, const struct tally *tally)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < watch->roster.probe_count; i++)
+        count += tally->shares[i].fail_count > 0 && !watch->roster.probes[i].is_mobile;
+    return count;
+}
+
 /* A power cut also takes the network from some phones. It shows in the fixed probes: they go off, or none of them
  * fails while some work on. Such an event is not confirmed. */
 static bool looks_like_power(const struct watch *watch, const struct span *span, const struct tally *tally)
 {
-    uint32_t fixed_failed = 0, failed = 0;
-    for (size_t i = 0; i < watch->roster.probe_count; i++) {
+    uint32_t failed = 0;
+    for (size_t i = 0; i < watch->roster.probe_count; i++)
         failed += tally->shares[i].fail_count > 0;
-        fixed_failed += tally->shares[i].fail_count > 0 && !watch->roster.probes[i].is_mobile;
-    }
-    if (fixed_failed > 0)
+    if (fixed_failed_count(watch, tally) > 0)
         return false;
     if (!span->mobile_only)
         return span->fixed_stayed > 0;
     if (failed <= FEW_PHONES)
         return span->fixed_stayed < (is_long(watch, span) ? 1u : FIXED_STAYED_FEW) || span->fixed_stayed < span->fixed_before;
     return span->fixed_stayed < FIXED_STAYED_LEAST * span->fixed_before;
+}
+
+/* Whether nothing that is seen speaks against one: phones run on without the power. */
+static bool is_power_open(const struct watch *watch, const struct span *span, const struct tally *tally)
+{
+    return fixed_failed_count(watch, tally) == 0 && (span->fixed_stayed <= 0 || looks_like_power(watch, span, tally));
 }
 
 static enum event_kind kind_of(const struct span *span, const struct tally *tally, struct event *event)
@@ -367,7 +379,7 @@ static bool majority_holds(const struct span *span, const struct tally *tally)
 }
 
 static enum status conclude_failure(const struct watch *watch, const struct span *span, struct event *event,
-                                    uint32_t *out_doubtful_count)
+                                    struct doubts *out)
 {
     struct tally tally;
     enum status status = tally_make(&watch->roster, &tally);
@@ -375,9 +387,10 @@ static enum status conclude_failure(const struct watch *watch, const struct span
         return status;
     runs_gather(watch, span, &tally);
     doubt_note(watch, &tally);
-    *out_doubtful_count = evidence_sum(watch, span, &tally, event);
+    out->probe_count = evidence_sum(watch, span, &tally, event);
     dates_estimate(watch, span, &tally, event);
     event->kind = kind_of(span, &tally, event);
+    out->is_power_open = is_power_open(watch, span, &tally);
     bool quorum = quorum_holds(&watch->roster, &tally);
     bool agreed = quorum && majority_holds(span, &tally) && onsets_agree(watch, &tally, event->probe_count) &&
                   !looks_like_power(watch, span, &tally) && !is_contested_again(watch, span) &&
@@ -429,7 +442,15 @@ static int64_t last_bin_of(const struct watch *watch, const struct span *span)
     return span->last_bin < 0 ? watch->bin + FAILURE_FRESH_BINS : span->last_bin;
 }
 
-/* What a wider finding explains is not told twice: silence under failures, a network or the mobile part under the
+/* Two thirds of those that seemed silent told that their one network failed: it was that. */
+static bool is_of_one_network(const struct span *silence, const struct span *failure)
+{
+    const struct silence_evidence *evidence = &silence->evidence;
+    return !failure->is_silence && failure->network != NETWORK_ANY &&
+           evidence->failed_count > 0 && evidence->failed_count >= 2 * (evidence->silent_count + evidence->off_count);
+}
+
+/* What another finding explains is not told twice: silence under failures, a network or the mobile part under the
  * whole region. */
 static bool is_absorbed(const struct watch *watch, const struct span *span)
 {
@@ -446,7 +467,8 @@ static bool is_absorbed(const struct watch *watch, const struct span *span)
         if (span->is_silence) {
             bool other_fails = !other->is_silence && other->network == NETWORK_ANY &&
                                !(span->fixed_only && other->mobile_only);
-            if (touches && (other_fails || (other->is_silence && whole && (span->mobile_only || span->fixed_only))))
+            bool wider = other->is_silence && whole && (span->mobile_only || span->fixed_only);
+            if (touches && (other_fails || wider || is_of_one_network(span, other)))
                 return true;
         } else if (span->network != NETWORK_ANY ? touches && other_cuts
                                                 : span->mobile_only && inside && other_cuts && whole) {
@@ -510,18 +532,18 @@ enum status conclude_connectivity(const struct watch *watch, const char *region,
         }
         *conclusion = (struct conclusion){.alarm_us = (span->alarm_bin + 1) * bin_us};
         struct event *event = &conclusion->event;
-        uint32_t doubtful_count = 0;
+        struct doubts doubts = {0};
         snprintf(event->region, sizeof event->region, "%s", region);
         if (span->is_silence) {
             conclude_silence(watch, span, event);
         } else {
-            enum status status = conclude_failure(watch, span, event, &doubtful_count);
+            enum status status = conclude_failure(watch, span, event, &doubts);
             if (status != STATUS_OK)
                 return status;
         }
         hint_set(event);
         conclude_id(event, watch->settings.bin_length_s);
-        explain_connectivity(event, span, doubtful_count);
+        explain_connectivity(event, span, &doubts);
         (*count)++;
     }
     recurrence_note(watch, *out, *count);

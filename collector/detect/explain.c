@@ -87,13 +87,13 @@ static const char *what_failed(enum event_kind kind)
     case EVENT_DNS_FAILURE:
         return "names stopped resolving while addresses still answered";
     case EVENT_OPERATOR_OUTAGE:
-        return "one operator's network failed while others worked";
+        return "one operator's network failed, and no other was seen to";
     case EVENT_SERVICE_BLOCKING:
         return "encrypted connections were broken while plain ones were let through";
     case EVENT_POWER_CUT:
         return "probes were switched off together, as in a power cut";
     case EVENT_COLLECTOR_FAULT:
-        return "our own collector was not reached";
+        return "our own collector was hardly reached";
     case EVENT_THROTTLING:
         return "connections were slowed down";
     }
@@ -107,21 +107,26 @@ static void add_doubt(struct text *text, uint32_t doubtful_count)
 }
 
 static void add_failure(struct text *text, const struct event *event, const struct span *span,
-                        uint32_t doubtful_count)
+                        const struct doubts *doubts)
 {
     if (event->probe_count == 0) {
-        add_doubt(text, doubtful_count);
+        add_doubt(text, doubts->probe_count);
         return;
     }
     add_probes(text, event);
     text_add(text, " had a working link and gateway and reported it (%u failing checks of independent controls);"
-             " their journals ran on, which rules out a power cut and faults of single devices.",
-             event->evidence_count[CONFIDENCE_STRONG]);
+             " their journals ran on: they were not switched off.", event->evidence_count[CONFIDENCE_STRONG]);
+    if (doubts->is_power_open)
+        text_add(text, " A power cut is not ruled out: they run on without it, and their network may not.");
+    else if (span->mobile_only)
+        text_add(text, " Fixed lines worked on, which speaks against a power cut.");
+    else
+        text_add(text, " Devices on fixed lines are among them, which speaks against a power cut.");
     if (span->witness_count > 0)
         text_add(text, " %u probe%s went on working meanwhile.", span->witness_count, plural(span->witness_count));
-    if (doubtful_count > 0) {
+    if (doubts->probe_count > 0) {
         text_add(text, " ");
-        add_doubt(text, doubtful_count);
+        add_doubt(text, doubts->probe_count);
     }
 }
 
@@ -140,20 +145,28 @@ static void add_silence(struct text *text, const struct event *event, const stru
         text_add(text, " Silence alone never confirms.");
 }
 
-void explain_connectivity(struct event *event, const struct span *span, uint32_t doubtful_count)
+/* Whether only silence, or nobody who is believed, tells of it. */
+static bool is_unseen(const struct event *event, const struct span *span)
+{
+    if (event->kind == EVENT_POWER_CUT)
+        return span->evidence.off_count == 0;
+    return span->is_silence || event->probe_count == 0;
+}
+
+void explain_connectivity(struct event *event, const struct span *span, const struct doubts *doubts)
 {
     struct text text = {event->explanation, sizeof event->explanation};
     text_add(&text, "In %s", region_called(event));
     if (event->asn != 0)
         text_add(&text, " (network AS%u)", event->asn);
-    text_add(&text, ", %s%s from ", (span->is_silence || event->probe_count == 0) && event->kind != EVENT_POWER_CUT ? "it may be that " : "",
+    text_add(&text, ", %s%s from ", is_unseen(event, span) ? "it may be that " : "",
              what_failed(event->kind));
     add_moment(&text, event->onset_earliest_us, event->onset_latest_us);
     text_add(&text, ". ");
     if (span->is_silence)
         add_silence(&text, event, span);
     else
-        add_failure(&text, event, span, doubtful_count);
+        add_failure(&text, event, span, doubts);
     add_end(&text, event);
     add_sureness(&text, event);
 }
@@ -161,7 +174,7 @@ void explain_connectivity(struct event *event, const struct span *span, uint32_t
 void explain_fault(struct event *event)
 {
     struct text text = {event->explanation, sizeof event->explanation};
-    text_add(&text, "In %s, our own collector heard nobody of any region from ", region_called(event));
+    text_add(&text, "In %s, our own collector heard nobody, or far fewer probes than usual, in all regions alike from ", region_called(event));
     add_moment(&text, event->onset_earliest_us, event->onset_latest_us);
     text_add(&text, ": it was stopped, or its own line failed. Silence in this time, and half an hour after it, says"
              " nothing of the region's networks and is not judged; what probes kept in their journals arrives later,"
@@ -193,8 +206,8 @@ void explain_blocking(struct event *event, uint32_t working_count)
              event->verdict.method[0] != '\0' ? event->verdict.method : "method not told");
     add_probes(&text, event);
     text_add(&text, " measured it: %u with strong or certain evidence, %u with medium. Each was compared with a"
-             " control that reached the service meanwhile, which rules out that the service itself was down.", strong,
-             medium);
+             " control that reached the service meanwhile, or shows interference in itself, as two answers to one"
+             " question do: that the service was down does not explain it.", strong, medium);
     if (working_count > 0)
         text_add(&text, " %u probe%s reached it meanwhile.", working_count, plural(working_count));
     add_end(&text, event);

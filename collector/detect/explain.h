@@ -4,8 +4,13 @@
 
 #include "collector/detect/watch.h"
 
-/* `doubtful_count`: probes that told of it and are not believed. */
-void explain_connectivity(struct event *event, const struct span *span, uint32_t doubtful_count);
+/* What speaks against a finding of failures. */
+struct doubts {
+    uint32_t probe_count; /* that told of it and are not believed */
+    bool is_power_open;   /* nothing seen tells it from a power cut */
+};
+
+void explain_connectivity(struct event *event, const struct span *span, const struct doubts *doubts);
 /* Of a fault of the collector itself. */
 void explain_fault(struct event *event);
 void explain_recurrence(struct event *event, size_t other_count);

@@ -61,13 +61,13 @@ static void add_what(struct text *text, const struct feed_event *event)
         text_add(text, "%s was slowed down", subject);
         return;
     case EVENT_OPERATOR_OUTAGE:
-        text_add(text, "one operator's network failed");
+        text_add(text, "one operator's network failed, and no other was seen to");
         return;
     case EVENT_POWER_CUT:
         text_add(text, "probes were switched off together, as in a power cut");
         return;
     case EVENT_COLLECTOR_FAULT:
-        text_add(text, "the collector was not reached");
+        text_add(text, "the collector was hardly reached");
         return;
     }
 }
@@ -127,7 +127,8 @@ static void add_extent(struct text *text, const struct feed_event *event)
 {
     const char *separator = " (";
     if (event->kind == EVENT_COLLECTOR_FAULT) {
-        text_add(text, " The collector heard nobody of any region: it was stopped, or its own line failed.");
+        text_add(text, " The collector heard nobody, or far fewer probes than usual, in all regions alike: it was"
+                       " stopped, or its own line failed.");
         return;
     }
     bool is_silence = rests_on_silence(event);
@@ -156,26 +157,42 @@ static void add_extent(struct text *text, const struct feed_event *event)
     }
 }
 
+/* One probe or a few phones rule out less than a confirmation does. */
+static const char *ruled_out_of_cut(const struct feed_event *event)
+{
+    if (event->state != REGION_CONFIRMED) {
+        return "Ruled out: that the probes that tell of it were switched off, for they ran on with a working link.";
+    }
+    if (event->kind == EVENT_MOBILE_SHUTDOWN) {
+        return "Ruled out: a cut of everything, for fixed lines worked meanwhile, and that the probes were switched "
+               "off, for they ran on with a working link.";
+    }
+    return "Ruled out: a power cut and faults of single devices, for probes in several networks ran on with a "
+           "working link.";
+}
+
 static const char *ruled_out(const struct feed_event *event)
 {
-    if (rests_on_silence(event) && event->kind != EVENT_POWER_CUT && event->kind != EVENT_COLLECTOR_FAULT) {
+    if (rests_on_silence(event)) {
         return "Nothing is ruled out yet: silence alone does not tell a cut from a power failure.";
     }
     switch (event->kind) {
     case EVENT_FULL_SHUTDOWN:
-        return "Ruled out: a power cut and faults of single devices, for the probes ran on with a working "
-               "link.";
     case EVENT_MOBILE_SHUTDOWN:
-        return "Ruled out: a power cut and a cut of everything, for fixed lines worked meanwhile.";
+        return ruled_out_of_cut(event);
     case EVENT_INTERNATIONAL_CUT:
         return "Ruled out: a cut of everything, for connections within the country worked meanwhile.";
     case EVENT_DNS_FAILURE:
         return "Ruled out: a cut of the network, for addresses still answered.";
     case EVENT_SERVICE_BLOCKING:
     case EVENT_THROTTLING:
-        return "Ruled out: that the service was down, for a control elsewhere reached it meanwhile.";
+        if (strcmp(event->subject, "tls") == 0) {
+            return "Ruled out: a cut of the network, for unencrypted connections were let through.";
+        }
+        return "Ruled out: that the service was down, for a control elsewhere reached it meanwhile or the "
+               "interference shows in itself, as two answers to one question do.";
     case EVENT_OPERATOR_OUTAGE:
-        return "Ruled out: a cut of the whole region, for other networks worked meanwhile.";
+        return "Not seen: a failure of other networks of the region, as far as probes were heard in them.";
     case EVENT_POWER_CUT:
         return "Unlikely: a cut made in the network, for the devices themselves went off.";
     case EVENT_COLLECTOR_FAULT:
@@ -190,7 +207,7 @@ static const char *cause_of(const char *hint)
         {"power", " The pattern fits a loss of power."},
         {"operator", " The pattern fits a fault or a measure of one operator."},
         {"network_cut", " The pattern fits a cut made in several networks at once."},
-        {"exam_like", " It recurs daily, as shutdowns during exams do."},
+        {"exam_like", " It began at the same hour of the day as others in these weeks, as shutdowns during exams do."},
     };
     for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
         if (strcmp(hint, causes[i][0]) == 0) {
