@@ -9,6 +9,8 @@
 #include "probe/state/state.h"
 #include "tests-network/ladder/ladder.h"
 
+#define CLOCK_LEAST_US (INT64_C(1767225600) * US_PER_S) /* 2026: a machine without a battery, and nobody has told the time */
+
 static enum exit_status exit_of_own(enum status status)
 {
     enum exit_status exit_status = exit_of_status(status);
@@ -88,6 +90,9 @@ static enum exit_status host(struct daemon *daemon)
     if (daemon->settings.options.control_count == 0)
         log_event(&daemon->log, LOG_LEVEL_WARN, "no_control",
                   "advice=\"give --control, or --route direct: without, what fails cannot be told as blocked\"");
+    if (clock_wall_us(&daemon->clock) < CLOCK_LEAST_US)
+        log_event(&daemon->log, LOG_LEVEL_WARN, "clock_in_the_past",
+                  "advice=\"set the clock: until it is right no certificate holds, and nothing can be sent by https\"");
     enum status status = daemon_outside_open(daemon);
     if (status == STATUS_OK) {
         socket_open(daemon);
