@@ -30,26 +30,14 @@ struct raw_store {
     struct object_store *objects; /* NULL: the folder alone */
 };
 
-/* The next line into `out`; false where there is none or it does not fit. */
-static bool line_take(struct reader *reader, char *out, size_t out_bytes)
-{
-    struct reader line;
-    memset(out, 0, out_bytes);
-    if (!reader_line(reader, &line) || line.left_bytes == 0 || line.left_bytes >= out_bytes) {
-        return false;
-    }
-    memcpy(out, line.bytes, line.left_bytes);
-    return strlen(out) == line.left_bytes;
-}
-
 static enum status place_read(const char *folder, struct object_place *out, struct why *why)
 {
     struct buffer text = {0};
     char *path = path_join(folder, PLACE_FILE);
     enum status status = path ? file_read(path, SETTING_BYTES_MAX, &text, why) : STATUS_NO_MEMORY;
     struct reader reader = reader_of(text.bytes, text.count);
-    if (status == STATUS_OK && (!line_take(&reader, out->url, sizeof out->url) ||
-                                !line_take(&reader, out->region, sizeof out->region))) {
+    if (status == STATUS_OK && (!reader_line_text(&reader, out->url, sizeof out->url) ||
+                                !reader_line_text(&reader, out->region, sizeof out->region))) {
         why_set(why, "%s lacks the address of the bucket or its region; write each on a line", path);
         status = STATUS_MALFORMED;
     }
@@ -65,8 +53,8 @@ static enum status key_read(const char *folder, struct object_place *out, struct
     char *path = path_join(folder, KEY_FILE);
     enum status status = path ? file_read_private(path, text, sizeof text, &count, why) : STATUS_NO_MEMORY;
     struct reader reader = reader_of(text, status == STATUS_OK ? count : 0);
-    if (status == STATUS_OK && (!line_take(&reader, out->key_id, sizeof out->key_id) ||
-                                !line_take(&reader, out->secret, sizeof out->secret))) {
+    if (status == STATUS_OK && (!reader_line_text(&reader, out->key_id, sizeof out->key_id) ||
+                                !reader_line_text(&reader, out->secret, sizeof out->secret))) {
         why_set(why, "%s lacks the key's name or its secret; write each on a line", path);
         status = STATUS_MALFORMED;
     }

@@ -24,20 +24,13 @@ static bool is_there(const char *folder, const char *name)
 }
 
 /* The next line into `out`; false where there is none, it does not fit, or it holds what is not printable. */
-static bool line_take(struct reader *reader, char *out, size_t out_bytes)
+static bool word_take(struct reader *reader, char *out, size_t out_bytes)
 {
-    struct reader line;
-    memset(out, 0, out_bytes);
-    if (!reader_line(reader, &line) || line.left_bytes == 0 || line.left_bytes >= out_bytes) {
-        return false;
+    bool is_word = reader_line_text(reader, out, out_bytes);
+    for (const char *at = out; is_word && *at; at++) {
+        is_word = *at > ' ' && *at < 0x7f;
     }
-    memcpy(out, line.bytes, line.left_bytes);
-    for (size_t i = 0; i < line.left_bytes; i++) {
-        if (line.bytes[i] <= ' ' || line.bytes[i] >= 0x7f) {
-            return false;
-        }
-    }
-    return true;
+    return is_word;
 }
 
 static enum status setting_parse(const struct buffer *text, struct store_setting *out, struct why *why)
@@ -45,7 +38,7 @@ static enum status setting_parse(const struct buffer *text, struct store_setting
     struct store_setting setting = {0};
     char name[32];
     struct reader reader = reader_of(text->bytes, text->count);
-    if (!line_take(&reader, name, sizeof name)) {
+    if (!word_take(&reader, name, sizeof name)) {
         why_set(why,
                 "the file named store in the data folder does not begin with a store's name; restore it");
         return STATUS_MALFORMED;
@@ -58,8 +51,8 @@ static enum status setting_parse(const struct buffer *text, struct store_setting
                 name);
         return STATUS_UNSUPPORTED;
     }
-    if (setting.store->check_address && (!line_take(&reader, setting.address, sizeof setting.address) ||
-                                         !line_take(&reader, setting.token, sizeof setting.token))) {
+    if (setting.store->check_address && (!word_take(&reader, setting.address, sizeof setting.address) ||
+                                         !word_take(&reader, setting.token, sizeof setting.token))) {
         why_set(why,
                 "the file named store in the data folder lacks the address or the token of %s; restore it",
                 name);

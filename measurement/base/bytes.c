@@ -92,6 +92,17 @@ bool reader_line(struct reader *reader, struct reader *out_line)
     return true;
 }
 
+bool reader_line_text(struct reader *reader, char *out, size_t out_bytes)
+{
+    struct reader line;
+    memset(out, 0, out_bytes);
+    if (!reader_line(reader, &line) || line.left_bytes == 0 || line.left_bytes >= out_bytes ||
+        memchr(line.bytes, '\0', line.left_bytes))
+        return false;
+    memcpy(out, line.bytes, line.left_bytes);
+    return true;
+}
+
 uint8_t *buffer_reserve(struct buffer *buffer, size_t count)
 {
     if (buffer->failed)

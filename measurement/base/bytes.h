@@ -28,6 +28,9 @@ void reader_skip(struct reader *reader, size_t count);
 void reader_copy(struct reader *reader, void *out, size_t count);
 /* The next line without its end (LF or CRLF); false at the end of input. */
 bool reader_line(struct reader *reader, struct reader *out_line);
+/* The next line into `out`, as text; false, and `out` no text, where there is none, or it is empty, does not fit, or holds a
+ * zero. */
+bool reader_line_text(struct reader *reader, char *out, size_t out_bytes);
 
 /* Owns its bytes. The first failed append sets `failed`; later ones do nothing. Zero-initialise to start. */
 struct buffer {

@@ -8,18 +8,7 @@
 #include <sys/socket.h>
 
 #include "probe/sandbox/sandbox.h"
-
-/* Sanitizers make calls of their own, ptrace among them. */
-#if defined(__SANITIZE_ADDRESS__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0
-#endif
+#include "probe/sandbox/sanitized.h"
 
 #define WRITING (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
 

@@ -14,23 +14,12 @@
 #include <unistd.h>
 
 #include "measurement/base/bytes.h"
+#include "probe/sandbox/sanitized.h"
 
 #define READ_BYTES      65536
 #define REAP_EVERY_US   (5 * US_PER_MS)
 #define DATA_BYTES_MAX  (UINT64_C(768) << 20)
 #define EXIT_NO_PROGRAM 127
-
-/* Sanitizers reserve terabytes of address space as data. */
-#if defined(__SANITIZE_ADDRESS__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0
-#endif
 
 struct worker {
     struct worker_plan plan; /* program and argv are not kept */

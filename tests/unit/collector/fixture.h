@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,16 +18,9 @@
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
 #include "measurement/base/random.h"
+#include "tests/unit/folder.h"
 
 #define FIXTURE_TIME_US (INT64_C(1767225600) * US_PER_S) /* 2026-01-01 00:00 UTC */
-
-static inline int fixture_remove(const char *path, const struct stat *facts, int kind, struct FTW *where)
-{
-    (void)facts;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
 
 static inline char *fixture_folder(void)
 {
@@ -39,7 +31,7 @@ static inline char *fixture_folder(void)
 
 static inline void fixture_folder_free(char *path)
 {
-    nftw(path, fixture_remove, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(path);
     free(path);
 }
 

@@ -359,7 +359,7 @@ static void test_a_copy_is_killed(void **state)
         has_ended = killed_after(delay_us, copy_work, path);
         if (access(to, F_OK) == 0) {
             expect_whole(to, 4);
-            nftw(to, fixture_remove, 16, FTW_DEPTH | FTW_PHYS);
+            folder_remove(to);
         } else {
             assert_false(has_ended);
         }

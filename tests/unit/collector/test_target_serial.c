@@ -1,7 +1,6 @@
 /* Serials of target lists over changes, restarts and damage.
  * Owner: each test has a folder of its own.
  * Why: a serial that falls makes every probe refuse the list. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,14 +13,7 @@
 #include "collector/serve/target_serial.h"
 #include "measurement/base/clock.h"
 #include "measurement/base/file.h"
-
-static int entry_remove(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
+#include "tests/unit/folder.h"
 
 static void serials_only_grow(void **state)
 {
@@ -46,7 +38,7 @@ static void serials_only_grow(void **state)
     snprintf(path, sizeof path, "%s/targets.json", folder);
     assert_int_equal(file_publish(path, "[", 1, 0600, NULL), STATUS_OK);
     assert_int_equal(target_serial_of(folder, "", "aaaa", 0, &serial, NULL), STATUS_CONFLICT);
-    nftw(folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
     assert_int_equal(target_serial_of(folder, "", "aaaa", 0, &serial, NULL), STATUS_IO);
 }
 

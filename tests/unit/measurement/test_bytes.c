@@ -70,6 +70,25 @@ static void reads_lines_with_either_end(void **state)
     assert_false(reader_line(&reader, &line));
 }
 
+static void lines_are_taken_as_text_where_they_are_some(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t count;
+        const char *expected; /* NULL: it is no text */
+    } cases[] = {
+        {"one\r\ntwo", 8, "one"}, {"seven b", 7, "seven b"}, {"eight by\n", 9, NULL}, {"\n", 1, NULL},
+        {"", 0, NULL},           {"a\0b\n", 4, NULL},         {"\r\n", 2, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct reader reader = reader_of(cases[i].bytes, cases[i].count);
+        char text[8] = "before";
+        assert_int_equal(reader_line_text(&reader, text, sizeof text), cases[i].expected != NULL);
+        assert_string_equal(text, cases[i].expected ? cases[i].expected : "");
+    }
+}
+
 static void buffers_grow_and_hand_over_their_text(void **state)
 {
     (void)state;
@@ -190,6 +209,7 @@ int main(void)
         cmocka_unit_test(fails_at_the_end_and_stays_failed),
         cmocka_unit_test(empty_input_is_not_a_failure),
         cmocka_unit_test(reads_lines_with_either_end),
+        cmocka_unit_test(lines_are_taken_as_text_where_they_are_some),
         cmocka_unit_test(buffers_grow_and_hand_over_their_text),
         cmocka_unit_test(long_formats_are_whole),
         cmocka_unit_test(a_limit_fails_once_and_for_all),

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -25,6 +24,7 @@
 #include "measurement/base/random.h"
 #include "probe/spool/spool.h"
 #include "probe/spool/spool_chain.h"
+#include "tests/unit/folder.h"
 
 #define BOOT_ID   "00000000-0000-4000-8000-000000000000"
 #define LINES_MAX (1 << 19)
@@ -68,19 +68,11 @@ static inline int setup_folder(void **state)
     return 0;
 }
 
-static inline int entry_remove(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static inline int teardown_folder(void **state)
 {
     struct fixture *fixture = *state;
     spool_free(fixture->spool);
-    nftw(fixture->folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(fixture->folder);
     free(fixture);
     return 0;
 }

@@ -2,7 +2,6 @@
  * Owner: each test has a folder of its own.
  * Why: who pays for each megabyte trusts these numbers. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +14,7 @@
 #include "measurement/base/clock.h"
 #include "measurement/base/json.h"
 #include "probe/state/data_budget.h"
+#include "tests/unit/folder.h"
 
 #define DAY_US (86400 * US_PER_S)
 #define NOON_US (INT64_C(1767355200) * US_PER_S) /* 2026-01-02 12:00 */
@@ -111,14 +111,6 @@ static void the_ladder_stops_last(void **state)
     }
 }
 
-static int entry_remove(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static void it_survives_a_restart_and_damage(void **state)
 {
     (void)state;
@@ -140,7 +132,7 @@ static void it_survives_a_restart_and_damage(void **state)
     close(fd);
     data_budget_read(&damaged, folder, NOON_US);
     assert_int_equal(told(&damaged, "day", "sum", NOON_US), 0);
-    nftw(folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
 }
 
 int main(void)

@@ -2,7 +2,6 @@
  * Owner: each test has a folder of its own.
  * Why: a damaged consent must read as none, and a damaged pin as no trust. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +14,7 @@
 
 #include "measurement/base/file.h"
 #include "probe/state/state.h"
+#include "tests/unit/folder.h"
 
 static int setup_folder(void **state)
 {
@@ -24,17 +24,9 @@ static int setup_folder(void **state)
     return 0;
 }
 
-static int entry_remove(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int teardown_folder(void **state)
 {
-    nftw(*state, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(*state);
     free(*state);
     return 0;
 }

@@ -2,7 +2,6 @@
  * Owner: each test has a folder and a loop.
  * Why: nobody but the owner may ask, and nobody who asks may hold the daemon up. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,14 +20,7 @@
 #include "probe/daemon/notify.h"
 #include "probe/state/state.h"
 #include "probe/daemon/status_socket.h"
-
-static int entry_remove(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
+#include "tests/unit/folder.h"
 
 static void tell(struct buffer *out, void *arg)
 {
@@ -96,7 +88,7 @@ static void whoever_asks_is_told(void **state)
         free(path);
     }
     loop_free(loop);
-    nftw(top, entry_remove, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(top);
     free(top);
 }
 
@@ -118,7 +110,7 @@ static void the_manager_is_told(void **state)
     assert_int_equal(notify_send(NULL, "READY=1"), STATUS_NOT_FOUND);
     assert_int_equal(notify_send("relative", "READY=1"), STATUS_NOT_FOUND);
     assert_int_equal(notify_send("", "READY=1"), STATUS_NOT_FOUND);
-    nftw(folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
 }
 
 static void the_watchdog_is_read(void **state)

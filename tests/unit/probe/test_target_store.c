@@ -1,7 +1,6 @@
 /* Signed lists against replay, forgery, damage; and the volunteer's own beside them.
  * Owner: each test has a folder and keys of its own.
  * Why: who writes the list decides what a volunteer's machine opens. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +15,7 @@
 #include "measurement/minisig.h"
 #include "probe/state/state.h"
 #include "probe/state/target_store.h"
+#include "tests/unit/folder.h"
 
 struct fixture {
     char folder[64];
@@ -35,18 +35,10 @@ static int setup_fixture(void **state)
     return 0;
 }
 
-static int entry_remove(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int teardown_fixture(void **state)
 {
     struct fixture *fixture = *state;
-    nftw(fixture->folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(fixture->folder);
     free(fixture);
     return 0;
 }

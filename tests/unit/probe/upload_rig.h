@@ -4,7 +4,6 @@
 
 #include <event2/buffer.h>
 #include <event2/http.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +18,7 @@
 #include "probe/upload/receipt.h"
 #include "probe/state/state.h"
 #include "probe/upload/upload_send.h"
+#include "tests/unit/folder.h"
 
 #define BOOT_ID "00000000-0000-4000-8000-000000000000"
 
@@ -262,14 +262,6 @@ static int setup_fixture(void **state)
     return 0;
 }
 
-static int entry_remove(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int teardown_fixture(void **state)
 {
     struct fixture *fixture = *state;
@@ -281,7 +273,7 @@ static int teardown_fixture(void **state)
         evhttp_free(fixture->http);
     spool_free(fixture->spool);
     loop_free(fixture->loop);
-    nftw(fixture->folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(fixture->folder);
     free(fixture);
     return 0;
 }

@@ -1,7 +1,6 @@
 /* Machines made of files: power, links and the way out.
  * Owner: each case has a folder of its own.
  * Why: a mobile network taken for a fixed one hides a mobile-only shutdown. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +13,7 @@
 #include "measurement/base/file.h"
 #include "measurement/base/json.h"
 #include "tests-network/ladder/machine_facts.h"
+#include "tests/unit/folder.h"
 
 #define ROUTE_HEAD "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
 #define ROUTE_TO(name, metric) name "\t00000000\t0102A8C0\t0003\t0\t0\t" metric "\t00000000\t0\t0\t0\n"
@@ -88,14 +88,6 @@ static const struct machine machines[] = {
                  "\"virtual\":{\"up\":1,\"down\":0}}}"},
 };
 
-static int entry_remove(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static void entry_make(const char *root, const struct entry *entry)
 {
     char path[256], folder[256];
@@ -127,7 +119,7 @@ static void machines_are_read(void **state)
         assert_int_equal(machine_facts_access(&facts), machines[i].access);
         free(told);
         json_decref(object);
-        nftw(root, entry_remove, 16, FTW_DEPTH | FTW_PHYS);
+        folder_remove(root);
     }
 }
 
