@@ -20,7 +20,8 @@ cleanup() {
 trap cleanup EXIT INT TERM
 if [ -z "${DIALTONE_BENCH_CLICKHOUSE:-}" ] && [ -x "$server" ] && command -v curl >/dev/null; then
     work=$(mktemp -d)
-    port=$((20000 + $$ % 20000))
+    . "$here/../end-to-end/ports.sh"
+    ports_pick 2
     cat >"$work/users.xml" <<END
 <?xml version="1.0"?><yandex><profiles><default></default></profiles><quotas><default></default></quotas>
 <users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile>
@@ -36,12 +37,12 @@ END
     "$server" --config-file="$work/config.xml" >/dev/null 2>&1 &
     pid=$!
     waited=0
-    until curl -s --max-time 2 "http://127.0.0.1:$port/" >/dev/null; do
+    until listens "$pid" "$port"; do
         waited=$((waited + 1))
         [ $waited -lt 150 ] && kill -0 "$pid" 2>/dev/null || break
         sleep 0.2
     done
-    if curl -s --max-time 2 "http://127.0.0.1:$port/" >/dev/null; then
+    if listens "$pid" "$port"; then
         export DIALTONE_BENCH_CLICKHOUSE="http://127.0.0.1:$port/default"
     fi
 fi

@@ -50,11 +50,14 @@ stop KILL
 start --alerts "$work/alerts.conf"
 await "the alert was not tried again after a kill" at_least 2
 stop KILL
+began=$(date +%s)
 start --alerts "$work/alerts.conf"
 await "the alert was not tried again after a second kill" at_least 3
 await "the alert was not tried again after the receiver hung up" at_least 4
 id=$(body_field id 4)
-await "the alert was not noted" told "$id 1"
+# Its first revision, unless the detector looked while only some of the bundles were there.
+revision=$(body_field revision 4)
+await "the alert was not noted" told "$id $revision"
 for n in 1 2 3 4; do
     signed $n
     [ "$(header Dialtone-Delivery $n)" = "$(header Dialtone-Delivery 1)" ] || fail "request $n has another delivery id"
@@ -64,8 +67,8 @@ for n in 1 2 3 4; do
 done
 cmp "$got/1.body" "$got/4.body" || fail "a repetition says something else"
 grep -q '"previous_revision":null' "$got/4.body" || fail "the first alert names a revision before it"
-now=$(date +%s)
-[ $((now - $(header Dialtone-Timestamp 4))) -lt 120 ] || fail "the timestamp is not the time of sending"
+sent=$(header Dialtone-Timestamp 4)
+[ "$sent" -ge "$began" ] && [ "$sent" -le "$(date +%s)" ] || fail "the timestamp is not the time of sending"
 
 # Taken is taken: neither a restart nor another judgement tells it again.
 stop KILL
@@ -81,7 +84,7 @@ signed 5
 [ "$(body_field id 5)" = "$id" ] || fail "the end is of another event"
 [ "$(header Dialtone-Event 5)" = update ] || fail "the end is no update"
 [ "$(header Dialtone-Delivery 5)" != "$(header Dialtone-Delivery 1)" ] || fail "news under an old delivery id"
-grep -q '"previous_revision":1' "$got/5.body" || fail "the update does not name what was told before"
+grep -q "\"previous_revision\":$revision[,}]" "$got/5.body" || fail "the update does not name what was told before"
 grep -q '"end":\["2' "$got/5.body" || fail "the update has no end"
 sleep 3
 [ "$(requests)" = 5 ] || fail "one change was told more than once"
@@ -96,7 +99,7 @@ start --alerts "$work/alerts.conf"
 await "what was not noted was not told again" at_least 6
 signed 6
 [ "$(header Dialtone-Delivery 6)" = "$(header Dialtone-Delivery 5)" ] || fail "a repetition under a new delivery id"
-await "the repetition was not noted" told "$id 2"
+await "the repetition was not noted" told "$id $(body_field revision 6)"
 sleep 2
 [ "$(requests)" = 6 ] || fail "a repetition was repeated"
 
