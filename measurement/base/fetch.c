@@ -124,7 +124,13 @@ static void fetch_deliver(struct fetch *fetch, CURLcode code)
                                       .sent_bytes = fetch->sent_bytes,
                                       .received_bytes = fetch->received_bytes};
     curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &response.code);
-    curl_off_t first_us = 0, end_us = 0;
+    curl_off_t first_us = 0, end_us = 0, found_us = 0, connected_us = 0, agreed_us = 0;
+    curl_easy_getinfo(fetch->easy, CURLINFO_NAMELOOKUP_TIME_T, &found_us);
+    curl_easy_getinfo(fetch->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+    curl_easy_getinfo(fetch->easy, CURLINFO_APPCONNECT_TIME_T, &agreed_us);
+    response.lookup_us = found_us;
+    response.connect_us = connected_us > found_us ? connected_us - found_us : 0;
+    response.handshake_us = agreed_us > connected_us ? agreed_us - connected_us : 0;
     curl_easy_getinfo(fetch->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_us);
     curl_easy_getinfo(fetch->easy, CURLINFO_TOTAL_TIME_T, &end_us);
     response.body_us = first_us > 0 && end_us > first_us ? end_us - first_us : 0;

@@ -56,6 +56,8 @@ struct fetch_response {
     bool is_truncated;
     int64_t sent_bytes; /* headers included; of TLS the handshake, not what each record adds */
     int64_t received_bytes;
+    /* Of the connection: the name, TCP, TLS. 0 where it was open already, or did not come so far. */
+    int64_t lookup_us, connect_us, handshake_us;
     int64_t body_us; /* from the first byte of the response to its end, or to where it was given up */
 };
 

@@ -214,6 +214,8 @@ enum service_opinion opinion_of(const struct opinion_answer *answer, enum verdic
                                 const char *failure, bool has_own_authorities)
 {
     enum service_opinion opinion = opinion_at(answer, failed_at, failure, has_own_authorities);
+    if (opinion == OPINION_REACHES && answer->is_line_slow && failure_same(failure, FAILURE_TIMEOUT))
+        return OPINION_NONE;
     return opinion == OPINION_FAILS && answer->is_busy ? OPINION_BUSY : opinion;
 }
 
@@ -235,6 +237,8 @@ static void answer_arrived(const struct fetch_response *response, void *arg)
                    json_read((const char *)response->body, response->body_bytes, &json, NULL) == STATUS_OK &&
                    opinion_read(json, &opinion->question, &answer) == STATUS_OK;
     opinion->fetch = NULL;
+    if (is_good)
+        answer.is_line_slow = step_is_slow_line(&opinion->trace->context->limits, response);
     if (is_good)
         opinion->callback(&answer, opinion->arg);
     else

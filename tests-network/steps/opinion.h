@@ -26,6 +26,7 @@ struct opinion_answer {
     size_t our_tls_ok_count;
     bool http_tried;
     const char *http_failure; /* borrowed from the JSON */
+    bool is_line_slow;              /* to reach it took so long that a silence here proves nothing (step_is_slow_line) */
     bool is_busy;             /* its machine had no time: where something took it too long, that says nothing */
 };
 

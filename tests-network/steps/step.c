@@ -205,3 +205,18 @@ json_t *step_log_encode(const struct step_trace *trace)
     }
     return events;
 }
+
+#define SLOW_LINE_SHARE 3
+#define SLOW_LEAST_US   US_PER_S /* however little time a site is given */
+
+static bool is_slow(int64_t took_us, int64_t limit_us)
+{
+    int64_t share_us = limit_us / SLOW_LINE_SHARE;
+    return took_us >= (share_us > SLOW_LEAST_US ? share_us : SLOW_LEAST_US);
+}
+
+bool step_is_slow_line(const struct nettest_limits *limits, const struct fetch_response *control)
+{
+    return is_slow(control->lookup_us, limits->dns_timeout_us) || is_slow(control->connect_us, limits->tcp_timeout_us) ||
+           is_slow(control->handshake_us, limits->tls_timeout_us);
+}

@@ -63,4 +63,8 @@ struct step_log *step_log_new(void);
 json_t *step_log_encode(const struct step_trace *trace);
 void step_log_free(struct step_log *log); /* takes NULL */
 
+/* Whether the line was so slow towards the control that a timeout of a site says nothing: its name, connection or
+ * handshake took a third or more of the time that a site's is given. */
+bool step_is_slow_line(const struct nettest_limits *limits, const struct fetch_response *control);
+
 #endif

@@ -54,6 +54,16 @@ static const char *failure_of_end(const char *detail)
     return strstr(detail, "alert") ? FAILURE_TLS_HANDSHAKE : FAILURE_RESET;
 }
 
+/* What was wrong with the control's certificate. */
+static const char *failure_of_certificate(const char *detail)
+{
+    if (strcasestr(detail, "host name"))
+        return FAILURE_TLS_HOSTNAME;
+    if (strcasestr(detail, "expired") || strcasestr(detail, "not yet valid"))
+        return FAILURE_TLS_INVALID;
+    return FAILURE_TLS_AUTHORITY;
+}
+
 /* libcurl's open-ended codes: those that name a network failure, the rest as they are. */
 static const char *failure_of_response(const struct fetch_response *response)
 {
@@ -71,7 +81,7 @@ static const char *failure_of_response(const struct fetch_response *response)
     case CURLE_GOT_NOTHING:
         return FAILURE_EOF;
     case CURLE_PEER_FAILED_VERIFICATION:
-        return FAILURE_TLS_AUTHORITY;
+        return failure_of_certificate(response->detail);
     default:
         return FAILURE_HTTP_REQUEST;
     }
@@ -103,6 +113,7 @@ static const char *answer_read(struct nettest_run *run, const struct fetch_respo
     }
     run->control = answer;
     run->evidence.control = control;
+    run->evidence.control.is_line_slow = step_is_slow_line(&run->context->limits, response);
     const char *date = fetch_header_value(response, "Date");
     time_t told = date ? curl_getdate(date, NULL) : (time_t)-1;
     run->evidence.control.time_s = told == (time_t)-1 ? 0 : (int64_t)told;

@@ -76,6 +76,7 @@ struct web_control {
     bool is_there;       /* a control answered */
     const char *failure; /* why none did */
     bool is_busy;        /* its machine had no time: where something took it too long, that says nothing of the site */
+    bool is_line_slow; /* to reach it took about as long as the site was given: that it was reached proves no more */
     int64_t time_s;      /* the time that it told; 0 unknown */
     const char *dns_failure;
     struct sockaddr_storage addresses[WEB_ADDRESSES_MAX * 2];

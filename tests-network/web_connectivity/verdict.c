@@ -501,6 +501,8 @@ struct verdict web_verdict(const struct web_evidence *evidence)
     const struct verdict verdict = verdict_find(&own);
     if (evidence->is_machine_busy && rests_on_time(&own, &verdict))
         return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "machine_busy", CONFIDENCE_NONE);
+    if (evidence->control.is_line_slow && verdict.outcome == OUTCOME_BLOCKED && rests_on_time(&own, &verdict))
+        return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "slow_line", CONFIDENCE_NONE);
     if (evidence->control.is_busy && verdict.outcome == OUTCOME_DOWN)
         return verdict_of(OUTCOME_UNKNOWN, LAYER_NONE, "control_busy", CONFIDENCE_NONE);
     return verdict;

@@ -132,6 +132,9 @@ static void test_literal_needs_no_name(void **state)
     struct opinion_answer answer;
     assert_int_equal(opinion_read(json, &question, &answer), STATUS_OK);
     assert_int_equal(opinion_of(&answer, LAYER_TCP, FAILURE_TIMEOUT, false), OPINION_REACHES);
+    answer.is_line_slow = true;
+    assert_int_equal(opinion_of(&answer, LAYER_TCP, FAILURE_TIMEOUT, false), OPINION_NONE);
+    assert_int_equal(opinion_of(&answer, LAYER_TCP, FAILURE_REFUSED, false), OPINION_REACHES);
     json_decref(json);
 }
 

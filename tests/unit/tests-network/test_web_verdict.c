@@ -403,6 +403,33 @@ static void test_down_needs_machines_that_had_time(void **state)
     }
 }
 
+/* What a full line made late is not silent; what was said to us was said. */
+static void test_a_slow_line_blames_nobody(void **state)
+{
+    (void)state;
+    static const struct {
+        struct row row;
+        enum verdict_outcome outcome;
+        const char *method;
+    } cases[] = {
+        {{"silence in the handshake", true, GENUINE, .tcp = GOOD, .tls = TIMEOUT, CONTROL_GOOD}, OUTCOME_UNKNOWN,
+         "slow_line"},
+        {{"silent resolver", true, .dns_failure = TIMEOUT, CONTROL_GOOD}, OUTCOME_UNKNOWN, "slow_line"},
+        {{"silent address", true, GENUINE, .tcp = TIMEOUT, CONTROL_GOOD}, OUTCOME_UNKNOWN, "slow_line"},
+        {{"reset in the handshake", true, GENUINE, .tcp = GOOD, .tls = RESET, CONTROL_GOOD}, OUTCOME_BLOCKED,
+         "tls_reset"},
+        {{"silent for both", true, GENUINE, .tcp = TIMEOUT, C_DEAD(TIMEOUT)}, OUTCOME_DOWN, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct made made;
+        evidence_make(&cases[i].row, &made);
+        made.evidence.control.is_line_slow = true;
+        const struct verdict found = web_verdict(&made.evidence);
+        assert_int_equal(found.outcome, cases[i].outcome);
+        assert_string_equal(found.method, cases[i].method);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_helped_by_the_control),
         cmocka_unit_test(test_a_busy_machine_blames_nobody),
+        cmocka_unit_test(test_a_slow_line_blames_nobody),
         cmocka_unit_test(test_down_needs_machines_that_had_time),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_nothing_is_accessible_without_control),
