@@ -64,7 +64,7 @@ static const char *const ushahidi_names[] = {"post id", "post_id", "survey", NUL
 /* Words of headers that hold no value: places, keys, times, bounds of an estimate. */
 static const char *const other_words[] = {"lat", "lon", "lng", "latitude", "longitude", "id", "identifier", "hash", "iso",
                                           "code", "name", "country", "timezone", "offset", "tz", "lower", "upper", "low",
-                                          "high", "min", "max", "frac", "asn", "source", "unit", "type", "date", "time",
+                                          "high", "min", "max", "frac", "asn", "unit", "type", "date", "time",
                                           "hour", "day", "year", "index", "unnamed", "datasource", "str", NULL};
 static const char *const delay_words[] = {"latency", "rtt", "delay", "loss", "jitter", NULL};
 
@@ -83,10 +83,14 @@ static bool may_be_value(const struct signal_columns *columns, size_t i)
            !header_is(columns->headers[i], other_words);
 }
 
-/* The only column that may be one. */
-static int find_lone_value(const struct signal_columns *columns)
+/* The only column that may be one, or one that has a value's name among its words. */
+static int find_likely_value(const struct signal_columns *columns)
 {
     int found = COLUMN_NONE;
+    for (const char *const *name = value_names; *name != NULL; name++)
+        for (size_t i = 0; i < columns->count; i++)
+            if (may_be_value(columns, i) && header_has_word(columns->headers[i], *name))
+                return (int)i;
     for (size_t i = 0; i < columns->count; i++) {
         if (!may_be_value(columns, i))
             continue;
@@ -139,7 +143,7 @@ static bool value_fit(struct signal_columns *columns, struct why *why)
     if (columns->value == COLUMN_NONE && count_sources(columns) <= 1)
         columns->value = find_header(columns, source_names);
     if (columns->value == COLUMN_NONE && columns->region != COLUMN_NONE && !reports)
-        columns->value = find_lone_value(columns);
+        columns->value = find_likely_value(columns);
     columns->is_wide = columns->value == COLUMN_NONE && columns->region == COLUMN_NONE && !reports;
     for (size_t i = 0; columns->is_wide && i < columns->count; i++)
         columns->holds[i] = may_be_value(columns, i);

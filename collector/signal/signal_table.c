@@ -13,6 +13,7 @@
 
 #include "collector/detect/array.h"
 #include "collector/signal/signal_columns.h"
+#include "collector/signal/signal_json.h"
 #include "collector/signal/signal_time.h"
 
 /* One line cut into fields; quotes undone in place. */
@@ -399,10 +400,15 @@ enum status signal_table_read(const char *name, const void *bytes, size_t count,
                               struct why *why)
 {
     struct reading_state *state = calloc(1, sizeof *state);
+    struct buffer rows = {0};
+    enum status status = state != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+    bool is_json = signal_json_is(bytes, count);
     *out = (struct signal_table){0};
-    if (state == NULL)
-        return STATUS_NO_MEMORY;
-    enum status status = ordered_read(state, name, reader_of(bytes, count), out, why);
+    if (status == STATUS_OK && is_json)
+        status = signal_json_write(bytes, count, &rows, why);
+    if (status != STATUS_OK)
+        goto done;
+    status = ordered_read(state, name, is_json ? reader_of(rows.bytes, rows.count) : reader_of(bytes, count), out, why);
     bool is_empty = out->count == 0;
     bool sums = state->columns.value == COLUMN_NONE && !state->columns.is_wide && !out->counts_anomalies;
     for (size_t i = 0; i < out->count; i++)
@@ -414,6 +420,8 @@ enum status signal_table_read(const char *name, const void *bytes, size_t count,
                 out->skipped_count > 0 ? ": " : "", out->skipped_example);
         status = STATUS_MALFORMED;
     }
+done:
+    buffer_free(&rows);
     free(state);
     if (status != STATUS_OK)
         signal_table_free(out);

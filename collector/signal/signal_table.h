@@ -1,4 +1,4 @@
-/* CSV files of outside signals, read into one series a region. Bounded in bytes, columns, regions and rows. */
+/* Outside signals, in CSV or as IODA and Radar answer them in JSON, read into one series a region. Bounded in bytes, columns, regions and rows. */
 #ifndef COLLECTOR_SIGNAL_SIGNAL_TABLE_H
 #define COLLECTOR_SIGNAL_SIGNAL_TABLE_H
 

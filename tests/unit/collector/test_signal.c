@@ -115,6 +115,15 @@ static void test_tables(void **state)
         {"a.tsv", "TIME\tREGION\tVALUE\n2019-11-11\tIR\t1,234,567\n", "IR", 1, 1, 0, 1234567},
         {"a.csv", "time,region,value\n2019-11-11,IR,\"12,345.5\"\n2019-11-12,IR,\"1,23\"\n", "IR", 1, 1, 1, 12345.5},
         {"a.csv", "time,region,value\n2019-11-11,IR,1 234 %\n2019-11-12,IR,\n2019-11-13,IR,NULL\n", "IR", 1, 1, 2, 1234},
+        {"mlab.csv", "date,country_code,n_tests,median_download_mbps\n2019-11-11,SY,400,5.5\n", "SY", 1, 1, 0, 400},
+        {"ioda.json", "{\"data\":[[{\"entityType\":\"country\",\"entityCode\":\"IR\",\"datasource\":\"bgp\",\"from\":1573430400,"
+                      "\"step\":300,\"values\":[7,null,9]}]]}", "IR", 1, 2, 1, 7},
+        {"ioda.json", "{\"data\":[[{\"entityType\":\"region\",\"entityName\":\"Fars\",\"datasource\":\"bgp\",\"from\":1573430400,\"step\":300,"
+                      "\"values\":[7]},{\"entityName\":\"Fars\",\"datasource\":\"gtr\",\"from\":1573430400,\"step\":300,\"values\":[8]}]]}",
+         "Fars bgp", 2, 1, 0, 7},
+        {"radar-ir.json", "{\"result\":{\"serie_0\":{\"timestamps\":[\"2019-11-11T00:00:00Z\",\"2019-11-11T01:00:00Z\"],"
+                          "\"values\":[\"0.5\",\"0.6\"]}}}", "IR", 1, 2, 0, 0.5},
+        {"a.json", "{\"serie_0\":{\"timestamps\":[\"2019-11-11\"],\"desktop\":[1],\"mobile\":[2]}}", "desktop", 2, 1, 0, 1},
         {"a.csv", "Post ID,Survey,Post Date,Location\n1,x,2019-11-11,Kabul\n2,x,2019-11-11,Kabul\n", "Kabul", 1, 1, 0, 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -140,6 +149,10 @@ static void test_refused_tables(void **state)
         "region,value\nIR,1\n",
         "time,region\n2019-11-11,IR\n",
         "time,region,up,down\n2019-11-11,IR,1,2\n",
+        "{\"data\":[]}",
+        "{\"data\":[",
+        "[[[[[[[[[[{\"timestamps\":[1],\"values\":[1]}]]]]]]]]]]",
+        "{\"from\":-5,\"step\":1,\"values\":[1]}",
         "time,region,value\n",
         "time,region,value\nx,y,z\n",
         "time,region,value\n13/01/2026,IR,1\n01/14/2026,IR,2\n",
