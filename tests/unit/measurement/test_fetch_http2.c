@@ -27,8 +27,8 @@
 #define PATH_ROOM       96
 #define PAGES_MAX       40
 #define BODY_LIMIT      (1u << 20)
-#define STALLED_US      (8 * US_PER_S)
-#define SERVER_WAITS    100
+#define STALLED_US      (60 * US_PER_S)
+#define SERVER_WAITS    3000
 #define SERVER_WAIT_US  20000
 
 static const size_t kib_counts[] = {15, 16, 17, 64, 512};
