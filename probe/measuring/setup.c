@@ -261,11 +261,8 @@ static void whoami_take(const struct setup_question *question, const struct fetc
     bool is_second = setup->is_placed && question->ip_version != 4;
     vantage.access = setup->vantage.access;
     if (response->status != STATUS_OK || response->code != 200 ||
-        vantage_read_whoami(response->body, response->body_bytes, &vantage, &setup->own) != STATUS_OK) {
-        log_event(&setup->log, LOG_LEVEL_INFO, "whoami_unanswered", "ip=%d code=%ld", question->ip_version,
-                  response->code);
+        vantage_read_whoami(response->body, response->body_bytes, &vantage, &setup->own) != STATUS_OK)
         return;
-    }
     setup->is_answered = true;
     setup->is_placed = setup->is_placed || question->ip_version == 4;
     if (is_second)
@@ -295,6 +292,8 @@ static void on_whoami(const struct fetch_response *response, void *arg)
     struct probe_setup *setup = question->setup;
     question->fetch = NULL;
     whoami_take(question, response);
+    if (!is_asking(setup) && !setup->is_answered)
+        log_event(&setup->log, LOG_LEVEL_INFO, "whoami_unanswered", "code=%ld", response->code);
     readiness_look(setup);
     if (setup->whoami_ends_loop && !is_asking(setup))
         loop_stop(setup->loop);
