@@ -89,6 +89,14 @@ static enum status member_time(const json_t *object, const char *key, int64_t *o
     return text == NULL ? STATUS_MALFORMED : time_parse(text, out_us);
 }
 
+/* An event that ends before it begins, or is more than certain, would be scored as something that nobody found. */
+static bool finding_is_sound(const struct event *event)
+{
+    bool is_in_order = event->onset_earliest_us <= event->onset_latest_us &&
+                       (event->end_latest_us == 0 || event->end_latest_us >= event->onset_earliest_us);
+    return is_in_order && event->confidence >= 0 && event->confidence <= 1;
+}
+
 static enum status finding_decode(const json_t *object, struct finding *out)
 {
     *out = (struct finding){.view = VIEW_COUNT};
@@ -112,7 +120,7 @@ static enum status finding_decode(const json_t *object, struct finding *out)
         return STATUS_MALFORMED;
     if (event->onset_earliest_us == 0)
         event->onset_earliest_us = event->onset_latest_us;
-    return STATUS_OK;
+    return finding_is_sound(event) ? STATUS_OK : STATUS_MALFORMED;
 }
 
 enum status findings_read(const char *path, struct findings *out, struct why *why)
@@ -134,7 +142,8 @@ enum status findings_read(const char *path, struct findings *out, struct why *wh
         else if ((status = finding_decode(json_array_get(events, i), &out->items[out->count])) == STATUS_OK)
             out->count++;
         else
-            why_set(why, "Event %zu of %s lacks a kind, region, state or onset, or has one that is none.", i, path);
+            why_set(why, "Event %zu of %s lacks a kind, region, state or onset, has one that is none, ends before"
+                         " it begins, or has a confidence outside 0 to 1.", i, path);
     }
     if (status == STATUS_OK && json_is_object(root)) {
         out->blind_region_hours = json_member_real(root, "blind_region_hours", 0);

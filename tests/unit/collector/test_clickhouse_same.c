@@ -212,7 +212,8 @@ static void file_import(struct pair *pair, const char *path, const struct public
     assert_memory_equal(&counts[0], &counts[1], sizeof counts[0]);
 }
 
-static void both_judge(struct pair *pair, enum detect_scope scope, int64_t now_us)
+/* Gives the bins that were judged anew. */
+static size_t both_judge(struct pair *pair, enum detect_scope scope, int64_t now_us)
 {
     struct detect_counts counts[2] = {{0}, {0}};
     for (int i = 0; i < 2; i++) {
@@ -225,6 +226,7 @@ static void both_judge(struct pair *pair, enum detect_scope scope, int64_t now_u
     print_message("rescored_bins=%zu in sqlite, %zu in clickhouse\n", counts[0].rescored_bin_count,
                   counts[1].rescored_bin_count);
     assert_int_equal(counts[0].rescored_bin_count, counts[1].rescored_bin_count); /* from the same checkpoints */
+    return counts[0].rescored_bin_count;
 }
 
 /* Gives what one of them tells: the caller frees it. */
@@ -372,11 +374,76 @@ static void test_a_fleet(void **state)
     fixture_folder_free(folder);
 }
 
+#define LATE_DAYS   22
+#define LATE_PROBES 4
+#define DAY_US      (86400 * US_PER_S)
+
+/* A probe's day in both stores: a climb in each bin, failing where it is cut. */
+static void day_put(struct pair *pair, int probe, int day, bool is_cut)
+{
+    struct observation rows[144];
+    struct store_bundle bundle = {.is_signed = true, .label = {.boot_id = "boot", .sequence = day, .measurement_count = 144}};
+    int64_t name = probe * 1000 + day;
+    memset(rows, 0, sizeof rows);
+    for (int i = 0; i < 144; i++) {
+        int64_t number = name * 1000 + i;
+        bool fails = is_cut && i >= 60 && i < 90;
+        rows[i].time_us = FIXTURE_TIME_US + day * DAY_US + i * 600 * US_PER_S + (probe * 17 + 5) * US_PER_S;
+        rows[i].is_signed = true;
+        rows[i].asn = 64500 + (uint32_t)(probe % 2);
+        rows[i].access = ACCESS_FIXED;
+        rows[i].ladder.state = fails ? CONNECTIVITY_FULL_SHUTDOWN : CONNECTIVITY_WORKING;
+        rows[i].ladder.controls_ok_count = fails ? 0 : 3;
+        rows[i].ladder.controls_failed_count = fails ? 3 : 0;
+        rows[i].ladder.operators_failed_count = fails ? 2 : 0;
+        sha256(&number, sizeof number, rows[i].identity);
+        snprintf(rows[i].probe, sizeof rows[i].probe, "%016x", (unsigned)probe + 1);
+        snprintf(rows[i].country, sizeof rows[i].country, "XD");
+        snprintf(rows[i].subdivision, sizeof rows[i].subdivision, "XD-N");
+        snprintf(rows[i].test_name, sizeof rows[i].test_name, "ladder");
+        snprintf(rows[i].subject, sizeof rows[i].subject, "%s", SUBJECT_CONNECTIVITY);
+    }
+    sha256(&name, sizeof name, bundle.hash);
+    memcpy(bundle.probe, rows[0].probe, sizeof bundle.probe);
+    bundle.label.start_us = rows[0].time_us;
+    bundle.label.end_us = rows[143].time_us;
+    bundle.received_us = rows[143].time_us + 60 * US_PER_S;
+    for (int i = 0; i < 2; i++) {
+        struct store_put_result result;
+        assert_int_equal(store_put_one(pair->folder[i].store, pair->folder[i].handle, &bundle, rows, 144, &result, NULL),
+                         STATUS_OK);
+    }
+}
+
+/* Late bundles are judged from a checkpoint in either store, and tell the same as a judgement of all. */
+static void test_late_bundles_rescore_a_part(void **state)
+{
+    struct pair *pair = *state;
+    int64_t now_us = FIXTURE_TIME_US + LATE_DAYS * DAY_US;
+    for (int day = 0; day < LATE_DAYS; day++)
+        for (int probe = 0; probe < (day == LATE_DAYS - 2 ? 1 : LATE_PROBES); probe++)
+            day_put(pair, probe, day, false);
+    size_t all = both_judge(pair, DETECT_DIRTY, now_us);
+    assert_true(all >= 2 * (LATE_DAYS - 1) * 144);
+    for (int probe = 1; probe < LATE_PROBES; probe++)
+        day_put(pair, probe, LATE_DAYS - 2, true);
+    size_t part = both_judge(pair, DETECT_DIRTY, now_us);
+    assert_true(part > 0 && part <= all / 2);
+    char *late = same_assert(pair);
+    both_judge(pair, DETECT_ALL, now_us);
+    char *full = same_assert(pair);
+    assert_string_equal(late, full);
+    assert_true(lines_count(full, "event ") > 0);
+    free(late);
+    free(full);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_real_measurements, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_fleet, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_late_bundles_rescore_a_part, setup, teardown),
     };
     if (!clickhouse_fixture_start()) {
         print_message("skipped: clickhouse-server is not installed\n");

@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "collector/evaluate/score.h"
 #include "collector/simulate/fleet.h"
@@ -88,6 +91,40 @@ static void test_matching_is_one_to_one(void **state)
     score_free(&score);
 }
 
+/* What no detector can have meant is refused, not scored. */
+static void test_unsound_events_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum status status;
+    } cases[] = {
+        {"{\"onset_latest\":\"2026-01-11T00:00:00Z\"}", STATUS_OK},
+        {"{\"onset_latest\":\"2026-01-11T00:00:00Z\",\"end_earliest\":null,\"end_latest\":null}", STATUS_OK},
+        {"{\"onset_latest\":\"2026-01-11T00:00:00Z\",\"end_latest\":\"2026-01-10T00:00:00Z\"}", STATUS_MALFORMED},
+        {"{\"onset_latest\":\"2026-01-11T00:00:00Z\",\"onset_earliest\":\"2026-01-12T00:00:00Z\"}", STATUS_MALFORMED},
+        {"{\"onset_latest\":\"2026-01-11T00:00:00Z\",\"confidence\":7}", STATUS_MALFORMED},
+        {"{\"onset_latest\":\"yesterday\"}", STATUS_MALFORMED},
+        {"{}", STATUS_MALFORMED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[] = "/tmp/dialtone-evaluate-XXXXXX", text[400];
+        struct findings findings = {0};
+        struct why why = {""};
+        int file = mkstemp(path);
+        assert_true(file >= 0);
+        int length = snprintf(text, sizeof text,
+                              "[{\"kind\":\"full_shutdown\",\"state\":\"confirmed\",\"region\":\"XD\"%s%s]",
+                              strlen(cases[i].text) > 2 ? "," : "", cases[i].text + 1);
+        assert_int_equal(write(file, text, (size_t)length), length);
+        close(file);
+        assert_int_equal(findings_read(path, &findings, &why), cases[i].status);
+        assert_int_equal(findings.count, cases[i].status == STATUS_OK);
+        findings_free(&findings);
+        unlink(path);
+    }
+}
+
 static void test_nothing_found_nothing_false(void **state)
 {
     (void)state;
@@ -151,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wilson),
         cmocka_unit_test(test_matching_is_one_to_one),
+        cmocka_unit_test(test_unsound_events_are_refused),
         cmocka_unit_test(test_nothing_found_nothing_false),
         cmocka_unit_test(test_held_out_rates),
     };
