@@ -11,6 +11,7 @@
 #include "probe/commands/commands.h"
 #include "probe/consent/consent_text.h"
 #include "probe/state/state.h"
+#include "probe/state/wipe.h"
 
 static const struct cli_option options_table[] = {
     {"state", "DIR", "the folder that the probe keeps its key and journal in"},
@@ -111,6 +112,8 @@ static enum exit_status consent_give(const struct cli_arguments *arguments)
     }
     if (text_choose(arguments, &text) != STATUS_OK)
         return EXIT_USAGE;
+    if (!wipe_is_free(folder))
+        return cli_fail(EXIT_USAGE, "%s holds other files: give a folder for the probe alone; nothing was changed", folder);
     if (!cli_value(arguments, "yes-i-understand-the-risks") && !person_agrees(&text))
         return cli_fail(EXIT_USAGE, "no consent was given and nothing was written; type the command again when you "
                                     "have decided");

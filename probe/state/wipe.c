@@ -43,6 +43,21 @@ bool wipe_is_state(const char *folder)
     return is_state;
 }
 
+bool wipe_is_free(const char *folder)
+{
+    DIR *directory = opendir(folder);
+    const struct dirent *entry;
+    bool is_free = true;
+    while (directory && is_free && (entry = readdir(directory))) {
+        const char *name = entry->d_name;
+        is_free = is_own(name) || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+                  strcmp(name, "lost+found") == 0; /* the folder is a disk of its own */
+    }
+    if (directory)
+        closedir(directory);
+    return is_free;
+}
+
 static enum status overwrite(int fd, int64_t size_bytes)
 {
     struct random_source random = random_system();

@@ -15,6 +15,8 @@ struct wipe_counts {
 
 /* Whether a probe's files stand there. */
 bool wipe_is_state(const char *folder);
+/* Whether nothing stands there but a probe's files, or no folder yet: what is made a state folder is closed to others. */
+bool wipe_is_free(const char *folder);
 /* Overwrites and removes the probe's files, secrets first, then the folder where nothing else is in it. Links are removed,
  * never followed. IO where something could not be removed; `why` names the first. */
 enum status wipe_state(const char *folder, struct wipe_counts *counts, struct why *why);

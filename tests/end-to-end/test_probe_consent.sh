@@ -56,6 +56,15 @@ done
 [ ! -e "$WORK/other" ] || fail "consent without an answer wrote something"
 expect 2 "$BIN/dialtone-probe" consent --state "$WORK/other" --language tlh
 one_line
+# A folder of other things is not made a probe's: it would be closed to others. Settings may have been written before.
+mkdir -m 755 "$WORK/home" "$WORK/prepared"
+echo diary >"$WORK/home/diary"
+expect 2 "$BIN/dialtone-probe" consent --state "$WORK/home" --yes-i-understand-the-risks
+one_line
+[ "$(ls -A "$WORK/home")" = diary ] && [ "$(stat -c %a "$WORK/home")" = 755 ] || fail "another's folder was changed"
+echo 'collector = https://collector.example.org' >"$WORK/prepared/probe.conf"
+expect 0 "$BIN/dialtone-probe" consent --state "$WORK/prepared" --yes-i-understand-the-risks
+[ "$(stat -c %a "$WORK/prepared")" = 700 ] || fail "the probe's folder is open to others"
 cp "$STATE/key.pem" "$WORK/key.before"
 expect 0 "$BIN/dialtone-probe" consent --state "$STATE"
 cmp -s "$STATE/key.pem" "$WORK/key.before" || fail "a second consent changed the key"
