@@ -11,7 +11,7 @@
 
 static const struct cli_option options[] = {
     {"data", "DIR", "the collector's data folder"},
-    {"signal", "FILE", "judge an outside series instead: a CSV file with time, region and value"},
+    {"signal", "FILE", "judge an outside series instead: CSV with time, region and value, or JSON of IODA or Radar"},
     {"format", "text|json", "how events of a signal are printed (text)"},
     {"now", "UTC", "judge as of this time, for example 2026-01-31T12:00:00Z (the newest measurement's)"},
     {0},
@@ -90,7 +90,7 @@ const struct cli_command command_detect = {
     .name = "detect",
     .summary = "judge every region again",
     .help = "usage: dialtone-collector detect --data DIR [--now UTC]\n"
-            "       dialtone-collector detect --signal FILE.csv [--format text|json]\n"
+            "       dialtone-collector detect --signal FILE [--format text|json]\n"
             "\n"
             "Runs the detector over all that is stored. Events that change get a new revision; none is "
             "overwritten.\n"

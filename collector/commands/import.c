@@ -20,7 +20,7 @@ static const struct cli_option options[] = {
     {"key", "KEY", "public key of the bundles: minisign's text, or a .pub file"},
     {"identity", "FILE|none", "what opens sealed bundles (identity.age.txt in the data folder); none: it is kept elsewhere"},
     {"receipts", "DIR", "write a receipt for each bundle to DIR, for the courier to take back"},
-    {"signal", "NAME", "the files are CSV of an outside signal of that name: time, region, value"},
+    {"signal", "NAME", "the files are an outside signal of that name: CSV with time, region and value, or JSON"},
     {"format", "text|json", "how the summary is printed (text)"},
     {0},
 };
