@@ -45,11 +45,13 @@ static enum exit_status worker_run(int argc, char **argv)
             kind = &kinds[i];
     }
     options.services_folder = cli_value(arguments, "services");
-    if (!kind || cli_operand_count(arguments) != 1)
+    if (!kind || cli_operand_count(arguments) != 1) {
         cli_fail(EXIT_USAGE, "worker is for the daemon's own use: type dialtone-probe run");
-    else if (options_read(arguments, &options) == STATUS_OK)
+    } else if (options_read(arguments, &options) == STATUS_OK) {
+        options.is_worker = true;
         exit_status = kind->work(&(const struct worker_context){.options = &options,
                                                                 .collector_url = cli_value(arguments, "collector")});
+    }
     cli_free(arguments);
     return exit_status;
 }

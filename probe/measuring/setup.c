@@ -186,7 +186,7 @@ static uint32_t asn_of(const struct sockaddr_storage *address, void *state)
 enum status setup_open(const struct probe_options *options, struct probe_setup *out, struct why *why)
 {
     *out = (struct probe_setup){
-        .log = {.least = LOG_LEVEL_INFO, .stream = stderr, .clock = clock_system()},
+        .log = {.least = options->is_worker ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, .stream = stderr, .clock = clock_system()},
         .context = {.clock = clock_system(),
                     .random = random_system(),
                     .limits = nettest_limits_default(),

@@ -59,6 +59,7 @@ struct probe_options {
     int64_t timeout_us;     /* 0: each step's own */
     int64_t parallel_count; /* 0: the command's own */
     bool no_capture;
+    bool is_worker;      /* tells the daemon what is missing, not people */
     bool is_ladder_only; /* nothing but climbs: no capture, no block pages */
     bool allow_private_targets;
     bool is_resolver_opaque;

@@ -43,7 +43,6 @@ static int64_t even_wall_us(void *state)
 
 static void task_apply(struct worker_task *task, struct probe_setup *setup)
 {
-    setup->log.least = LOG_LEVEL_WARN;
     if (task->wall_offset_us != 0) {
         setup->context.clock.wall_us = even_wall_us;
         setup->context.clock.state = &task->wall_offset_us;

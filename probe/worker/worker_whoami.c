@@ -27,13 +27,14 @@ enum exit_status worker_whoami(const struct worker_context *context)
     struct worker_task task = {0};
     struct probe_setup setup;
     struct why why = {0};
+    struct probe_options options = *context->options;
+    options.is_ladder_only = true; /* nothing is captured for a question */
     enum status status = worker_task_take(&task);
     if (status != STATUS_OK)
         return EXIT_OWN_FAILURE;
-    status = setup_open(context->options, &setup, &why);
+    status = setup_open(&options, &setup, &why);
     if (status == STATUS_OK) {
-        setup.log.least = LOG_LEVEL_WARN;
-        status = setup_confine(&setup, context->options, &why);
+        status = setup_confine(&setup, &options, &why);
         if (status == STATUS_OK)
             status = task.url ? setup_whoami(&setup, task.url) : STATUS_USAGE;
         if (status == STATUS_OK)
