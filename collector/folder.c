@@ -3,6 +3,7 @@
  * Why: serve, import, detect and reports agree here on what stands where. */
 #include "collector/folder.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,10 +39,22 @@ static enum status log_name(struct collector_folder *folder, struct why *why)
     return status;
 }
 
+static enum status bundles_open(struct collector_folder *folder, struct why *why)
+{
+    char *path = path_join(folder->path, BUNDLES_FOLDER);
+    folder->bundles_fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    enum status status = !path ? STATUS_NO_MEMORY : folder->bundles_fd < 0 ? STATUS_IO : STATUS_OK;
+    if (status == STATUS_IO) {
+        why_set(why, "cannot open %.200s: %s; mend its rights", path, strerror(errno));
+    }
+    free(path);
+    return status;
+}
+
 enum status collector_folder_open(const char *path, int64_t bin_length_s, struct collector_folder *out,
                                   struct why *why)
 {
-    struct collector_folder folder = {.bin_length_s = bin_length_s};
+    struct collector_folder folder = {.bin_length_s = bin_length_s, .bundles_fd = -1};
     struct store_setting setting;
     enum status status = folder_make(path, 0750, why);
     if (status == STATUS_OK) {
@@ -66,7 +79,10 @@ enum status collector_folder_open(const char *path, int64_t bin_length_s, struct
         free(folder.path);
         return status;
     }
-    status = log_name(&folder, why);
+    status = bundles_open(&folder, why);
+    if (status == STATUS_OK) {
+        status = log_name(&folder, why);
+    }
     if (status != STATUS_OK) {
         collector_folder_close(&folder);
         return status;
@@ -79,6 +95,9 @@ void collector_folder_close(struct collector_folder *folder)
 {
     if (folder->store) {
         folder->store->close(folder->handle);
+        if (folder->bundles_fd >= 0) {
+            close(folder->bundles_fd);
+        }
     }
     free(folder->path);
     *folder = (struct collector_folder){0};
@@ -89,7 +108,11 @@ int collector_folder_lock(const struct collector_folder *folder)
     char *path = path_join(folder->path, LOCK_FILE);
     int lock = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640) : -1;
     free(path);
-    if (lock >= 0 && flock(lock, LOCK_EX) < 0) {
+    int held = -1;
+    do {
+        held = lock >= 0 ? flock(lock, LOCK_EX) : 0;
+    } while (held < 0 && errno == EINTR);
+    if (held < 0) {
         close(lock);
         lock = -1;
     }

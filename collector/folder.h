@@ -4,6 +4,8 @@
 #ifndef COLLECTOR_FOLDER_H
 #define COLLECTOR_FOLDER_H
 
+#include <stdatomic.h>
+
 #include "collector/store/store.h"
 
 #define BUNDLE_PATH_BYTES 96
@@ -14,13 +16,15 @@ struct collector_folder {
     char *path;
     const struct store *store;
     struct store_handle *handle;
+    int bundles_fd; /* open as long as the folder: what fails in writing there is told to whoever had it open before */
+    atomic_uint sync_fault_count; /* how often a sync there failed (collector/ingest/raw.h) */
     int64_t bin_length_s;
     char log[KEY_NAME_BYTES]; /* the name of the collector's key: whose log its bundles enter */
     const struct ingest_policy *policy; /* borrowed: asked before a bundle from a file is taken in; NULL: all may */
     const char *identity_path; /* borrowed: where the age identity is; NULL: in the folder; "": not on this machine */
 };
 
-/* Opens the folder for writing, making what is missing. `bin_length_s` 0: the stored one, or the default. */
+/* Opens the folder for writing, making what is missing. A zeroed one may be closed. `bin_length_s` 0: the stored one, or the default. */
 enum status collector_folder_open(const char *path, int64_t bin_length_s, struct collector_folder *out,
                                   struct why *why);
 void collector_folder_close(struct collector_folder *folder);

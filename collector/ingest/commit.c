@@ -23,10 +23,10 @@ static enum status raws_publish(struct collector_folder *folder, struct ingest_j
         status = collector_folder_keep_probe_key(folder, job->key, &job->why);
     }
     if (status == STATUS_OK && job->minisig_file.path) {
-        status = raw_file_publish(&job->minisig_file, &job->why);
+        status = raw_file_publish(folder, &job->minisig_file, &job->why);
     }
     if (status == STATUS_OK) {
-        status = raw_file_publish(&job->packed_file, &job->why);
+        status = raw_file_publish(folder, &job->packed_file, &job->why);
     }
     return status;
 }
@@ -36,9 +36,17 @@ static bool was_stored(struct collector_folder *folder, struct ingest_job *job)
 {
     struct store_bundle row;
     struct store_put_result result;
-    if (!job->packed_file.path || access(job->packed_file.path, F_OK) != 0 ||
-        folder->store->find_bundle(folder->handle, job->row.log, job->row.hash, &row, &result) != STATUS_OK) {
+    if (!job->packed_file.path || access(job->packed_file.path, F_OK) != 0) {
+        return false;
+    }
+    enum status status = folder->store->find_bundle(folder->handle, job->row.log, job->row.hash, &row, &result);
+    if (status == STATUS_NOT_FOUND) {
         return false; /* a file without a row: left by a process that was killed */
+    }
+    if (status != STATUS_OK) {
+        job->status = status;
+        why_set(&job->why, "the store cannot be read; check that it answers and that the data folder is whole");
+        return false;
     }
     job->result = result;
     job->result.is_duplicate_bundle = true;
@@ -48,33 +56,40 @@ static bool was_stored(struct collector_folder *folder, struct ingest_job *job)
     return true;
 }
 
-/* The same bytes signed by another key, in the same moment: only one signature can stand beside them. */
+/* The same bytes signed otherwise, in the same moment: only one signature can stand beside them. */
 static bool is_rival(const struct ingest_job *job, struct ingest_job *const *others, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (memcmp(job->row.hash, others[i]->row.hash, SHA256_BYTES) == 0 &&
-            strcmp(job->row.public_key, others[i]->row.public_key) != 0) {
+        bool is_same_signature =
+            strcmp(job->row.public_key, others[i]->row.public_key) == 0 &&
+            job->minisig_count == others[i]->minisig_count &&
+            (job->minisig_count == 0 || memcmp(job->minisig, others[i]->minisig, job->minisig_count) == 0);
+        if (memcmp(job->row.hash, others[i]->row.hash, SHA256_BYTES) == 0 && !is_same_signature) {
             return true;
         }
     }
     return false;
 }
 
+static void waiting_end(struct ingest_job *const *jobs, size_t count, enum status status, const struct why *why)
+{
+    for (size_t i = 0; i < count && status != STATUS_OK; i++) {
+        if (is_waiting(jobs[i])) {
+            jobs[i]->status = status;
+            jobs[i]->why = *why;
+        }
+    }
+}
+
 /* What lacks room or memory ends for all that are waiting. */
-static void staged_settle(const struct collector_folder *folder, struct ingest_job *const *jobs, size_t count)
+static void staged_settle(struct collector_folder *folder, struct ingest_job *const *jobs, size_t count)
 {
     struct why why = {""};
     bool has_waiting = false;
     for (size_t i = 0; i < count; i++) {
         has_waiting = has_waiting || is_waiting(jobs[i]);
     }
-    enum status status = has_waiting ? raw_staged_sync(folder, &why) : STATUS_OK;
-    for (size_t i = 0; i < count && status != STATUS_OK; i++) {
-        if (is_waiting(jobs[i])) {
-            jobs[i]->status = status;
-            jobs[i]->why = why;
-        }
-    }
+    waiting_end(jobs, count, has_waiting ? raw_staged_sync(folder, &why) : STATUS_OK, &why);
 }
 
 /* Published jobs and their puts, in one order. Returns how many. */
@@ -84,12 +99,12 @@ static size_t puts_fill(struct collector_folder *folder, struct ingest_job *cons
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
         struct ingest_job *job = jobs[i];
-        if (!is_waiting(job) || was_stored(folder, job)) {
+        if (!is_waiting(job) || was_stored(folder, job) || job->status != STATUS_OK) {
             continue;
         }
         if (is_rival(job, out_jobs, used)) {
             job->status = STATUS_BUSY;
-            why_set(&job->why, "the same bundle, signed by another key, is being stored; send it again");
+            why_set(&job->why, "the same bundle, signed otherwise, is being stored; send it again");
             continue;
         }
         job->status = raws_publish(folder, job);
@@ -116,6 +131,10 @@ static void puts_store(struct collector_folder *folder, struct ingest_job **jobs
         if (jobs[i]->status != STATUS_OK) {
             jobs[i]->why = status == STATUS_OK ? puts[i].why : why;
         }
+        if (puts[i].may_appear) {
+            raw_file_keep(&jobs[i]->packed_file);
+            raw_file_keep(&jobs[i]->minisig_file);
+        }
     }
 }
 
@@ -123,14 +142,17 @@ void ingest_commit(struct collector_folder *folder, struct ingest_job *const *jo
 {
     struct ingest_job **published = calloc(count + 1, sizeof *published);
     struct store_put *puts = calloc(count + 1, sizeof *puts);
+    struct why why = {""};
     if (!published || !puts) {
-        for (size_t i = 0; i < count; i++) {
-            jobs[i]->status = is_waiting(jobs[i]) ? STATUS_NO_MEMORY : jobs[i]->status;
-        }
+        waiting_end(jobs, count, STATUS_NO_MEMORY, &why);
         goto done;
     }
     staged_settle(folder, jobs, count);
     int lock = collector_folder_lock(folder);
+    if (lock < 0) {
+        why_set(&why, "cannot lock %.200s; check that the folder is writable and how many files may be open", folder->path);
+        waiting_end(jobs, count, STATUS_IO, &why);
+    }
     size_t used = puts_fill(folder, jobs, count, published, puts);
     if (used > 0) {
         puts_store(folder, published, puts, used);

@@ -43,7 +43,8 @@ static bool bytes_write(int fd, const uint8_t *bytes, size_t count)
 enum status raw_file_stage(const struct collector_folder *folder, const char *name, const void *bytes,
                            size_t count, struct raw_file *out, struct why *why)
 {
-    struct raw_file file = {.path = path_join(folder->path, name)};
+    struct raw_file file = {.path = path_join(folder->path, name),
+                            .fault_count = atomic_load(&folder->sync_fault_count)};
     enum status status = STATUS_OK;
     if (!file.path || asprintf(&file.temporary, "%s" STAGED_SUFFIX "XXXXXX", file.path) < 0) {
         free(file.path);
@@ -68,8 +69,12 @@ enum status raw_file_stage(const struct collector_folder *folder, const char *na
     return status;
 }
 
-enum status raw_file_publish(struct raw_file *file, struct why *why)
+enum status raw_file_publish(const struct collector_folder *folder, struct raw_file *file, struct why *why)
 {
+    if (file->fault_count != atomic_load(&folder->sync_fault_count)) {
+        why_set(why, "the disk failed while %.120s was being written; send the bundle again", file->path);
+        return STATUS_BUSY;
+    }
     file->was_there = access(file->path, F_OK) == 0;
     if (rename(file->temporary, file->path) < 0) {
         return failed("name", file->path, why);
@@ -86,6 +91,11 @@ void raw_file_withdraw(struct raw_file *file)
         unlink(file->path);
     }
     file->is_published = false;
+}
+
+void raw_file_keep(struct raw_file *file)
+{
+    file->was_there = true;
 }
 
 void raw_file_end(struct raw_file *file)
@@ -133,30 +143,21 @@ static bool is_synced(int result)
     return result == 0 || errno == EINVAL || errno == ENOTSUP;
 }
 
-static enum status folder_sync(const struct collector_folder *folder, int (*sync_call)(int), struct why *why)
+static enum status sync_end(const struct collector_folder *folder, int result, struct why *why)
 {
-    char *path = bundles_path(folder);
-    int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    enum status status = STATUS_OK;
-    if (!path) {
-        return STATUS_NO_MEMORY;
-    }
-    if (fd < 0 || !is_synced(sync_call(fd))) {
-        status = failed("sync", path, why);
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    free(path);
-    return status;
+    return is_synced(result) ? STATUS_OK : failed("sync the bundles of", folder->path, why);
 }
 
-enum status raw_staged_sync(const struct collector_folder *folder, struct why *why)
+enum status raw_staged_sync(struct collector_folder *folder, struct why *why)
 {
-    return folder_sync(folder, syncfs, why);
+    enum status status = sync_end(folder, syncfs(folder->bundles_fd), why);
+    if (status != STATUS_OK) {
+        atomic_fetch_add(&folder->sync_fault_count, 1);
+    }
+    return status;
 }
 
 enum status raw_folder_sync(const struct collector_folder *folder, struct why *why)
 {
-    return folder_sync(folder, fsync, why);
+    return sync_end(folder, fsync(folder->bundles_fd), why);
 }

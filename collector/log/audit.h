@@ -19,6 +19,7 @@ struct audit_request {
     struct query *query;
     const struct public_key *key; /* the collector's */
     int64_t pruned_before_us;     /* bundles that ended, and were received, before then may be gone */
+    bool entries_only;            /* without the bundles' bytes */
     /* Each fault, named in one sentence. */
     void (*fault)(void *arg, const char *text);
     void *arg;

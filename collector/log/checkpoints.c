@@ -17,6 +17,7 @@
 #define LOG_FILE        "checkpoints"
 #define TAIL_BYTES_MAX  (2 * NOTE_BYTES_MAX)
 #define CHECKPOINT_MODE 0640
+#define NOTE_LINES      5 /* origin, size, root, an empty one, the signature */
 
 static const char signature_start[] = "\n\n\xe2\x80\x94 ";
 
@@ -59,6 +60,18 @@ size_t checkpoints_note_bytes(const char *bytes, size_t count)
     start += sizeof signature_start - 1;
     const char *end = memchr(start, '\n', count - (size_t)(start - bytes));
     return end ? (size_t)(end - bytes) + 1 : 0;
+}
+
+bool checkpoints_is_torn(const char *bytes, size_t count)
+{
+    size_t line_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        line_count += bytes[i] == '\n';
+    }
+    /* A signature's line that is whole is the end of a note, however the rest of it looks. */
+    bool has_signature = memmem(bytes, count, signature_start + 2, sizeof signature_start - 3) != NULL;
+    bool is_ended = count > 0 && bytes[count - 1] == '\n';
+    return line_count < NOTE_LINES && !(has_signature && is_ended);
 }
 
 static enum status tail_read(int file, struct buffer *out, off_t *out_start, off_t *out_end, struct why *why)
@@ -124,7 +137,8 @@ enum status checkpoints_latest(int file, const struct public_key *key, struct bu
     if (status != STATUS_OK) {
         goto done;
     }
-    if (!last_note_find(&tail, start == 0, &begin, &end) && start > 0) {
+    bool has_note = last_note_find(&tail, start == 0, &begin, &end);
+    if ((!has_note && start > 0) || !checkpoints_is_torn((const char *)tail.bytes + end, tail.count - end)) {
         why_set(why, "the file of checkpoints is damaged at its end; restore it from a copy");
         status = STATUS_CONFLICT;
         goto done;

@@ -320,6 +320,10 @@ enum status evidence_log_each_checkpoint(const char *folder, const struct public
     size_t left = bytes.count;
     for (size_t number = 1; status == STATUS_OK; number++) {
         size_t count = checkpoints_note_bytes(at, left);
+        if (count == 0 && !checkpoints_is_torn(at, left)) {
+            why_set(why, "checkpoint %zu in log/checkpoints is not as this collector signed it", number);
+            status = STATUS_MALFORMED;
+        }
         if (count == 0) {
             break;
         }

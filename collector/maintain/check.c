@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "collector/log/audit.h"
 #include "collector/raw/raw_store.h"
 #include "collector/store/setting.h"
 #include "measurement/base/file.h"
@@ -19,6 +20,7 @@
 #define KEPT_BYTES_MAX     (64u << 20)
 #define UNPACKED_BYTES_MAX (256u << 20)
 #define BUNDLES_NAME       "bundles"
+#define KEY_NAME           "collector.key"
 #define BUNDLE_SUFFIX      ".jsonl.zst"
 #define MINISIG_SUFFIX     ".jsonl.zst.minisig"
 
@@ -34,6 +36,8 @@ struct checking {
     char log[KEY_NAME_BYTES];
     int64_t next_index; /* of that log */
     bool has_log;
+    bool has_gap;
+    enum status told; /* of the callback */
 };
 
 static enum status damage_tell(struct checking *checking, const char *text)
@@ -76,43 +80,67 @@ static enum status bytes_hash(const struct buffer *bytes, bool is_signed, uint8_
 
 /* NULL: it is what was taken in; else what is wrong with it. What stops the check is in `*status`. */
 static const char *packed_fault(struct checking *checking, const struct store_bundle *row, const char *name,
-                                enum status *status)
+                                struct buffer *bytes, enum status *status)
 {
     uint8_t hash[SHA256_BYTES];
-    struct buffer bytes = {0};
-    *status = raw_store_read(checking->raw, name, KEPT_BYTES_MAX, &bytes, checking->why);
-    enum status hashed = *status == STATUS_OK ? bytes_hash(&bytes, row->is_signed, hash) : STATUS_OK;
+    *status = raw_store_read(checking->raw, name, KEPT_BYTES_MAX, bytes, checking->why);
+    enum status hashed = *status == STATUS_OK ? bytes_hash(bytes, row->is_signed, hash) : STATUS_OK;
     bool is_missing = *status == STATUS_NOT_FOUND;
     bool is_altered = *status == STATUS_TOO_LARGE || *status == STATUS_IO || hashed == STATUS_MALFORMED ||
                       (*status == STATUS_OK && memcmp(hash, row->hash, SHA256_BYTES) != 0);
-    buffer_free(&bytes);
     *status = is_missing || is_altered ? STATUS_OK : hashed == STATUS_NO_MEMORY ? hashed : *status;
     return is_missing ? "is missing" : is_altered ? "is not what was taken in" : NULL;
+}
+
+/* The same of its signature. */
+static const char *minisig_fault(struct checking *checking, const struct store_bundle *row, const char *name,
+                                 const struct buffer *packed, enum status *status)
+{
+    char comment[MINISIG_COMMENT_BYTES_MAX];
+    struct buffer minisig = {0};
+    struct bundle_label label;
+    struct public_key key;
+    const char *fault = NULL;
+    *status = raw_store_read(checking->raw, name, MINISIG_BYTES_MAX, &minisig, checking->why);
+    if (*status == STATUS_NOT_FOUND) {
+        fault = "is missing";
+    } else if (*status == STATUS_TOO_LARGE || *status == STATUS_IO) {
+        fault = "is no signature";
+    } else if (*status == STATUS_OK && public_key_parse(row->public_key, &key) != STATUS_OK) {
+        fault = "has a row in the store that names no public key";
+    } else if (*status == STATUS_OK && minisig_verify(&key, packed->bytes, packed->count, (const char *)minisig.bytes,
+                                                      minisig.count, comment) != STATUS_OK) {
+        fault = "does not hold: it, or the key in the store, was altered";
+    } else if (*status == STATUS_OK &&
+               (bundle_label_parse(comment, &label) != STATUS_OK || label.sequence != row->label.sequence ||
+                label.measurement_count != row->label.measurement_count)) {
+        fault = "says something else than the row in the store";
+    }
+    *status = fault ? STATUS_OK : *status;
+    buffer_free(&minisig);
+    return fault;
 }
 
 static enum status raw_check(struct checking *checking, const struct store_bundle *row)
 {
     char name[BUNDLE_PATH_BYTES];
     char minisig[BUNDLE_PATH_BYTES + 8];
-    char text[sizeof minisig + 100];
-    struct buffer signature = {0};
+    char text[sizeof minisig + 120];
+    struct buffer packed = {0};
     enum status status = STATUS_OK;
     collector_bundle_path(row->hash, name);
     snprintf(minisig, sizeof minisig, "%s.minisig", name);
     bool may_be_gone =
         row->received_us < checking->pruned_before_us && row->label.end_us < checking->pruned_before_us;
     const char *named = name;
-    const char *fault = packed_fault(checking, row, name, &status);
+    const char *fault = packed_fault(checking, row, name, &packed, &status);
     if (fault && may_be_gone && strcmp(fault, "is missing") == 0) {
-        return status;
-    }
-    if (status == STATUS_OK && !fault && row->is_signed) {
-        status = raw_store_read(checking->raw, minisig, MINISIG_BYTES_MAX, &signature, checking->why);
-        fault = status == STATUS_NOT_FOUND ? "is missing" : status == STATUS_TOO_LARGE ? "is no signature" : NULL;
-        status = fault ? STATUS_OK : status;
+        fault = NULL;
+    } else if (status == STATUS_OK && !fault && row->is_signed) {
+        fault = minisig_fault(checking, row, minisig, &packed, &status);
         named = minisig;
     }
-    buffer_free(&signature);
+    buffer_free(&packed);
     if (status != STATUS_OK || !fault) {
         return status;
     }
@@ -134,6 +162,7 @@ static enum status index_check(struct checking *checking, const struct store_bun
     if (index == expected) {
         return STATUS_OK;
     }
+    checking->has_gap = true;
     snprintf(text, sizeof text, "the log of %s goes from %lld to %lld; restore the store from a backup",
              row->log[0] ? row->log : "this collector", (long long)expected - 1, (long long)index);
     return damage_tell(checking, text);
@@ -204,6 +233,39 @@ static enum status store_finding(const char *finding, void *arg)
     return damage_tell(arg, finding);
 }
 
+static void log_fault(void *arg, const char *text)
+{
+    struct checking *checking = arg;
+    enum status told = damage_tell(checking, text);
+    checking->told = checking->told == STATUS_OK ? told : checking->told;
+}
+
+/* The collector's own log against every checkpoint that it signed. A gap is told already, and nothing holds after it. */
+static enum status log_check(struct checking *checking)
+{
+    struct query *query = NULL;
+    struct secret_key key;
+    struct audit_counts counts;
+    char *path = path_join(checking->folder, KEY_NAME);
+    enum status status = path ? secret_key_load(path, &key, checking->why) : STATUS_NO_MEMORY;
+    free(path);
+    if (status == STATUS_NOT_FOUND) {
+        return damage_tell(checking, KEY_NAME " is missing; copy it from a backup: the log and the receipts are signed with it");
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = checking->has_gap ? STATUS_NOT_FOUND : query_open(checking->folder, &query, checking->why);
+    if (status == STATUS_OK) {
+        struct audit_request request = {
+            .query = query, .key = &key.public_key, .entries_only = true, .fault = log_fault, .arg = checking};
+        status = audit_run(&request, &counts, checking->why);
+    }
+    query_close(query);
+    secret_key_wipe(&key);
+    return checking->has_gap ? STATUS_OK : status == STATUS_OK ? checking->told : status;
+}
+
 enum status maintain_check(const char *folder, store_finding_callback callback, void *arg,
                            struct maintain_checked *out, struct why *why)
 {
@@ -229,6 +291,9 @@ enum status maintain_check(const char *folder, store_finding_callback callback, 
     }
     if (status == STATUS_OK) {
         status = leftovers_check(&checking, why);
+    }
+    if (status == STATUS_OK) {
+        status = log_check(&checking);
     }
     if (status == STATUS_OK && setting.store->check) {
         status = setting.store->check(handle, store_finding, &checking, why);

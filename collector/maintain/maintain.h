@@ -37,8 +37,8 @@ struct maintain_checked {
                               ..." */
 };
 
-/* Every raw bundle's hash, every row's bundle, gaps in logs, files that nobody names, and what the store
- * derives. Reads only. */
+/* Every raw bundle's hash and signature, every row's bundle, gaps in logs, the collector's own log against its checkpoints,
+ * files that nobody names, and what the store derives. Reads only. */
 enum status maintain_check(const char *folder, store_finding_callback callback, void *arg,
                            struct maintain_checked *out, struct why *why);
 

@@ -44,6 +44,7 @@ struct store_put {
                          * sequence number; nothing of this one is stored */
     struct store_put_result result; /* where OK; untouched otherwise */
     struct why why;                 /* where not OK */
+    bool may_appear; /* not OK, and nobody can tell yet whether it is stored: what its row names must stay */
 };
 
 /* Half-open span of time; 0 at an end: no bound there. Of rows by bin, the bins that overlap it. */
@@ -129,7 +130,7 @@ struct store {
                         struct why *why);
     void (*close)(struct store_handle *handle);
     /* All of them in one transaction, in their order, each judged on its own. OK: see each one's status.
-     * Another status: nothing of any is stored, and each has that status and that reason. */
+     * Another status: each has that status and that reason, and nothing of any is stored, unless it may appear. */
     enum status (*put_bundles)(struct store_handle *handle, struct store_put *puts, size_t count,
                                struct why *why);
     /* Replaces the region's states from the first bin given on, and adds a revision of each event that

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "collector/store/clickhouse/put_rows.h"
 #include "measurement/base/clock.h"
@@ -161,6 +162,7 @@ struct put_run {
     struct buffer ends;  /* struct log_end */
     size_t *fresh;       /* the puts that are new, in order */
     size_t fresh_count;
+    bool is_insert_begun;
 };
 
 /* Decides each bundle's status and place; the counts of new ones come later. */
@@ -200,6 +202,7 @@ static enum status bundles_insert(struct store_handle *handle, struct put_run *r
         status = STATUS_NO_MEMORY;
     } else if (run->fresh_count > 0) {
         status = put_rows_make(handle, run->puts, run->fresh, run->fresh_count, &rows, why);
+        run->is_insert_begun = status == STATUS_OK;
         status = status == STATUS_OK ? clickhouse_insert_entries(handle, &rows, why) : status;
     }
     buffer_free(&rows);
@@ -252,6 +255,11 @@ enum status clickhouse_put_bundles(struct store_handle *handle, struct store_put
     int lock = clickhouse_lock(handle, why);
     run.fresh = calloc(count, sizeof *run.fresh);
     status = lock < 0 ? STATUS_IO : run.fresh ? run_put(handle, &run, why) : STATUS_NO_MEMORY;
+    /* What is noted as under way is sent again, by whoever puts next. */
+    bool may_appear = status != STATUS_OK && run.is_insert_begun && access(handle->pending_path, F_OK) == 0;
+    for (size_t i = 0; i < count; i++) {
+        puts[i].may_appear = may_appear;
+    }
     clickhouse_unlock(lock);
     free(run.fresh);
     buffer_free(&run.known);

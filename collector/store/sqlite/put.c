@@ -184,13 +184,24 @@ static enum status bundles_put(struct store_handle *handle, struct store_put *pu
     return status;
 }
 
+/* A commit whose sync failed is rolled back here, but its end may be on the disk: after a power cut it is read from there. */
+static enum status bundles_commit(struct store_handle *handle, struct store_put *puts, size_t count, struct why *why)
+{
+    enum status status = sqlite_commit(handle, why);
+    bool may_appear = status != STATUS_OK && sqlite3_errcode(handle->db) == SQLITE_IOERR;
+    for (size_t i = 0; i < count; i++) {
+        puts[i].may_appear = may_appear;
+    }
+    return status;
+}
+
 enum status sqlite_put_bundles(struct store_handle *handle, struct store_put *puts, size_t count,
                                struct why *why)
 {
     enum status status = sqlite_begin(handle, why);
     if (status == STATUS_OK) {
         status = bundles_put(handle, puts, count, why);
-        status = status == STATUS_OK ? sqlite_commit(handle, why) : status;
+        status = status == STATUS_OK ? bundles_commit(handle, puts, count, why) : status;
     }
     if (status != STATUS_OK) {
         sqlite_rollback(handle);

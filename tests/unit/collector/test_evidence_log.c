@@ -233,6 +233,37 @@ static void test_torn_checkpoint(void **state)
     free(path);
 }
 
+/* A byte altered on disk is told, wherever it is, and nothing that was kept is cut away for it. */
+static void test_altered_checkpoints(void **state)
+{
+    struct rig *rig = *state;
+    struct why why = {""};
+    struct note_checkpoint now;
+    struct buffer whole = {0};
+    struct stat facts;
+    char *path = checkpoints_path(rig);
+    for (int i = 0; i < 2; i++) {
+        rows_add(rig, 2);
+        assert_int_equal(checkpoint(rig, &now, &why), STATUS_OK);
+    }
+    assert_int_equal(file_read(path, 1 << 20, &whole, &why), STATUS_OK);
+    for (size_t i = 0; i + 1 < whole.count; i++) {
+        struct seen seen = {.count = 0};
+        whole.bytes[i] ^= 1;
+        fixture_write(rig->path, "log/checkpoints", whole.bytes, whole.count);
+        enum status status = evidence_log_each_checkpoint(rig->path, &rig->key.public_key, see, &seen, &why);
+        if (status != STATUS_BAD_SIGNATURE && status != STATUS_MALFORMED) {
+            fail_msg("byte %zu: status %s", i, status_name(status));
+        }
+        checkpoint(rig, &now, &why);
+        assert_int_equal(stat(path, &facts), 0);
+        assert_int_equal(facts.st_size, whole.count);
+        whole.bytes[i] ^= 1;
+    }
+    buffer_free(&whole);
+    free(path);
+}
+
 static void sql_run(struct rig *rig, const char *sql)
 {
     sqlite3 *db = NULL;
@@ -475,6 +506,7 @@ int main(void)
         TEST(test_same_size_same_checkpoint),
         TEST(test_what_is_not_there),
         TEST(test_torn_checkpoint),
+        TEST(test_altered_checkpoints),
         TEST(test_no_signature_over_another_past),
         TEST(test_audit_names_what_was_altered),
         TEST(test_audit_of_a_log_set_back),

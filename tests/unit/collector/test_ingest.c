@@ -1,9 +1,8 @@
 /* Bundles on their way in: what is stored, what is refused, what is left behind.
  * Owner: each test has a data folder of its own.
  * Why: a receipt must mean that everything is there, a refusal that nothing is. */
-#include "tests/unit/collector/fixture.h"
+#include "tests/unit/collector/ingest_scene.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <zstd.h>
 
@@ -11,73 +10,6 @@
 #include "collector/ingest/receipt.h"
 #include "collector/query.h"
 #include "measurement/base/json.h"
-
-struct scene {
-    char *path;
-    struct collector_folder folder;
-    struct secret_key key;
-};
-
-static int setup(void **state)
-{
-    struct scene *scene = calloc(1, sizeof *scene);
-    struct why why = {""};
-    scene->path = fixture_folder();
-    scene->key = fixture_key(1);
-    if (collector_folder_open(scene->path, 0, &scene->folder, &why) != STATUS_OK) {
-        fail_msg("%s", why.text);
-    }
-    *state = scene;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct scene *scene = *state;
-    collector_folder_close(&scene->folder);
-    fixture_folder_free(scene->path);
-    free(scene);
-    return 0;
-}
-
-static size_t kept_count(const struct scene *scene)
-{
-    char *path = path_join(scene->path, "bundles");
-    DIR *folder = opendir(path);
-    size_t count = 0;
-    assert_non_null(folder);
-    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
-        count += entry->d_name[0] != '.';
-    }
-    closedir(folder);
-    free(path);
-    return count;
-}
-
-static enum status count_row(const struct store_measurement *row, void *arg)
-{
-    (void)row;
-    (*(size_t *)arg)++;
-    return STATUS_OK;
-}
-
-static size_t measurement_count(const struct scene *scene)
-{
-    size_t count = 0;
-    struct store_measurement_filter filter = {.limit = 100000};
-    assert_int_equal(scene->folder.store->each_measurement(scene->folder.handle, &filter, count_row, &count),
-                     STATUS_OK);
-    return count;
-}
-
-static enum status take(struct scene *scene, const struct fixture_bundle *bundle,
-                        const struct public_key *key, struct store_put_result *out, struct why *why)
-{
-    struct ingest_bundle given = {bundle->packed.bytes, bundle->packed.count,
-                                  (const char *)bundle->minisig.bytes, bundle->minisig.count, key};
-    uint8_t hash[SHA256_BYTES];
-    return ingest_bundle(&scene->folder, &given, FIXTURE_TIME_US + 1000 * US_PER_S, hash, out, why);
-}
 
 static void test_a_good_bundle(void **state)
 {
@@ -106,60 +38,6 @@ static void test_a_good_bundle(void **state)
     assert_int_equal(take(scene, &bundle, &other.public_key, &result, &why), STATUS_BAD_SIGNATURE);
     fixture_bundle_free(&bundle);
     buffer_free(&lines);
-}
-
-/* The same bytes, signed by two keys: whose came first is kept, with the signature that its row names; the other is told of
- * that, or to come again. */
-static void test_two_signers_of_the_same_bytes(void **state)
-{
-    struct scene *scene = *state;
-    struct buffer lines = {0}, kept = {0};
-    struct secret_key keys[2] = {scene->key, fixture_key(2)};
-    struct ingest_reader *reader = NULL;
-    struct why why = {""};
-    char path[96];
-    fixture_lines_add(0, 5, &lines);
-    struct fixture_bundle bundles[2] = {fixture_bundle(&keys[0], 1, &lines), fixture_bundle(&keys[1], 1, &lines)};
-    assert_int_equal(bundles[0].packed.count, bundles[1].packed.count);
-    assert_memory_equal(bundles[0].packed.bytes, bundles[1].packed.bytes, bundles[0].packed.count);
-    assert_int_equal(ingest_reader_open(&scene->folder, NULL, NULL, &reader, &why), STATUS_OK);
-    struct ingest_job jobs[3];
-    for (int i = 0; i < 3; i++) { /* all prepared before any is stored */
-        const struct fixture_bundle *bundle = &bundles[i > 0];
-        jobs[i] = (struct ingest_job){.packed = bundle->packed.bytes, .packed_count = bundle->packed.count,
-                                      .minisig = (const char *)bundle->minisig.bytes,
-                                      .minisig_count = bundle->minisig.count, .key = &keys[i > 0].public_key,
-                                      .now_us = FIXTURE_TIME_US + 1000 * US_PER_S};
-        ingest_prepare(reader, &jobs[i]);
-        assert_int_equal(jobs[i].status, STATUS_OK);
-        assert_false(jobs[i].is_known);
-    }
-    struct ingest_job *together[] = {&jobs[0], &jobs[1]}, *later[] = {&jobs[2]};
-    ingest_commit(&scene->folder, together, 2);
-    assert_int_equal(jobs[0].status, STATUS_OK);
-    assert_int_equal(jobs[1].status, STATUS_BUSY);
-    assert_non_null(strstr(jobs[1].why.text, "send it again"));
-    ingest_commit(&scene->folder, later, 1);
-    assert_int_equal(jobs[2].status, STATUS_OK);
-    assert_true(jobs[2].result.is_duplicate_bundle);
-    assert_int_equal(jobs[2].result.log_index, jobs[0].result.log_index);
-    query_bundle_path(jobs[0].hash, path);
-    strcat(path, ".minisig");
-    char *minisig = path_join(scene->path, path);
-    assert_int_equal(file_read(minisig, 1 << 16, &kept, &why), STATUS_OK);
-    assert_int_equal(kept.count, bundles[0].minisig.count);
-    assert_memory_equal(kept.bytes, bundles[0].minisig.bytes, kept.count);
-    for (int i = 0; i < 3; i++) {
-        ingest_job_end(&jobs[i]);
-    }
-    assert_int_equal(kept_count(scene), 2);
-    assert_int_equal(measurement_count(scene), 5);
-    ingest_reader_free(reader);
-    fixture_bundle_free(&bundles[0]);
-    fixture_bundle_free(&bundles[1]);
-    buffer_free(&lines);
-    buffer_free(&kept);
-    free(minisig);
 }
 
 static void test_evidence(void **state)
@@ -393,7 +271,7 @@ static void test_left_behind(void **state)
     assert_int_equal(access(fresh.temporary, F_OK), 0);
     assert_int_equal(access(old.temporary, F_OK), -1);
     assert_int_equal(access(kept, F_OK), 0);
-    assert_int_equal(raw_file_publish(&fresh, &why), STATUS_OK);
+    assert_int_equal(raw_file_publish(&scene->folder, &fresh, &why), STATUS_OK);
     assert_int_equal(kept_count(scene), 2);
     raw_file_withdraw(&fresh);
     assert_int_equal(kept_count(scene), 1);
@@ -410,7 +288,7 @@ int main(void)
         CASE(test_altered_bundles), CASE(test_one_bad_line_refuses_all),
         CASE(test_signed_bomb),     CASE(test_sequence_used_twice),
         CASE(test_receipt),         CASE(test_key_others_may_read),
-        CASE(test_left_behind),     CASE(test_two_signers_of_the_same_bytes),
+        CASE(test_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

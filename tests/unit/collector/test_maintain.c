@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "collector/ingest/ingest.h"
+#include "collector/log/evidence_log.h"
 #include "collector/maintain/maintain.h"
 
 #define DAY_US        (INT64_C(86400) * US_PER_S)
@@ -107,6 +108,27 @@ static enum status log_tell(const struct store_bundle *row, const struct store_p
     buffer_printf(arg, "bundle %s %lld %02x%02x\n", row->log, (long long)result->log_index, row->hash[0],
                   row->hash[1]);
     return STATUS_OK;
+}
+
+/* The collector tells of its log as it is now. */
+static void checkpoint_tell(const char *path)
+{
+    struct query *query = NULL;
+    struct evidence_log *log = NULL;
+    struct secret_key key;
+    struct buffer note = {0};
+    struct why why = {""};
+    char *key_path = path_join(path, "collector.key");
+    assert_int_equal(secret_key_load(key_path, &key, &why), STATUS_OK);
+    assert_int_equal(query_open(path, &query, &why), STATUS_OK);
+    assert_int_equal(evidence_log_open(query, &key.public_key, &log), STATUS_OK);
+    if (evidence_log_checkpoint(log, &key, &note, &why) != STATUS_OK) {
+        fail_msg("%s", why.text);
+    }
+    evidence_log_free(log);
+    query_close(query);
+    buffer_free(&note);
+    free(key_path);
 }
 
 /* What a reader sees that a prune must not change. */
@@ -410,6 +432,13 @@ static void test_damage_is_named(void **state)
         {NULL, "rm $(ls bundles/*.minisig | head -n 1)", "minisig is missing", 1, 0},
         {NULL, "touch bundles/0000000000000000000000000000000000000000000000000000000000000000.jsonl.zst",
          "leftover", 0, 1},
+        {NULL, "f=$(ls bundles/*.minisig | head -n 1) && cat $(ls bundles/*.minisig | tail -n 1) > $f",
+         "minisig does not hold", 1, 0},
+        {NULL, "echo nothing > $(ls bundles/*.minisig | head -n 1)", "minisig does not hold", 1, 0},
+        {"UPDATE bundles SET sequence = 9 WHERE log_index = 1", "true", "says something else than the row", 1, 0},
+        {NULL, "rm collector.key", "collector.key is missing", 1, 0},
+        {NULL, "sed -i s/./x/ log/checkpoints", "checkpoint 1 in log/checkpoints is not as this collector signed it", 1, 0},
+        {"DELETE FROM bundles WHERE log_index = 2", "true", "the store has 2: entries are lost", 1, 2},
         {NULL, "touch bundles/noise", "leftover", 0, 1},
         {"DELETE FROM bundles WHERE log_index = 1", "true", "goes from 0 to 2", 1, 2},
         {"UPDATE bundles SET log_index = 9 WHERE log_index = 2", "true", "goes from 1 to 9", 1, 0},
@@ -424,6 +453,7 @@ static void test_damage_is_named(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *path = folder_with_days(3);
         struct maintain_checked checked;
+        checkpoint_tell(path);
         sql_run(path, cases[i].sql ? cases[i].sql : "");
         shell_run(path, cases[i].shell);
         print_message("damage %zu\n", i);
