@@ -81,18 +81,39 @@ void reply_bytes(struct evhttp_request *request, int code, const char *content_t
     }
 }
 
+bool reply_is_known(struct evhttp_request *request, const char *tag)
+{
+    const char *at = evhttp_find_header(evhttp_request_get_input_headers(request), "If-None-Match");
+    size_t count = strlen(tag);
+    if (at && strcmp(at + strspn(at, " \t"), "*") == 0) {
+        return true;
+    }
+    while (at && *at) {
+        at += strspn(at, " \t,");
+        at += strncmp(at, "W/", 2) == 0 ? 2 : 0;
+        const char *end = *at == '"' ? strchr(at + 1, '"') : NULL;
+        if (!end) {
+            return false; /* no list of tags, or not any more */
+        }
+        if ((size_t)(end + 1 - at) == count && strncmp(at, tag, count) == 0) {
+            return true;
+        }
+        at = end + 1;
+    }
+    return false;
+}
+
 void reply_tagged(struct evhttp_request *request, const char *content_type, struct buffer *body)
 {
     uint8_t hash[SHA256_BYTES];
     char digits[2 * TAG_BYTES + 1];
     char tag[2 * TAG_BYTES + 3];
-    const char *known = evhttp_find_header(evhttp_request_get_input_headers(request), "If-None-Match");
     sha256(body->bytes ? body->bytes : (const uint8_t *)"", body->count, hash);
     hex_encode(hash, TAG_BYTES, digits);
     snprintf(tag, sizeof tag, "\"%s\"", digits);
     reply_header(request, "ETag", tag);
     reply_header(request, "Cache-Control", "no-cache");
-    if (!body->failed && known && strstr(known, tag)) {
+    if (!body->failed && reply_is_known(request, tag)) {
         buffer_free(body);
         evhttp_send_reply(request, 304, "Not Modified", NULL);
         return;

@@ -13,6 +13,8 @@ struct evkeyvalq;
 void reply_bytes(struct evhttp_request *request, int code, const char *content_type, struct buffer *body);
 /* The same with 200 and an ETag of the bytes; 304 without them where the caller has them. */
 void reply_tagged(struct evhttp_request *request, const char *content_type, struct buffer *body);
+/* Whether If-None-Match names the tag, weakly compared, or any (RFC 9110 section 13.1.2). */
+bool reply_is_known(struct evhttp_request *request, const char *tag);
 /* Steals the value; NULL is answered with 500. */
 void reply_json(struct evhttp_request *request, int code, json_t *value);
 /* {"error": word, "detail": sentence} */

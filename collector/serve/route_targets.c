@@ -96,10 +96,9 @@ static void targets_send(struct server *server, struct evhttp_request *request, 
 {
     char tag[2 * VERSION_BYTES + 3];
     snprintf(tag, sizeof tag, "\"%s\"", version);
-    const char *known = evhttp_find_header(evhttp_request_get_input_headers(request), "If-None-Match");
     reply_header(request, "ETag", tag);
     reply_header(request, "Cache-Control", "no-cache");
-    if (known && strstr(known, tag)) {
+    if (reply_is_known(request, tag)) {
         buffer_free(body);
         evhttp_send_reply(request, 304, "Not Modified", NULL);
         return;

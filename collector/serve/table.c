@@ -42,7 +42,7 @@ static const json_t *cell_find(const json_t *row, const char *column)
 
 static void text_append(struct buffer *out, const char *text)
 {
-    bool is_formula = text[0] && strchr("=+-@\t\r", text[0]);
+    bool is_formula = text[0] && strchr("=+-@\t\r\n", text[0]);
     bool needs_quotes = text[strcspn(text, ",\"\r\n")] != 0 || text[0] == ' ';
     buffer_text(out, needs_quotes ? "\"" : "");
     buffer_text(out, is_formula ? "'" : "");

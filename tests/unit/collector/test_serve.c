@@ -225,6 +225,38 @@ static void test_paths_and_methods(void **state)
     assert_non_null(strstr(scene->headers, "Allow: POST"));
 }
 
+/* What the caller has is not sent again: RFC 9110 section 13.1.2. */
+static void test_what_is_known(void **state)
+{
+    static const struct {
+        const char *form; /* %s: the tag */
+        long code;
+    } cases[] = {
+        {"%s", 304},        {"W/%s", 304},           {"*", 304},      {"\"a,b\", W/\"c\",%s", 304}, {"\"\", %s , \"d\"", 304},
+        {"\"other\"", 200}, {"x%sy", 200},           {"\"x%sx\"", 200}, {"\"unended %s", 200},   {"", 200},
+    };
+    struct scene *scene = *state;
+    char tag[64] = "";
+    get(scene, "/api/v1/regions");
+    const char *found = strstr(scene->headers, "ETag: ");
+    assert_non_null(found);
+    assert_int_equal(sscanf(found, "ETag: %63s", tag), 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buffer text = {0};
+        const char *at = strstr(cases[i].form, "%s");
+        buffer_printf(&text, "If-None-Match: %.*s%s%s", at ? (int)(at - cases[i].form) : (int)strlen(cases[i].form),
+                      cases[i].form, at ? tag : "", at ? at + 2 : "");
+        char *header = buffer_take_text(&text);
+        struct curl_slist *headers = curl_slist_append(NULL, header);
+        print_message("%s\n", header);
+        ask(scene, "GET", "/api/v1/regions", headers, NULL, 0);
+        assert_int_equal(scene->code, cases[i].code);
+        assert_int_equal(scene->body == NULL, cases[i].code == 304);
+        curl_slist_free_all(headers);
+        free(header);
+    }
+}
+
 static void test_upload_and_questions(void **state)
 {
     struct scene *scene = *state;
@@ -438,6 +470,7 @@ int main(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_paths_and_methods),
+        CASE(test_what_is_known),
         CASE(test_upload_and_questions),
         CASE(test_clients_that_misbehave),
         CASE(test_many_idle_connections),
