@@ -540,6 +540,8 @@ enum status conclude_connectivity(const struct watch *watch, const char *region,
             enum status status = conclude_failure(watch, span, event, &doubts);
             if (status != STATUS_OK)
                 return status;
+            if (event->probe_count + doubts.probe_count == 0)
+                continue; /* what opened it has since turned out to be of another sort, which is told for itself */
         }
         hint_set(event);
         conclude_id(event, watch->settings.bin_length_s);
