@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "measurement/base/file.h"
+#include "tests/unit/mounts.h"
 #include "tests/unit/skipped.h"
 
 static int folder_setup(void **state)
@@ -140,10 +140,7 @@ static void a_failed_publication_leaves_nothing(void **state)
  * be made. */
 static int publish_on_full_disk(const char *folder)
 {
-    if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-        return 77;
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("tmpfs", folder, "tmpfs", 0, "size=64k") < 0)
+    if (!mounts_apart() || mount("tmpfs", folder, "tmpfs", 0, "size=64k") < 0)
         return 77;
     static const char bytes[1 << 20];
     struct why why = {0};

@@ -1,12 +1,12 @@
 /* The spool under every crash and full disk that it promises to outlive.
  * Owner: each test has a folder of its own, removed at the end.
  * Why: a line lost is a shutdown unrecorded; a line in two bundles is one counted twice. */
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 
 #include "tests/unit/probe/spool_rig.h"
+#include "tests/unit/mounts.h"
 #include "tests/unit/skipped.h"
 
 #define HANG_MS 60000 /* no bar: it ends a test that hangs */
@@ -494,9 +494,7 @@ static void kills_on_a_full_disk_lose_and_double_nothing(void **state)
 int main(void)
 {
     /* File systems of our own, for the test of the full disk; without, it is skipped. */
-    if (unshare(CLONE_NEWNS) != 0)
-        (void)unshare(CLONE_NEWUSER | CLONE_NEWNS);
-    (void)mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    (void)mounts_apart();
     const struct CMUnitTest tests[] = {
         SPOOL_TEST(torn_tail_is_cut_off),
         SPOOL_TEST(batch_without_bundles_is_finished),

@@ -1,11 +1,11 @@
 /* Opening a spool that is damaged where the disk is full.
  * Owner: each test has a file system of its own.
  * Why: power cuts and full disks come together, and a probe that does not start sends nothing that would make room. */
-#include <sched.h>
 #include <sys/mount.h>
 
 #include "probe/spool/spool_line.h"
 #include "tests/unit/probe/spool_rig.h"
+#include "tests/unit/mounts.h"
 #include "tests/unit/skipped.h"
 
 #define LINE_COUNT 40
@@ -68,9 +68,7 @@ static void a_damaged_line_does_not_keep_a_full_disk_from_starting(void **state)
 int main(void)
 {
     /* File systems of our own; without, it is skipped. */
-    if (unshare(CLONE_NEWNS) != 0)
-        (void)unshare(CLONE_NEWUSER | CLONE_NEWNS);
-    (void)mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    (void)mounts_apart();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_damaged_line_does_not_keep_a_full_disk_from_starting, setup_folder,
                                         teardown_folder),

@@ -2,10 +2,10 @@
  * Owner: each test has a file system, a loop and a server of its own.
  * Why: what fills the disk goes away by being sent; a disk that must first be empty never would be. */
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mount.h>
 
 #include "tests/unit/probe/upload_rig.h"
+#include "tests/unit/mounts.h"
 #include "tests/unit/skipped.h"
 
 /* Takes every byte that is left, the reserve's too. */
@@ -62,9 +62,7 @@ static void a_full_disk_does_not_hold_up_the_first_contact(void **state)
 int main(void)
 {
     /* File systems of our own; without, it is skipped. */
-    if (unshare(CLONE_NEWNS) != 0)
-        (void)unshare(CLONE_NEWUSER | CLONE_NEWNS);
-    (void)mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    (void)mounts_apart();
     const struct CMUnitTest tests[] = {UPLOAD_TEST(a_full_disk_does_not_hold_up_the_first_contact)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
