@@ -17,6 +17,7 @@
 
 #define CHUNK_BYTES      65536
 #define SKIP_BYTES_MAX   (256u << 20) /* of one line; a file with a longer one is no list of records */
+#define MAGIC_BYTES      4            /* that tell gzip, zstd and text apart */
 #define GZIP_WINDOW_BITS (15 + 16)    /* zlib.h, inflateInit2: gzip header only */
 
 enum source_kind { SOURCE_PLAIN, SOURCE_GZIP, SOURCE_ZSTD };
@@ -47,20 +48,24 @@ struct line_source {
     struct buffer line;
 };
 
-/* Reads on; 0 bytes at the end of the file. */
-static enum status packed_read(struct line_source *source, struct why *why)
+/* Reads on: that many bytes at least, fewer at the end of the file. A pipe gives what it has, which may be one byte. */
+static enum status packed_read(struct line_source *source, size_t least_count, struct why *why)
 {
-    ssize_t got;
-    do {
-        got = read(source->fd, source->packed, sizeof source->packed);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) {
-        why_set(why, "cannot be read: %s; check the file and its disk", strerror(errno));
-        return STATUS_IO;
-    }
     source->packed_at = 0;
-    source->packed_count = (size_t)got;
-    source->read_bytes += got;
+    source->packed_count = 0;
+    while (source->packed_count < least_count) {
+        ssize_t got =
+            read(source->fd, source->packed + source->packed_count, sizeof source->packed - source->packed_count);
+        if (got < 0 && errno != EINTR) {
+            why_set(why, "cannot be read: %s; check the file and its disk", strerror(errno));
+            return STATUS_IO;
+        }
+        if (got == 0) {
+            break;
+        }
+        source->packed_count += got > 0 ? (size_t)got : 0;
+        source->read_bytes += got > 0 ? got : 0;
+    }
     return STATUS_OK;
 }
 
@@ -72,7 +77,7 @@ static enum status decoder_open(struct line_source *source)
         source->has_gzip = inflateInit2(&source->gzip, GZIP_WINDOW_BITS) == Z_OK;
         return source->has_gzip ? STATUS_OK : STATUS_NO_MEMORY;
     }
-    if (source->packed_count >= 4 && memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0) { /* RFC 8878 section 3.1.1 */
+    if (source->packed_count >= MAGIC_BYTES && memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0) { /* RFC 8878 section 3.1.1 */
         source->kind = SOURCE_ZSTD;
         source->zstd = ZSTD_createDStream();
         return source->zstd && !ZSTD_isError(ZSTD_initDStream(source->zstd)) ? STATUS_OK : STATUS_NO_MEMORY;
@@ -106,7 +111,7 @@ static enum status source_open(const char *path, bool may_be_archive, struct lin
         goto done;
     }
     source->size_bytes = S_ISREG(facts.st_mode) ? facts.st_size : 0;
-    status = packed_read(source, why);
+    status = packed_read(source, MAGIC_BYTES, why);
     if (status == STATUS_OK) {
         status = decoder_open(source);
     }
@@ -212,7 +217,7 @@ static enum status plain_fill(struct line_source *source, size_t count, struct w
     source->plain_count = 0;
     while (source->plain_count < count) {
         if (source->packed_at == source->packed_count) {
-            status = packed_read(source, why);
+            status = packed_read(source, 1, why);
         }
         if (status == STATUS_OK && source->packed_count == 0) {
             if (!source->is_inside) {

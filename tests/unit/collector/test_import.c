@@ -3,6 +3,7 @@
  * Why: an import that is repeated, cut or hostile must neither count twice nor claim what it did not take. */
 #include "tests/unit/collector/fixture.h"
 
+#include <sys/wait.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -123,6 +124,46 @@ static void test_wrappings(void **state)
     expect(scene, "a.jsonl.zst", 0, 30, 0);
     expect(scene, "crlf.jsonl", 0, 30, 0);
     expect(scene, "unended.jsonl", 0, 30, 0);
+}
+
+/* A pipe whose other end writes a byte, and only later the rest. */
+static void test_a_slow_pipe(void **state)
+{
+    struct scene *scene = *state;
+    for (int i = 0; i < 3; i++) {
+        struct buffer lines = {0};
+        struct buffer packed = {0};
+        struct import_counts counts = {0};
+        int ends[2];
+        fixture_lines_add(i * 10, 5, &lines);
+        if (i == 0) {
+            buffer_append(&packed, lines.bytes, lines.count);
+        } else {
+            (i == 1 ? gzip_append : zstd_append)(&packed, lines.bytes, lines.count);
+        }
+        assert_int_equal(pipe(ends), 0);
+        pid_t writer = fork();
+        if (writer == 0) {
+            close(ends[0]);
+            bool is_written = write(ends[1], packed.bytes, 1) == 1 && usleep(20000) == 0 &&
+                              write(ends[1], packed.bytes + 1, packed.count - 1) == (ssize_t)packed.count - 1;
+            _exit(is_written ? 0 : 9);
+        }
+        char name[32];
+        close(ends[1]);
+        snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+        assert_int_equal(import_file(&scene->folder, name, NULL, FIXTURE_TIME_US + 1000 * US_PER_S, NULL, NULL, &counts,
+                                     &scene->why),
+                         STATUS_OK);
+        assert_int_equal(counts.accepted_count, 5);
+        assert_int_equal(counts.rejected_count, 0);
+        close(ends[0]);
+        int status = -1;
+        assert_int_equal(waitpid(writer, &status, 0), writer);
+        assert_int_equal(status, 0);
+        buffer_free(&lines);
+        buffer_free(&packed);
+    }
 }
 
 static void test_one_record_over_several_lines(void **state)
@@ -357,6 +398,7 @@ int main(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_wrappings),
+        CASE(test_a_slow_pipe),
         CASE(test_one_record_over_several_lines),
         CASE(test_bad_lines_among_good_ones),
         CASE(test_more_than_a_bundle),
