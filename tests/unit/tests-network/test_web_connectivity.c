@@ -362,6 +362,22 @@ static void test_loopback_is_not_contacted(void **state)
     world_close(&world);
 }
 
+/* Whoever forges a redirect must not make the probe read what only its own network serves. */
+static void test_redirect_to_loopback_is_not_read(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, good_zone);
+    world.site.response = "HTTP/1.1 302 Found\r\nLocation: /inside\r\nContent-Length: 0\r\n\r\n";
+    server_start(&world.site);
+    world.context.allow_private_targets = false;
+    struct outcome outcome = measure(&world, "http", "127.0.0.1"); /* this one a person asked for */
+    assert_int_equal(atomic_load(&world.site.served_count), 1);
+    assert_int_equal(json_array_size(json_object_get(outcome.keys, "requests")), 1);
+    json_decref(outcome.keys);
+    world_close(&world);
+}
+
 static void test_redirect_loop_ends(void **state)
 {
     (void)state;
@@ -564,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_verdict_waits_for_the_climb),
         cmocka_unit_test(test_loopback_is_not_contacted),
         cmocka_unit_test(test_addresses_that_are_never_tried),
+        cmocka_unit_test(test_redirect_to_loopback_is_not_read),
         cmocka_unit_test(test_redirect_loop_ends),
         cmocka_unit_test(test_broken_redirect_is_told),
         cmocka_unit_test(test_many_at_once_and_cancel),
