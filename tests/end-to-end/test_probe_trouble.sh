@@ -102,7 +102,7 @@ fi
 mkdir "$WORK/disk"
 mount -t tmpfs -o size=4m none "$WORK/disk"
 cp -a "$STATE" "$WORK/disk/state"
-mount -o remount,ro "$WORK/disk"
+mount -o remount,bind,ro "$WORK/disk"
 got=0
 timeout 100 "$BIN/dialtone-probe" run --state "$WORK/disk/state" >"$WORK/out" 2>"$WORK/err" || got=$?
 [ "$got" = 3 ] || fail "a read-only disk: exit $got, not 3: $(cat "$WORK/err")"
