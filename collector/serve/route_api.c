@@ -7,10 +7,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "collector/privacy.h"
 #include "collector/serve/parts.h"
+#include "collector/serve/shown.h"
 #include "collector/serve/table.h"
 
-#define PROBES_LEAST   3
 #define STATES_MOST    10000
 #define STATES_DEFAULT 2016 /* two weeks of ten minutes */
 
@@ -80,15 +81,9 @@ static void answer(const struct api_answer *to, enum status status, const struct
     reply_status(to->request, status, why->text[0] ? why->text : "the store cannot be read; try again later");
 }
 
-static bool region_is_shown(const struct store_region *row)
-{
-    bool is_whole_country = strlen(row->region) < COUNTRY_BYTES && row->asn == 0;
-    return is_whole_country || row->probe_count >= PROBES_LEAST;
-}
-
 static enum status region_append(const struct store_region *row, void *arg)
 {
-    if (!region_is_shown(row)) {
+    if (!shown_region(row)) {
         return STATUS_OK;
     }
     return list_append(arg,
@@ -132,7 +127,7 @@ static enum status region_match(const struct store_region *row, void *arg)
 {
     struct region_search *search = arg;
     if (row->asn == search->asn && strcmp(row->region, search->region) == 0) {
-        search->is_shown = region_is_shown(row);
+        search->is_shown = shown_region(row);
     }
     return STATUS_OK;
 }
@@ -144,7 +139,7 @@ static enum status region_check(struct server *server, const char *region, uint3
     enum status status = query_regions(server->query, region_match, &search);
     if (status == STATUS_OK && !search.is_shown) {
         why_set(why, "there is no such %s in %s, or it has fewer than %d probes", asn != 0 ? "network" : "region", region,
-                PROBES_LEAST);
+                PRIVACY_PROBES_LEAST);
         return STATUS_NOT_FOUND;
     }
     return status;

@@ -14,6 +14,8 @@
 #include "collector/serve/service.h"
 #include "measurement/base/json.h"
 
+#define BIN_LENGTH_S 2
+
 struct scene {
     char *path;
     pid_t server;
@@ -32,7 +34,7 @@ static void serve(const char *path, int told)
     struct service_config config = {
         .listen = "127.0.0.1:0", .allow_private_targets = true, .resolvers = "127.0.0.1:9"};
     config.log.clock = clock_system();
-    enum status status = collector_folder_open(path, 1, &folder, &why);
+    enum status status = collector_folder_open(path, BIN_LENGTH_S, &folder, &why);
     if (status == STATUS_OK) {
         status = service_open(&config, &folder, &service, &why);
     }
@@ -300,6 +302,20 @@ static void test_upload_and_questions(void **state)
     assert_int_equal(json_member_int(json_array_get(regions, 0), "probes", 0), 3);
     get(scene, "/api/v1/timeline?region=XD-N");
     assert_int_equal(scene->code, 404);
+    get(scene, "/api/v1/measurements?region=XD-N");
+    assert_int_equal(scene->code, 404);
+    get(scene, "/api/v1/measurements?region=XD");
+    const json_t *rows = json_member_array(scene->body, "measurements");
+    assert_int_equal(json_array_size(rows), 12);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        int64_t time_us = 0;
+        const json_t *row = json_array_get(rows, i);
+        assert_string_equal(json_member_text(row, "country"), "XD");
+        assert_string_equal(json_member_text(row, "subdivision"), "");
+        assert_int_equal(json_member_int(row, "asn", -1), 0);
+        assert_int_equal(time_parse(json_member_text(row, "time"), &time_us), STATUS_OK);
+        assert_int_equal(time_us % (BIN_LENGTH_S * US_PER_S), 0);
+    }
     /* The detector runs by itself, soon. */
     bool is_judged = false;
     for (int i = 0; i < 1000 && !is_judged; i++) {
