@@ -29,6 +29,7 @@
 #define FEW_PROBES         6u /* fewer: two lines that break in the same hour are not so rare */
 #define WITNESS_STRICT     4u
 #define FEW_PHONES         2u
+#define FLEETING_BINS 2
 #define SHORT_BINS         6
 #define LONG_BINS          36 /* six hours: few power cuts last as long */
 #define CONTESTED_BINS     (90 * 144)
@@ -364,6 +365,14 @@ static bool is_out_of_place(const struct span *span, const struct event *event)
     return span->mobile_only && event->kind == EVENT_INTERNATIONAL_CUT;
 }
 
+/* Two probes that tell of less than two bins: too short for receipts to contradict them, and for others to be awake. */
+static bool is_fleeting(const struct watch *watch, const struct tally *tally, const struct event *event)
+{
+    int64_t length_us = event->end_latest_us - event->onset_earliest_us;
+    return tally->weight <= FEW_PHONES && event->end_latest_us != 0 &&
+           length_us < FLEETING_BINS * watch->settings.bin_length_s * US_PER_S;
+}
+
 /* Two thirds of those heard of it must say so. A third may collude, and hold both phones that are awake: a claim too short
  * for its receipts to contradict it takes no word against it. */
 static bool majority_holds(const struct span *span, const struct tally *tally)
@@ -394,7 +403,7 @@ static enum status conclude_failure(const struct watch *watch, const struct span
     bool quorum = quorum_holds(&watch->roster, &tally);
     bool agreed = quorum && majority_holds(span, &tally) && onsets_agree(watch, &tally, event->probe_count) &&
                   !looks_like_power(watch, span, &tally) && !is_contested_again(watch, span) &&
-                  !is_out_of_place(span, event);
+                  !is_out_of_place(span, event) && !is_fleeting(watch, &tally, event);
     if (span->network != NETWORK_ANY) {
         event->asn = watch->roster.networks[span->network];
         event->confidence = fmin(event->confidence, OPERATOR_MOST);
