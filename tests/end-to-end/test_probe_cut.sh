@@ -50,8 +50,8 @@ if [ -e "$BIN/liblab-clock.so" ] && ! ldd "$BIN/dialtone-probe" | grep -q libasa
 fi
 $PLAYED openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=anchor.example \
     -addext "subjectAltName=DNS:control.example,IP:10.9.0.4" -keyout "$WORK/key.pem" -out "$WORK/cert.pem" 2>/dev/null
-nsenter -t $WORLD_NS -n dnsmasq --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --listen-address=10.9.0.53 \
-    --bind-interfaces --address=/control.example/10.9.0.4 --user="$(id -un)" 2>/dev/null &
+nsenter -t $WORLD_NS -n dnsmasq --no-daemon --no-resolv --no-hosts --conf-file=/dev/null --listen-address=10.9.0.53 \
+    --bind-interfaces --address=/control.example/10.9.0.4 2>/dev/null &
 PIDS="$PIDS $!"
 IN_WORLD="nsenter -t $WORLD_NS -n"
 collector_start data --listen 0.0.0.0:443 --cert "$WORK/cert.pem" --key "$WORK/key.pem"
