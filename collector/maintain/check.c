@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "collector/log/audit.h"
 #include "collector/raw/raw_store.h"
@@ -18,7 +17,6 @@
 
 #define FINDING_BYTES      400
 #define KEPT_BYTES_MAX     (64u << 20)
-#define UNPACKED_BYTES_MAX (256u << 20)
 #define BUNDLES_NAME       "bundles"
 #define KEY_NAME           "collector.key"
 #define BUNDLE_SUFFIX      ".jsonl.zst"
@@ -48,43 +46,13 @@ static enum status damage_tell(struct checking *checking, const char *text)
     return checking->callback(finding, checking->arg);
 }
 
-static enum status unpacked_hash(const struct buffer *packed, uint8_t out[SHA256_BYTES])
-{
-    unsigned long long size = ZSTD_getFrameContentSize(packed->bytes, packed->count);
-    if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR || size > UNPACKED_BYTES_MAX) {
-        return STATUS_MALFORMED;
-    }
-    void *text = malloc(size > 0 ? (size_t)size : 1);
-    if (!text) {
-        return STATUS_NO_MEMORY;
-    }
-    size_t count = ZSTD_decompress(text, (size_t)size, packed->bytes, packed->count);
-    enum status status = ZSTD_isError(count) ? STATUS_MALFORMED : STATUS_OK;
-    if (status == STATUS_OK) {
-        sha256(text, count, out);
-    }
-    free(text);
-    return status;
-}
-
-/* Of a signed bundle the hash of the file; of other clients' lines, which are packed here, of what it unpacks
- * to. */
-static enum status bytes_hash(const struct buffer *bytes, bool is_signed, uint8_t out[SHA256_BYTES])
-{
-    if (!is_signed) {
-        return unpacked_hash(bytes, out);
-    }
-    sha256(bytes->bytes, bytes->count, out);
-    return STATUS_OK;
-}
-
 /* NULL: it is what was taken in; else what is wrong with it. What stops the check is in `*status`. */
 static const char *packed_fault(struct checking *checking, const struct store_bundle *row, const char *name,
                                 struct buffer *bytes, enum status *status)
 {
     uint8_t hash[SHA256_BYTES];
     *status = raw_store_read(checking->raw, name, KEPT_BYTES_MAX, bytes, checking->why);
-    enum status hashed = *status == STATUS_OK ? bytes_hash(bytes, row->is_signed, hash) : STATUS_OK;
+    enum status hashed = *status == STATUS_OK ? raw_bundle_hash(bytes, row->is_signed, hash) : STATUS_OK;
     bool is_missing = *status == STATUS_NOT_FOUND;
     bool is_altered = *status == STATUS_TOO_LARGE || *status == STATUS_IO || hashed == STATUS_MALFORMED ||
                       (*status == STATUS_OK && memcmp(hash, row->hash, SHA256_BYTES) != 0);

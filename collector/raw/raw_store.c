@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <openssl/crypto.h>
+#include <zstd.h>
 
+#include "collector/folder.h"
 #include "measurement/base/file.h"
 
 #define PLACE_FILE        "raw"
@@ -22,6 +24,7 @@
 #define MINISIG_SUFFIX    ".jsonl.zst.minisig"
 #define SETTING_BYTES_MAX 1024
 #define KEPT_BYTES_MAX    (64u << 20)
+#define UNPACKED_MOST     (256u << 20)
 #define NAME_BYTES        128
 #define FILE_NAME_MOST    100 /* of a hash and the longer ending: 80 */
 
@@ -201,6 +204,67 @@ static bool has_suffix(const char *name, const char *suffix)
     return length > suffix_length && strcmp(name + length - suffix_length, suffix) == 0;
 }
 
+static enum status unpacked_hash(const struct buffer *packed, uint8_t out[SHA256_BYTES])
+{
+    unsigned long long size = ZSTD_getFrameContentSize(packed->bytes, packed->count);
+    if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR || size > UNPACKED_MOST) {
+        return STATUS_MALFORMED;
+    }
+    void *text = malloc(size > 0 ? (size_t)size : 1);
+    if (!text) {
+        return STATUS_NO_MEMORY;
+    }
+    size_t count = ZSTD_decompress(text, (size_t)size, packed->bytes, packed->count);
+    enum status status = ZSTD_isError(count) ? STATUS_MALFORMED : STATUS_OK;
+    if (status == STATUS_OK) {
+        sha256(text, count, out);
+    }
+    free(text);
+    return status;
+}
+
+enum status raw_bundle_hash(const struct buffer *bytes, bool is_signed, uint8_t out[SHA256_BYTES])
+{
+    if (!is_signed) {
+        return unpacked_hash(bytes, out);
+    }
+    sha256(bytes->bytes, bytes->count, out);
+    return STATUS_OK;
+}
+
+/* Whether the bytes are not those that the file's name speaks of. */
+static bool is_altered(const char *name, const struct buffer *bytes)
+{
+    uint8_t wanted[SHA256_BYTES], found[SHA256_BYTES];
+    char digits[2 * SHA256_BYTES + 1] = "";
+    const char *base = name + strlen(BUNDLES_FOLDER "/");
+    if (strlen(base) != sizeof digits - 1 + strlen(PACKED_SUFFIX) || !has_suffix(name, PACKED_SUFFIX)) {
+        return false; /* a signature, which has no hash in its name */
+    }
+    memcpy(digits, base, sizeof digits - 1);
+    if (hex_decode(digits, wanted, sizeof wanted) != STATUS_OK) {
+        return false;
+    }
+    for (int is_signed = 1; is_signed >= 0; is_signed--) {
+        if (raw_bundle_hash(bytes, is_signed != 0, found) == STATUS_OK && memcmp(found, wanted, sizeof found) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Unless another has taken its name since it was read: the same bytes may have been signed anew. */
+static bool unchanged_remove(const struct raw_store *store, const char *path, const struct stat *read)
+{
+    const struct collector_folder folder = {.path = store->folder};
+    struct stat now;
+    int lock = collector_folder_lock(&folder);
+    bool is_removed = lock >= 0 && lstat(path, &now) == 0 && now.st_ino == read->st_ino && now.st_dev == read->st_dev &&
+                      unlink(path) == 0;
+    collector_folder_unlock(lock);
+    return is_removed;
+}
+
 /* In the object store first, whole and checked by the server against its hash; then out of the folder. What is wrong with
  * the file alone is in `*fault`. */
 static enum status file_move(struct raw_store *store, const char *name, enum status *fault, struct raw_moved *out,
@@ -208,19 +272,25 @@ static enum status file_move(struct raw_store *store, const char *name, enum sta
 {
     struct buffer bytes = {0};
     struct why file_why = {""};
+    struct stat facts = {0};
     enum status status = STATUS_OK;
     char *path = path_join(store->folder, name);
     if (!path) {
         return STATUS_NO_MEMORY;
     }
-    enum status read = file_read(path, KEPT_BYTES_MAX, &bytes, &file_why);
+    enum status read = lstat(path, &facts) == 0 ? file_read(path, KEPT_BYTES_MAX, &bytes, &file_why) : STATUS_NOT_FOUND;
+    if (read == STATUS_OK && is_altered(name, &bytes)) {
+        why_set(&file_why, "%s is not what was taken in, and stays; copy it from a backup, or remove it if the bucket has it",
+                name);
+        read = STATUS_MALFORMED;
+    }
     if (read == STATUS_OK) {
         status = object_put(store->objects, name, bytes.bytes, bytes.count, why);
     } else if (*fault == STATUS_OK && read != STATUS_NOT_FOUND) {
         *fault = read;
         *why = file_why;
     }
-    if (read == STATUS_OK && status == STATUS_OK && unlink(path) == 0) {
+    if (read == STATUS_OK && status == STATUS_OK && unchanged_remove(store, path, &facts)) {
         out->file_count++;
         out->byte_count += (int64_t)bytes.count;
     }

@@ -31,13 +31,17 @@ enum status raw_store_bring(struct raw_store *store, const char *name, struct wh
 /* From both. `*out_bytes` is what was freed in the folder; OK where there was none. */
 enum status raw_store_remove(struct raw_store *store, const char *name, int64_t *out_bytes, struct why *why);
 
+/* Of a signed bundle the hash of the file; of other clients' lines, which are packed here, of what it unpacks to. MALFORMED
+ * where it does not unpack. */
+enum status raw_bundle_hash(const struct buffer *bytes, bool is_signed, uint8_t out[SHA256_BYTES]);
+
 struct raw_moved {
     size_t file_count;
     int64_t byte_count;
 };
 
-/* Moves what was written before the time, `file_limit` files at most. A file that cannot be read is passed
- * over, and told at the end; where the object store fails all that is left stays for the next time. */
+/* Moves what was written before the time, `file_limit` files at most. A file that cannot be read, or is not
+ * what its name says (MALFORMED), is passed over, and told at the end; where the object store fails all that is left stays for the next time. */
 enum status raw_store_move(struct raw_store *store, int64_t before_s, size_t file_limit, struct raw_moved *out,
                            struct why *why);
 

@@ -55,6 +55,15 @@ grep -q "3 bundles: 0 damaged" "$work/out" || fail "fsck: $(cat "$work/out")"
 offload >/dev/null
 [ "$(kept)" = 0 ] || fail "$(kept) files stay that were brought back"
 
+# A file that was altered in the folder does not take the place of the good one in the bucket.
+[ "$(curl -s -o "$work/evidence" -w '%{http_code}' --max-time 120 "$base/api/v1/evidence?id=$id")" = 200 ] || fail "no evidence"
+file=$(find "$work/data/bundles" -name '*.zst')
+spoil "$file" 40
+expect 1 "is not what was taken in" "$collector" offload --data "$work/data" --age 0
+[ -e "$file" ] && [ "$(kept)" = 1 ] || fail "$(kept) files are left of an altered one"
+rm "$file"
+"$collector" fsck --data "$work/data" >"$work/out" || fail "fsck: $(cat "$work/out")"
+
 # The server away: nothing is lost, nothing is called damaged, and bundles are still taken.
 swift_stop
 send 4
