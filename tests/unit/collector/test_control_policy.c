@@ -413,6 +413,33 @@ static void test_what_is_refused_at_once(void **state)
     }
 }
 
+/* Other ways to write an address inside: whatever is made of them, nothing there is touched. */
+static void test_spellings_of_addresses_inside(void **state)
+{
+    static const char *const hosts[] = {
+        "2130706433", "0x7f000001", "017700000001", "127.1", "0x7f.1", "0177.0.0.1", "127.0.0.1.", "localhost", "localhost.",
+        "user@127.0.0.1", "public.test@10.1.2.3", "127.0.0.1%00.public.test", "[::ffff:7f00:1]", "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[2002:a01:203::1]", "[fe80::1%25lo]", "[::1%lo]", "\xe2\x91\xa0.0.0.1",
+    };
+    struct fixture *fixture = *state;
+    if (!is_apart) {
+        skip_because("no network namespace can be made here");
+    }
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        char url[128];
+        snprintf(url, sizeof url, "http://%s/", hosts[i]);
+        if (ask(fixture, url, "") == STATUS_OK) {
+            assert_int_not_equal(json_member_int(section(fixture, "http_request"), "status_code", 0), 200);
+        }
+        inside_is_untouched(fixture, url);
+        snprintf(url, sizeof url, "http://public.test/to?http://%s/", hosts[i]);
+        if (ask(fixture, url, "") == STATUS_OK) {
+            assert_int_not_equal(json_member_int(section(fixture, "http_request"), "status_code", 0), 200);
+        }
+        inside_is_untouched(fixture, url);
+    }
+}
+
 static void test_endpoints_inside_are_left_out(void **state)
 {
     struct fixture *fixture = *state;
@@ -442,6 +469,7 @@ int main(void)
         TEST(test_outside_is_reached),      TEST(test_names_that_lead_inside),
         TEST(test_redirects_inside),        TEST(test_rebinding),
         TEST(test_what_is_refused_at_once), TEST(test_endpoints_inside_are_left_out),
+        TEST(test_spellings_of_addresses_inside),
     };
     is_apart = network_make();
     return cmocka_run_group_tests(tests, NULL, NULL);
