@@ -4,6 +4,7 @@
  * signed. */
 #include "collector/ooni/report.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -17,6 +18,7 @@
 #include "measurement/record.h"
 
 #define SUFFIX_CHARS  16
+#define NOBODY_ADDRESS "127.0.0.1"
 #define AHEAD_MOST_US (INT64_C(86400) * US_PER_S)
 #define AGE_MOST_US   (INT64_C(366) * 86400 * US_PER_S)
 
@@ -213,14 +215,58 @@ static enum status content_check(const char *id_text, const json_t *content, int
     return times_check(content, now_us, why);
 }
 
+/* The address that the record calls the probe's own, as it is written there; "" where that names nobody. */
+static void own_address(const json_t *content, char out[INET6_ADDRSTRLEN])
+{
+    const char *text = json_member_text(content, "probe_ip");
+    struct in6_addr address;
+    bool is_address = text && strlen(text) < INET6_ADDRSTRLEN && strcmp(text, NOBODY_ADDRESS) != 0 &&
+                      (inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1);
+    snprintf(out, INET6_ADDRSTRLEN, "%s", is_address ? text : "");
+}
+
+/* Whether a byte beside an address makes it part of another one. */
+static bool goes_on(uint8_t byte, bool is_v6)
+{
+    return is_v6 ? isxdigit(byte) || byte == ':' : isdigit(byte) != 0;
+}
+
+/* The line with every mention of the address replaced; JSON writes digits, points and colons as they are. */
+static void line_scrub(const struct buffer *line, const char *own, struct buffer *out)
+{
+    bool is_v6 = strchr(own, ':') != NULL;
+    size_t own_count = strlen(own), at = 0;
+    const uint8_t *found = NULL;
+    for (size_t from = 0; (found = memmem(line->bytes + from, line->count - from, own, own_count)) != NULL;) {
+        size_t begin = (size_t)(found - line->bytes), end = begin + own_count;
+        from = end;
+        if ((begin == 0 || !goes_on(line->bytes[begin - 1], is_v6)) &&
+            (end == line->count || !goes_on(line->bytes[end], is_v6))) {
+            buffer_append(out, line->bytes + at, begin - at);
+            buffer_text(out, "[scrubbed]");
+            at = end;
+        }
+    }
+    buffer_append(out, line->bytes + at, line->count - at);
+}
+
 /* One line, whoever wrote it how; the caller's own address has no place in it. */
 static enum status line_write(const char *id, json_t *content, struct buffer *out)
 {
-    if (json_object_set_new(content, "probe_ip", json_string("127.0.0.1")) != 0 ||
+    char own[INET6_ADDRSTRLEN];
+    struct buffer line = {0};
+    own_address(content, own);
+    if (json_object_set_new(content, "probe_ip", json_string(NOBODY_ADDRESS)) != 0 ||
         json_object_set_new(content, "report_id", json_string(id)) != 0) {
         return STATUS_NO_MEMORY;
     }
-    return json_write(content, out);
+    enum status status = json_write(content, own[0] ? &line : out);
+    if (status == STATUS_OK && own[0]) {
+        line_scrub(&line, own, out);
+        status = out->failed ? STATUS_NO_MEMORY : STATUS_OK;
+    }
+    buffer_free(&line);
+    return status;
 }
 
 enum status report_read(const char *id, const char *text, size_t count, int64_t now_us, struct buffer *out_line,

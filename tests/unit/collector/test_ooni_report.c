@@ -169,12 +169,44 @@ static void test_submission(void **state)
     buffer_free(&line);
 }
 
+/* Wherever the probe's own address stands it goes, and no other address with it. */
+static void test_own_address(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *own, *body, *kept;
+    } cases[] = {
+        {"198.51.100.7", "your IP is 198.51.100.7.", "your IP is [scrubbed]."},
+        {"198.51.100.7", "198.51.100.7:443 198.51.100.77 1198.51.100.7", "[scrubbed]:443 198.51.100.77 1198.51.100.7"},
+        {"198.51.100.7", "198.51.100.7198.51.100.7 <198.51.100.7>", "198.51.100.7198.51.100.7 <[scrubbed]>"},
+        {"2001:db8::7", "[2001:db8::7]:443 2001:db8::77 a2001:db8::7", "[[scrubbed]]:443 2001:db8::77 a2001:db8::7"},
+        {"127.0.0.1", "127.0.0.1 is nobody's", "127.0.0.1 is nobody's"},
+        {"", "an empty one matches nothing", "an empty one matches nothing"},
+        {"a.b", "a.b is no address", "a.b is no address"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buffer line = {0};
+        char *text = submission("probe_ip", cases[i].own);
+        json_t *root = json_loads(text, 0, NULL);
+        json_object_set_new(json_object_get(json_object_get(root, "content"), "test_keys"), "body", json_string(cases[i].body));
+        free(text);
+        assert_int_equal(submitted(ID, json_dumps(root, JSON_COMPACT), &line), STATUS_OK);
+        json_decref(root);
+        json_t *kept = json_loadb((const char *)line.bytes, line.count, 0, NULL);
+        assert_string_equal(json_string_value(json_object_get(json_object_get(kept, "test_keys"), "body")), cases[i].kept);
+        assert_string_equal(json_string_value(json_object_get(kept, "probe_ip")), "127.0.0.1");
+        json_decref(kept);
+        buffer_free(&line);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_submission),
+        cmocka_unit_test(test_own_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
