@@ -37,6 +37,9 @@ serve() {
 # start [OPTION...]: the collector of the test.
 start() { serve "$work/serve.log" --data "$work/data" "$@"; }
 
+# log_await: until the log has been read after a start; until then the collector asks to come again.
+log_await() { await "the log is not read" curl -sf --max-time 20 "$base/api/v1/log/leaves?limit=1"; }
+
 # stop SIGNAL: and waits for the end; its exit status is in $status.
 stop() {
     status=0

@@ -10,6 +10,7 @@ n=0
 round=0
 while [ $round -lt "$kills" ]; do
     start
+    log_await
     first=$n
     heard=$(ls "$work/heard" | wc -l)
     n=$((n + 400))
@@ -42,6 +43,7 @@ while [ $round -lt "$kills" ]; do
     round=$((round + 1))
 done
 start
+log_await
 collector_key=$(curl -s "$base/v1/keys" | sed 's/.*"key":"\([^"]*\)".*/\1/')
 verify="$collector verify --log --collector $base --key $collector_key"
 heard=0

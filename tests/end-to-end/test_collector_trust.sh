@@ -100,6 +100,7 @@ cp "$work/data/collector.key" "$other/"
     for n in 1 4 5 9; do
         post "$work/../$n.jsonl.zst" "$key" "$work/answer" >>"$work/codes"
     done
+    log_await
     curl -s "$base/api/v1/log" >"$work/note"
     stop TERM
 )
@@ -189,6 +190,7 @@ page=$(grep -l 'Check it yourself' "$work"/site/event/*.html | head -n 1)
 [ -n "$page" ] || fail "no event has evidence"
 grep -q 'tlog-proof' "$page" && fail "a proof, and no checkpoint was ever told"
 start
+log_await
 collector_key=$(curl -s "$base/v1/keys" | json key)
 curl -s "$base/api/v1/log" >/dev/null
 stop TERM
