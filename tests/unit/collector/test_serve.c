@@ -259,9 +259,9 @@ static void test_what_is_known(void **state)
     }
 }
 
-static void test_upload_and_questions(void **state)
+/* Each of three probes uploads four measurements, twice. */
+static void probes_upload(struct scene *scene)
 {
-    struct scene *scene = *state;
     struct clock clock = clock_system();
     for (uint64_t probe = 1; probe <= 3; probe++) {
         struct secret_key key = fixture_key(probe);
@@ -285,6 +285,12 @@ static void test_upload_and_questions(void **state)
         fixture_bundle_free(&bundle);
         buffer_free(&lines);
     }
+}
+
+static void test_upload_and_questions(void **state)
+{
+    struct scene *scene = *state;
+    probes_upload(scene);
     get(scene, "/api/v1/measurements?region=XD&limit=5&offset=10");
     assert_int_equal(json_array_size(json_member_array(scene->body, "measurements")), 2);
     /* No answer names a probe. */
